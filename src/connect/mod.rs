@@ -1,0 +1,8 @@
+//! The Connect REST API: what an extension asks and does besides answering its tasks.
+
+mod client;
+mod error;
+pub mod tls;
+
+pub use client::{Client, ClientBuilder, Page};
+pub use error::ApiError;

@@ -1,0 +1,33 @@
+//! Write, run and look into CloudBlue Connect extensions.
+//!
+//! An extension is a program that Connect sends *tasks* to over a WebSocket: it fetches the object a task names over
+//! REST, acts, and answers. This crate is two things: the library such an extension is written against, and the
+//! terminal console it is developed in.
+//!
+//! The library face ([`extension`], [`fulfillment`], [`storage`], [`connect`], [`runtime`], and below them [`protocol`]
+//! and [`observe`]) builds without the terminal (`default-features = false`): an extension is deployed headless. The
+//! rest, behind the feature `console`, is the developer's session around it.
+
+pub mod connect;
+pub mod extension;
+pub mod fulfillment;
+pub mod observe;
+pub mod protocol;
+pub mod runtime;
+pub mod storage;
+pub mod tutorial;
+
+#[cfg(feature = "console")]
+pub mod cli;
+#[cfg(feature = "console")]
+pub mod console;
+#[cfg(feature = "console")]
+pub mod journal;
+#[cfg(feature = "console")]
+pub mod platform;
+#[cfg(feature = "console")]
+pub mod replay;
+#[cfg(feature = "console")]
+pub mod sandbox;
+#[cfg(feature = "console")]
+pub mod workbench;

@@ -1,0 +1,76 @@
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use thiserror::Error;
+
+use super::{Message, Task};
+
+/// A frame that is no message of the protocol. The texts are shown to a developer as they are.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// No JSON.
+    #[error("the frame is not JSON: {0}")]
+    Json(serde_json::Error),
+    /// JSON, but no object.
+    #[error("the frame is JSON, but not an object")]
+    NotAnObject,
+    /// No type.
+    #[error("the message has no `message_type`")]
+    NoType,
+    /// A body is needed for this type.
+    #[error("the `{message_type}` message has no `data`")]
+    NoData {
+        /// The type.
+        message_type: String,
+    },
+    /// A version 2 body without its discriminator, or with one that does not fit.
+    #[error("the `{message_type}` message says `model_type` {found}, which does not fit")]
+    ModelType {
+        /// The type.
+        message_type: String,
+        /// What stands there.
+        found: String,
+    },
+    /// A body of the wrong shape.
+    #[error("the `{message_type}` message is not as it should be: {source}")]
+    Body {
+        /// The type.
+        message_type: String,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+}
+
+/// Reads one frame, of version 1 or 2.
+///
+/// # Errors
+/// [`DecodeError`] says what is wrong with the frame; nothing is half understood.
+pub fn decode(frame: &str) -> Result<Message, DecodeError> {
+    let Value::Object(mut envelope) = serde_json::from_str(frame).map_err(DecodeError::Json)? else {
+        return Err(DecodeError::NotAnObject);
+    };
+    let Some(Value::String(message_type)) = envelope.remove("message_type") else { return Err(DecodeError::NoType) };
+    let data = envelope.remove("data").unwrap_or(Value::Null);
+    match message_type.as_str() {
+        "shutdown" => Ok(Message::Shutdown),
+        "setup_request" => Ok(Message::SetupRequest(body(&message_type, data)?)),
+        "setup_response" => Ok(Message::SetupResponse(body(&message_type, data)?)),
+        "task" => Ok(Message::Task(body::<Task>(&message_type, data)?)),
+        _ => Ok(Message::Other { message_type }),
+    }
+}
+
+fn body<T: DeserializeOwned>(message_type: &str, data: Value) -> Result<Box<T>, DecodeError> {
+    let message_type = || message_type.to_owned();
+    if data.is_null() {
+        return Err(DecodeError::NoData { message_type: message_type() });
+    }
+    match data.get("model_type").and_then(Value::as_str) {
+        Some(found) if found == message_type() => {}
+        found => {
+            let found = found.map_or_else(|| "nothing".into(), |f| format!("`{f}`"));
+            return Err(DecodeError::ModelType { message_type: message_type(), found });
+        }
+    }
+    serde_json::from_value(data).map(Box::new).map_err(|source| DecodeError::Body { message_type: message_type(), source })
+}

@@ -1,0 +1,247 @@
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use thiserror::Error;
+
+use crate::observe::{Backend, LinkState, Timestamp};
+
+/// What can be asked of a session.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Command {
+    /// How it stands. Answered with [`Reply::Status`].
+    Status,
+    /// Create an object in the local Connect (a Test Subscription, say) and deliver it. [`Reply::Delivered`].
+    Trigger {
+        /// The event type.
+        event_type: String,
+        /// The object; without it a sample is used.
+        object: Option<Value>,
+        /// Changes to it: dotted path and JSON value or text. A path that does not exist is an error.
+        set: Vec<(String, String)>,
+    },
+    /// Run a delivery of the journal again. [`Reply::Delivered`].
+    Replay {
+        /// Its number in the journal.
+        delivery: i64,
+    },
+    /// The variables: stored, staged, live. [`Reply::Variables`].
+    Variables,
+    /// Stage changes. [`Reply::Variables`].
+    Stage {
+        /// The changes.
+        changes: Vec<VariableChange>,
+    },
+    /// Forget staged changes: these, or all of them where the list is empty. [`Reply::Variables`].
+    Unstage {
+        /// Names.
+        names: Vec<String>,
+    },
+    /// Store what is staged and push it to the runtime (*apply changes*); answered when the runtime has acknowledged
+    /// it, or said it has not. [`Reply::Variables`].
+    Apply,
+    /// The value of one variable in clear: stored and staged. [`Reply::Revealed`].
+    Reveal {
+        /// Its name.
+        name: String,
+    },
+    /// The collections of the extension's database. [`Reply::Collections`].
+    Collections {
+        /// Through which backend.
+        backend: Backend,
+    },
+    /// Documents. [`Reply::Documents`].
+    Find {
+        /// Through which backend.
+        backend: Backend,
+        /// The database; without it the extension's own (`DB`).
+        database: Option<String>,
+        /// The collection; without it the extension's own for that backend (`HTTP_COLLECTION`, `DRIVER_COLLECTION`).
+        collection: Option<String>,
+        /// A filter as a developer types it: Extended JSON or mongosh literals. Empty finds all.
+        filter: String,
+        /// A projection in the same language, or empty.
+        projection: String,
+        /// A sort in the same language, or empty.
+        sort: String,
+        /// How many to pass over.
+        skip: u64,
+        /// How many at most.
+        limit: u64,
+    },
+    /// Stop the session.
+    Shutdown,
+}
+
+/// The answer to a [`Command`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "reply", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Reply {
+    /// How the session stands.
+    Status(Box<Status>),
+    /// A task is on its way.
+    Delivered(Delivered),
+    /// All variables, as they are now.
+    Variables {
+        /// By name.
+        variables: Vec<VariableRow>,
+        /// What there is to tell about the command, in a sentence.
+        message: Option<String>,
+    },
+    /// A value in clear.
+    Revealed {
+        /// The stored value.
+        value: Option<String>,
+        /// The staged one.
+        staged: Option<String>,
+    },
+    /// Collections.
+    Collections {
+        /// The database they are of.
+        database: String,
+        /// Their names.
+        collections: Vec<String>,
+        /// The extension's own for that backend.
+        own: Option<String>,
+    },
+    /// Documents.
+    Documents(Found),
+    /// Done; nothing to tell.
+    Done,
+}
+
+/// A task that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivered {
+    /// The task; its delivery appears in the journal under this id.
+    pub task_id: String,
+    /// The object.
+    pub object_id: String,
+    /// The event type.
+    pub event_type: String,
+}
+
+/// Documents, and where they are from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Found {
+    /// The database.
+    pub database: String,
+    /// The collection.
+    pub collection: String,
+    /// The documents, as canonical Extended JSON.
+    pub documents: Vec<Value>,
+    /// Whether there are more behind the limit.
+    pub more: bool,
+    /// How long it took, in microseconds.
+    pub micros: u64,
+}
+
+/// One change of a variable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "change", rename_all = "snake_case")]
+pub enum VariableChange {
+    /// Give it a value, creating it where it does not exist.
+    Set {
+        /// Its name.
+        name: String,
+        /// The value.
+        value: String,
+        /// Whether it is a secret; `None` leaves that as it is (a new one is none).
+        secure: Option<bool>,
+    },
+    /// Delete it.
+    Unset {
+        /// Its name.
+        name: String,
+    },
+}
+
+/// A variable, in its three states. Values of secure ones are never in here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VariableRow {
+    /// Connect's id, `VAR-...`; `None` while it is only staged.
+    pub id: Option<String>,
+    /// Its name.
+    pub name: String,
+    /// Whether it is a secret.
+    pub secure: bool,
+    /// The value stored in Connect's environment.
+    pub stored: VariableState,
+    /// The staged one; `None` where nothing is staged, `Absent` where deletion is.
+    pub staged: Option<VariableState>,
+    /// The one the runtime works with.
+    pub live: VariableState,
+    /// Whether the extension declares it.
+    pub declared: bool,
+}
+
+/// A value, as far as it may be shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VariableState {
+    /// It is not there.
+    Absent,
+    /// It is there, and a secret. The number tells equal from different values within one session.
+    Secret(u64),
+    /// This value.
+    Value(String),
+}
+
+/// How a session stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// `local` or `remote`.
+    pub mode: String,
+    /// The environment, `ENV-...`.
+    pub environment_id: String,
+    /// The extension's name.
+    pub extension: String,
+    /// Its version.
+    pub extension_version: String,
+    /// The link.
+    pub link: LinkStatus,
+    /// Tasks being handled now.
+    pub running: usize,
+    /// Results not sent yet.
+    pub unsent: usize,
+    /// Deliveries that will come again by themselves.
+    pub waiting: usize,
+    /// What listens where.
+    pub endpoints: Vec<Endpoint>,
+    /// Things that are not as they should be, in words.
+    pub troubles: Vec<String>,
+    /// The data directory.
+    pub data_dir: String,
+}
+
+/// The link, and since when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkStatus {
+    /// Its state.
+    pub state: LinkState,
+    /// The last time the other side gave a sign of life.
+    pub last_seen: Option<Timestamp>,
+}
+
+/// Something that listens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Endpoint {
+    /// `connect`, `mongodb`, `data-api`.
+    pub name: String,
+    /// Its address; no credentials.
+    pub address: String,
+}
+
+/// A command that could not be carried out. The text is for the developer, as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Error, Serialize, Deserialize)]
+#[serde(tag = "error", content = "message", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum WorkbenchError {
+    /// What was asked makes no sense: exit status 2.
+    #[error("{0}")]
+    Usage(String),
+    /// It failed: exit status 1.
+    #[error("{0}")]
+    Failed(String),
+}
