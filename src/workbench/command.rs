@@ -69,8 +69,17 @@ pub enum Command {
         /// How many at most.
         limit: u64,
     },
-    /// Stop the session.
-    Shutdown,
+    /// How many documents match. [`Reply::Count`].
+    Count {
+        /// Through which backend.
+        backend: Backend,
+        /// As for [`Command::Find`].
+        database: Option<String>,
+        /// As for [`Command::Find`].
+        collection: Option<String>,
+        /// As for [`Command::Find`].
+        filter: String,
+    },
 }
 
 /// The answer to a [`Command`].
@@ -107,8 +116,15 @@ pub enum Reply {
     },
     /// Documents.
     Documents(Found),
-    /// Done; nothing to tell.
-    Done,
+    /// How many documents match.
+    Count {
+        /// The database.
+        database: String,
+        /// The collection.
+        collection: String,
+        /// How many.
+        count: u64,
+    },
 }
 
 /// A task that was asked for.
@@ -120,6 +136,9 @@ pub struct Delivered {
     pub object_id: String,
     /// The event type.
     pub event_type: String,
+    /// Why it may take a while, where that is known: nobody subscribes to the event type, say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// Documents, and where they are from.
@@ -207,6 +226,8 @@ pub struct Status {
     pub unsent: usize,
     /// Deliveries that will come again by themselves.
     pub waiting: usize,
+    /// Tasks of the local Connect that are queued or sent and not answered yet.
+    pub pending: usize,
     /// What listens where.
     pub endpoints: Vec<Endpoint>,
     /// Things that are not as they should be, in words.
