@@ -9,7 +9,7 @@ pub struct ObservationRow {
     pub row: i64,
     /// The number of the delivery it belongs to.
     pub delivery: Option<i64>,
-    /// What was seen.
+    /// What was seen. Its own `delivery` is empty here: the number above stands for it.
     #[serde(flatten)]
     pub observation: Observation,
 }

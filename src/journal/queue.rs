@@ -1,0 +1,122 @@
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+/// What waits for the writer: bounded, and whoever finds it full waits too. Nothing is ever dropped to make room.
+#[derive(Debug)]
+pub(super) struct Queue<T> {
+    state: Mutex<State<T>>,
+    filled: Condvar,
+    drained: Condvar,
+    capacity: usize,
+}
+
+#[derive(Debug)]
+struct State<T> {
+    waiting: VecDeque<T>,
+    /// How many were ever accepted.
+    accepted: u64,
+    closed: bool,
+}
+
+impl<T> Queue<T> {
+    pub(super) fn new(capacity: usize) -> Self {
+        let state = State { waiting: VecDeque::new(), accepted: 0, closed: false };
+        Self { state: Mutex::new(state), filled: Condvar::new(), drained: Condvar::new(), capacity }
+    }
+
+    /// Adds one, when there is room. A closed queue takes nothing any more.
+    pub(super) fn push(&self, item: T) {
+        let mut state = self.lock();
+        while state.waiting.len() >= self.capacity && !state.closed {
+            state = self.drained.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        if state.closed {
+            return;
+        }
+        state.waiting.push_back(item);
+        state.accepted += 1;
+        if state.waiting.len() == 1 {
+            self.filled.notify_one();
+        }
+    }
+
+    /// Moves everything that waits into `batch`, waiting for the first; `false` when it is closed and empty.
+    pub(super) fn take(&self, batch: &mut Vec<T>) -> bool {
+        let mut state = self.lock();
+        while state.waiting.is_empty() {
+            if state.closed {
+                return false;
+            }
+            state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        batch.extend(state.waiting.drain(..));
+        self.drained.notify_all();
+        true
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.lock().waiting.is_empty()
+    }
+
+    /// How many were ever accepted.
+    pub(super) fn accepted(&self) -> u64 {
+        self.lock().accepted
+    }
+
+    /// Takes nothing any more; what waits can still be taken out.
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.filled.notify_all();
+        self.drained.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::Queue;
+
+    #[test]
+    fn whoever_finds_it_full_waits_until_there_is_room() {
+        let queue = Arc::new(Queue::new(2));
+        let (said, heard) = mpsc::channel();
+        let pusher = std::thread::spawn({
+            let queue = Arc::clone(&queue);
+            move || {
+                for n in 0..5 {
+                    queue.push(n);
+                    said.send(n).unwrap();
+                }
+            }
+        });
+        assert_eq!(heard.recv().unwrap(), 0);
+        assert_eq!(heard.recv().unwrap(), 1);
+        assert!(heard.recv_timeout(Duration::from_millis(50)).is_err(), "the third must wait");
+        let mut taken = Vec::new();
+        while taken.len() < 5 {
+            assert!(queue.take(&mut taken));
+        }
+        pusher.join().unwrap();
+        assert_eq!(taken, [0, 1, 2, 3, 4]);
+        assert_eq!(queue.accepted(), 5);
+    }
+
+    #[test]
+    fn what_waits_when_it_is_closed_is_still_taken_and_nothing_more() {
+        let queue = Queue::new(8);
+        queue.push(1);
+        queue.close();
+        queue.push(2);
+        let mut taken = Vec::new();
+        assert!(queue.take(&mut taken));
+        assert!(!queue.take(&mut taken));
+        assert_eq!(taken, [1]);
+    }
+}

@@ -1,0 +1,270 @@
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use rusqlite::functions::FunctionFlags;
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
+
+use super::record::{severity, state};
+use super::{DeliveryFilter, DeliveryRow, DeliveryState, JournalError, LogFilter, LogRow, ObservationRow, Window, schema};
+use crate::observe::{Fact, Observation, Timestamp};
+
+/// The most rows one call returns, whatever was asked for: memory stays bounded.
+const MOST: usize = 10_000;
+
+/// Reads a journal, also while another process writes it. It never changes anything.
+pub struct Reader {
+    conn: Connection,
+    path: PathBuf,
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl Reader {
+    /// Opens the journal of a data directory.
+    ///
+    /// # Errors
+    /// [`JournalError::Missing`] where there is none, and those of [`Journal::open`](super::Journal::open) for a file
+    /// that is not for this program.
+    pub fn open(dir: &Path) -> Result<Self, JournalError> {
+        let (conn, path) = (schema::open_for_reading(dir)?, schema::file(dir));
+        let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+        conn.create_scalar_function("has", -1, flags, has).map_err(|source| schema::error(&path, source))?;
+        Ok(Self { conn, path })
+    }
+
+    /// The number of the last row; 0 while there is none.
+    ///
+    /// # Errors
+    /// When the file cannot be read; so for all of them.
+    pub fn last_row(&self) -> Result<i64, JournalError> {
+        self.one("SELECT coalesce(max(row), 0) FROM observations", &[], |row| row.get(0)).map(Option::unwrap_or_default)
+    }
+
+    /// Deliveries, oldest first.
+    ///
+    /// # Errors
+    /// As [`last_row`](Self::last_row).
+    pub fn deliveries(&self, filter: &DeliveryFilter, window: &Window) -> Result<Vec<DeliveryRow>, JournalError> {
+        let (mut conditions, mut values) = conditions(filter);
+        for (id, condition) in [(window.after, "id > ?"), (window.before, "id < ?")] {
+            if let Some(id) = id {
+                conditions.push(condition.into());
+                values.push(id.into());
+            }
+        }
+        let order = if window.after.is_some() { "ASC" } else { "DESC" };
+        let limit = window.limit.min(MOST);
+        let sql = format!("SELECT * FROM deliveries WHERE {} ORDER BY id {order} LIMIT {limit}", conditions.join(" AND "));
+        let mut rows = self.many(&sql, &values, delivery)?;
+        if window.after.is_none() {
+            rows.reverse();
+        }
+        Ok(rows)
+    }
+
+    /// How many deliveries fit.
+    ///
+    /// # Errors
+    /// As [`last_row`](Self::last_row).
+    pub fn count(&self, filter: &DeliveryFilter) -> Result<u64, JournalError> {
+        let (conditions, values) = conditions(filter);
+        let sql = format!("SELECT count(*) FROM deliveries WHERE {}", conditions.join(" AND "));
+        Ok(self.one(&sql, &values, |row| row.get::<_, i64>(0))?.and_then(|n| u64::try_from(n).ok()).unwrap_or_default())
+    }
+
+    /// One delivery.
+    ///
+    /// # Errors
+    /// As [`last_row`](Self::last_row).
+    pub fn delivery(&self, id: i64) -> Result<Option<DeliveryRow>, JournalError> {
+        self.one("SELECT * FROM deliveries WHERE id = ?", &[id.into()], delivery)
+    }
+
+    /// The latest delivery of a task.
+    ///
+    /// # Errors
+    /// As [`last_row`](Self::last_row).
+    pub fn delivery_of_task(&self, task_id: &str) -> Result<Option<DeliveryRow>, JournalError> {
+        let task = task_id.to_owned().into();
+        self.one("SELECT * FROM deliveries WHERE task_id = ? ORDER BY id DESC LIMIT 1", &[task], delivery)
+    }
+
+    /// What belongs to a delivery, oldest first: the first 10,000 of it; [`observations_after`](Self::observations_after)
+    /// reads on.
+    ///
+    /// # Errors
+    /// As [`last_row`](Self::last_row), and [`JournalError::Row`].
+    pub fn observations(&self, delivery_id: i64) -> Result<Vec<ObservationRow>, JournalError> {
+        self.observations_after(delivery_id, 0, MOST)
+    }
+
+    /// What belongs to a delivery and came after a row, oldest first, at most `limit`.
+    ///
+    /// # Errors
+    /// As [`observations`](Self::observations).
+    pub fn observations_after(&self, delivery_id: i64, row: i64, limit: usize) -> Result<Vec<ObservationRow>, JournalError> {
+        let sql = "SELECT row, at, delivery, step, body FROM observations WHERE delivery = ? AND row > ? ORDER BY row LIMIT ?";
+        self.many(sql, &[delivery_id.into(), row.into(), at_most(limit)], stored)?.into_iter().map(observation).collect()
+    }
+
+    /// What came after a row, oldest first, at most `limit`.
+    ///
+    /// # Errors
+    /// As [`observations`](Self::observations).
+    pub fn after(&self, row: i64, limit: usize) -> Result<Vec<ObservationRow>, JournalError> {
+        let sql = "SELECT row, at, delivery, step, body FROM observations WHERE row > ? ORDER BY row LIMIT ?";
+        self.many(sql, &[row.into(), at_most(limit)], stored)?.into_iter().map(observation).collect()
+    }
+
+    /// The newest log lines that fit, oldest first.
+    ///
+    /// # Errors
+    /// As [`observations`](Self::observations).
+    pub fn logs(&self, filter: &LogFilter, limit: usize) -> Result<Vec<LogRow>, JournalError> {
+        // Word for word the conditions of the indexes, so that they are used.
+        let mut sql = String::from("SELECT row, at, delivery, step, body FROM observations WHERE level IS NOT NULL");
+        let mut values = Vec::new();
+        match filter.level.map(severity) {
+            Some(level @ 2..) => sql.push_str(&format!(" AND level >= 2 AND level >= {level}")),
+            Some(level) => sql.push_str(&format!(" AND level >= {level}")),
+            None => {}
+        }
+        if let Some(delivery) = filter.delivery {
+            sql.push_str(" AND delivery = ?");
+            values.push(delivery.into());
+        }
+        if let Some(text) = filter.text.as_ref().filter(|text| !text.is_empty()) {
+            sql.push_str(" AND has(?, body ->> 'message', body ->> 'target')");
+            values.push(text.to_lowercase().into());
+        }
+        sql.push_str(" ORDER BY row DESC LIMIT ?");
+        values.push(at_most(limit));
+        let mut lines: Vec<_> = self.many(&sql, &values, stored)?.into_iter().map(log).collect::<Result<_, _>>()?;
+        lines.reverse();
+        Ok(lines)
+    }
+
+    fn one<T>(
+        &self,
+        sql: &str,
+        values: &[Value],
+        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>, JournalError> {
+        self.conn
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.query_row(params_from_iter(values), read).optional())
+            .map_err(|source| schema::error(&self.path, source))
+    }
+
+    fn many<T>(
+        &self,
+        sql: &str,
+        values: &[Value],
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, JournalError> {
+        self.conn
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.query_map(params_from_iter(values), read)?.collect())
+            .map_err(|source| schema::error(&self.path, source))
+    }
+}
+
+fn at_most(limit: usize) -> Value {
+    i64::try_from(limit.min(MOST)).unwrap_or_default().into()
+}
+
+fn conditions(filter: &DeliveryFilter) -> (Vec<String>, Vec<Value>) {
+    let mut conditions = vec!["1".to_owned()];
+    let mut values: Vec<Value> = Vec::new();
+    let columns = [("event_type", &filter.event_type), ("object_id", &filter.object_id), ("result", &filter.result)];
+    for (column, wanted) in columns {
+        if let Some(wanted) = wanted {
+            conditions.push(format!("{column} = ?"));
+            values.push(wanted.clone().into());
+        }
+    }
+    if let Some(text) = filter.text.as_ref().filter(|text| !text.is_empty()) {
+        conditions.push("has(?, event_type, object_id, result, message, task_id)".into());
+        values.push(text.to_lowercase().into());
+    }
+    (conditions, values)
+}
+
+/// SQL's `has(needle, text, ...)`: whether one of the texts contains the needle, letter case aside. The needle comes in
+/// lower case already.
+fn has(context: &rusqlite::functions::Context<'_>) -> rusqlite::Result<bool> {
+    let needle = context.get_raw(0).as_str().unwrap_or_default();
+    Ok((1..context.len()).any(|at| context.get_raw(at).as_str().is_ok_and(|text| contains_folded(text, needle))))
+}
+
+fn contains_folded(text: &str, needle: &str) -> bool {
+    if needle.is_empty() {
+        true
+    } else if text.is_ascii() {
+        text.as_bytes().windows(needle.len()).any(|part| part.eq_ignore_ascii_case(needle.as_bytes()))
+    } else {
+        text.to_lowercase().contains(needle)
+    }
+}
+
+fn delivery(row: &Row<'_>) -> rusqlite::Result<DeliveryRow> {
+    let number = |n: i64| u64::try_from(n).unwrap_or_default();
+    Ok(DeliveryRow {
+        id: row.get("id")?,
+        task_id: row.get("task_id")?,
+        category: row.get("category")?,
+        event_type: row.get("event_type")?,
+        object_id: row.get("object_id")?,
+        arrived_at: Timestamp(row.get("arrived_at")?),
+        object_status: row.get("object_status")?,
+        state: match row.get::<_, i64>("state")? {
+            state::RUNNING => DeliveryState::Running,
+            state::ANSWERED => DeliveryState::Answered,
+            state::SENT => DeliveryState::Sent,
+            _ => DeliveryState::Interrupted,
+        },
+        result: row.get("result")?,
+        message: row.get("message")?,
+        countdown: number(row.get("countdown")?),
+        micros: row.get::<_, Option<i64>>("micros")?.map(number),
+        attempt: row.get("attempt")?,
+        origin: row.get("origin")?,
+        replay_of: row.get("replay_of")?,
+        api_calls: row.get("api_calls")?,
+        store_calls: row.get("store_calls")?,
+        store_errors: row.get("store_errors")?,
+        logs: row.get("logs")?,
+    })
+}
+
+/// A row of `observations` as it is stored.
+struct Stored {
+    row: i64,
+    at: Timestamp,
+    delivery: Option<i64>,
+    step: u32,
+    body: String,
+}
+
+fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
+    Ok(Stored { row: row.get(0)?, at: Timestamp(row.get(1)?), delivery: row.get(2)?, step: row.get(3)?, body: row.get(4)? })
+}
+
+fn observation(stored: Stored) -> Result<ObservationRow, JournalError> {
+    let Stored { row, at, delivery, step, body } = stored;
+    let fact = serde_json::from_str(&body).map_err(|source| JournalError::Row { row, source })?;
+    Ok(ObservationRow { row, delivery, observation: Observation { at, delivery: None, step, fact } })
+}
+
+fn log(stored: Stored) -> Result<LogRow, JournalError> {
+    let ObservationRow { row, delivery, observation } = observation(stored)?;
+    match observation.fact {
+        Fact::Log { level, target, message } => Ok(LogRow { row, at: observation.at, delivery, level, target, message }),
+        other => Err(JournalError::Row { row, source: serde::de::Error::custom(format!("no log line: {other:?}")) }),
+    }
+}

@@ -1,0 +1,158 @@
+use rusqlite::{OptionalExtension, Transaction, params};
+use serde_json::Value;
+
+use crate::observe::{Answer, DeliveryKey, Fact, Level, Observation, Origin, TaskArrived, Timestamp};
+
+/// Delivery states as they are stored.
+pub(super) mod state {
+    pub(in crate::journal) const RUNNING: i64 = 0;
+    pub(in crate::journal) const ANSWERED: i64 = 1;
+    pub(in crate::journal) const SENT: i64 = 2;
+    pub(in crate::journal) const INTERRUPTED: i64 = 3;
+}
+
+/// Writes one observation, already redacted, and keeps the summary of its delivery. Returns the row's number and the
+/// delivery's.
+pub(super) fn record(
+    tx: &Transaction<'_>,
+    observation: &Observation,
+    delivery: Option<i64>,
+) -> rusqlite::Result<(i64, Option<i64>)> {
+    let fact = &observation.fact;
+    let delivery = match (fact, &observation.delivery) {
+        (Fact::TaskArrived(task), Some(key)) => Some(arrived(tx, key, task, observation.at)?),
+        (Fact::ResultSent { task_id }, None) => unsent(tx, task_id)?,
+        (_, Some(key)) if delivery.is_none() => known(tx, key)?,
+        _ => delivery,
+    };
+    let level = match fact {
+        Fact::Log { level, .. } => Some(severity(*level)),
+        _ => None,
+    };
+    let body = serde_json::to_string(fact).map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))?;
+    tx.prepare_cached("INSERT INTO observations (at, delivery, step, kind, level, body) VALUES (?, ?, ?, ?, ?, ?)")?
+        .insert(params![observation.at.0, delivery, observation.step, kind(fact), level, body])
+        .and_then(|row| {
+            if let Fact::TaskQueued { task_id, origin, .. } = fact {
+                queued(tx, task_id, origin)?;
+            }
+            if let Some(id) = delivery {
+                sum_up(tx, id, fact)?;
+            }
+            Ok((row, delivery))
+        })
+}
+
+/// How serious a line is, as a number that can be compared.
+pub(super) fn severity(level: Level) -> i64 {
+    match level {
+        Level::Debug => 0,
+        Level::Info => 1,
+        Level::Warning => 2,
+        Level::Error => 3,
+    }
+}
+
+fn arrived(tx: &Transaction<'_>, key: &DeliveryKey, task: &TaskArrived, at: Timestamp) -> rusqlite::Result<i64> {
+    let origin: Option<(String, Option<i64>)> = tx
+        .prepare_cached("DELETE FROM queued WHERE task_id = ? RETURNING origin, replay_of")?
+        .query_row([&task.task_id], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let (origin, replay_of) = origin.map_or((None, None), |(origin, of)| (Some(origin), of));
+    // An interactive task carries its object.
+    let status = task.task.pointer("/input/data").and_then(status_of);
+    tx.prepare_cached(
+        "INSERT INTO deliveries
+           (key, task_id, category, event_type, object_id, arrived_at, object_status, origin, replay_of, attempt)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,
+           1 + (SELECT coalesce(max(attempt), 0) FROM deliveries WHERE object_id = ?5 AND event_type = ?4))
+         ON CONFLICT (key) DO UPDATE SET task_id = excluded.task_id RETURNING id",
+    )?
+    .query_row(
+        params![key.as_str(), task.task_id, task.category, task.event_type, task.object_id, at.0, status, origin, replay_of],
+        |row| row.get(0),
+    )
+}
+
+fn known(tx: &Transaction<'_>, key: &DeliveryKey) -> rusqlite::Result<Option<i64>> {
+    tx.prepare_cached("SELECT id FROM deliveries WHERE key = ?")?.query_row([key.as_str()], |row| row.get(0)).optional()
+}
+
+/// The delivery a result belongs to that is sent by a later process than the one that handled it.
+fn unsent(tx: &Transaction<'_>, task_id: &str) -> rusqlite::Result<Option<i64>> {
+    tx.prepare_cached("SELECT max(id) FROM deliveries WHERE task_id = ? AND state = ?")?
+        .query_row(params![task_id, state::ANSWERED], |row| row.get(0))
+}
+
+fn queued(tx: &Transaction<'_>, task_id: &str, origin: &Origin) -> rusqlite::Result<()> {
+    let (origin, of) = match origin {
+        Origin::Trigger => ("trigger", None),
+        Origin::Reschedule => ("reschedule", None),
+        Origin::Retry => ("retry", None),
+        Origin::Redelivery => ("redelivery", None),
+        Origin::Replay(of) => ("replay", Some(*of)),
+    };
+    tx.prepare_cached("INSERT OR REPLACE INTO queued (task_id, origin, replay_of) VALUES (?, ?, ?)")?
+        .execute(params![task_id, origin, of])?;
+    Ok(())
+}
+
+/// Keeps the summary of a delivery.
+fn sum_up(tx: &Transaction<'_>, id: i64, fact: &Fact) -> rusqlite::Result<()> {
+    let add = |sql: &str| tx.prepare_cached(sql)?.execute([id]).map(|_| ());
+    match fact {
+        Fact::ApiCall(_) => add("UPDATE deliveries SET api_calls = api_calls + 1 WHERE id = ?"),
+        Fact::Log { .. } => add("UPDATE deliveries SET logs = logs + 1 WHERE id = ?"),
+        Fact::StoreCall(call) => tx
+            .prepare_cached("UPDATE deliveries SET store_calls = store_calls + 1, store_errors = store_errors + ? WHERE id = ?")?
+            .execute(params![call.error.is_some(), id])
+            .map(|_| ()),
+        Fact::ObjectFetched { object } => tx
+            .prepare_cached("UPDATE deliveries SET object_status = coalesce(?, object_status) WHERE id = ?")?
+            .execute(params![status_of(object), id])
+            .map(|_| ()),
+        Fact::Answered(answer) => answered(tx, id, answer),
+        Fact::ResultSent { .. } => set_state(tx, id, state::SENT),
+        Fact::Interrupted { .. } => set_state(tx, id, state::INTERRUPTED),
+        _ => Ok(()),
+    }
+}
+
+fn answered(tx: &Transaction<'_>, id: i64, answer: &Answer) -> rusqlite::Result<()> {
+    let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    tx.prepare_cached("UPDATE deliveries SET state = ?, result = ?, message = ?, countdown = ?, micros = ? WHERE id = ?")?
+        .execute(params![state::ANSWERED, answer.result, answer.message, whole(answer.countdown), whole(answer.micros), id])
+        .map(|_| ())
+}
+
+fn set_state(tx: &Transaction<'_>, id: i64, state: i64) -> rusqlite::Result<()> {
+    tx.prepare_cached("UPDATE deliveries SET state = ? WHERE id = ?")?.execute(params![state, id]).map(|_| ())
+}
+
+/// The status of an object: requests, assets and the like have `status`, tier configurations and some others `state`.
+fn status_of(object: &Value) -> Option<&str> {
+    object.get("status").or_else(|| object.get("state")).and_then(Value::as_str)
+}
+
+/// The name of a fact in JSON.
+fn kind(fact: &Fact) -> &'static str {
+    match fact {
+        Fact::Link { .. } => "link",
+        Fact::FrameRejected { .. } => "frame_rejected",
+        Fact::Extension { .. } => "extension",
+        Fact::Configured { .. } => "configured",
+        Fact::TaskQueued { .. } => "task_queued",
+        Fact::TaskArrived(_) => "task_arrived",
+        Fact::ObjectFetched { .. } => "object_fetched",
+        Fact::ApiCall(_) => "api_call",
+        Fact::StepStarted { .. } => "step_started",
+        Fact::StepEnded { .. } => "step_ended",
+        Fact::StoreCall(_) => "store_call",
+        Fact::Log { .. } => "log",
+        Fact::Answered(_) => "answered",
+        Fact::ResultSent { .. } => "result_sent",
+        Fact::Interrupted { .. } => "interrupted",
+        Fact::RedeliveryScheduled { .. } => "redelivery_scheduled",
+        Fact::Variables { .. } => "variables",
+    }
+}

@@ -1,0 +1,88 @@
+//! What a secret looks like on disk: a placeholder, `«secret:NAME»`, the same one every time.
+//!
+//! Secrets are recognised by value: those of the secure variables Connect sends, learnt before that very observation is
+//! written, and those the session names itself ([`Redactor::learn`]). They are found in every text of an observation
+//! and in every key and text of the JSON in it: plain, percent-encoded, escaped inside nested JSON, and in base64 (also
+//! in the middle of it, as in a Basic authorization). Where only the place tells, the [names](names) do.
+//!
+//! Limits, on purpose: what was written before a secret was learnt stays as it was written; a secret of less than four
+//! characters is only found where it is the whole text; numbers are left alone; so is what the protocol itself uses as a
+//! name (task, object, event type), because deliveries are joined by it.
+
+mod fact;
+mod names;
+mod secrets;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use serde_json::Value;
+
+use self::secrets::Secrets;
+use crate::observe::{Observation, Secret};
+
+/// Decides what a secret looks like on disk. Cheap to clone; clones know the same secrets.
+#[derive(Clone, Default)]
+pub struct Redactor(Arc<RwLock<Arc<Secrets>>>);
+
+impl std::fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Redactor").finish_non_exhaustive()
+    }
+}
+
+/// The placeholder of a secret.
+#[must_use]
+pub fn placeholder(name: &str) -> String {
+    format!("«secret:{name}»")
+}
+
+/// Whether a text has a placeholder in it.
+#[must_use]
+pub fn has_placeholder(text: &str) -> bool {
+    text.split_once("«secret:").is_some_and(|(_, rest)| rest.contains('»'))
+}
+
+impl Redactor {
+    /// One that knows no secrets yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Remembers a secret for as long as this process lives, also when it is replaced by another of the same name.
+    pub fn learn(&self, name: &str, secret: &Secret) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(more) = known.with(name, secret.reveal()) {
+            *known = Arc::new(more);
+        }
+    }
+
+    /// `text` without secrets: for what is written elsewhere than in the journal.
+    #[must_use]
+    pub fn text(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        self.known().text(&mut text);
+        text
+    }
+
+    /// `value` without secrets.
+    #[must_use]
+    pub fn value(&self, mut value: Value) -> Value {
+        self.known().value(&mut value);
+        value
+    }
+
+    /// Learns what an observation has to teach, and takes all secrets out of it.
+    pub(super) fn observation(&self, observation: &mut Observation) {
+        fact::learn(self, &observation.fact);
+        fact::redact(&self.known(), &mut observation.fact);
+    }
+
+    fn known(&self) -> Arc<Secrets> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}

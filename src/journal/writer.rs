@@ -1,0 +1,215 @@
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::Connection;
+use tokio::sync::watch;
+
+use super::queue::Queue;
+use super::record::{record, state};
+use super::{JournalError, Redactor, schema};
+use crate::observe::{DeliveryKey, Fact, Level, Observation};
+
+/// How many deliveries are kept in mind; the others are looked up.
+const IN_MIND: usize = 4096;
+/// With this much written and nothing to do, the log of SQLite is worked into its file; with the greater one, always.
+const CHECKPOINT_IDLE: usize = 4 << 20;
+const CHECKPOINT_BUSY: usize = 64 << 20;
+/// How often a batch is tried before the disk counts as broken, and the first pause; each is twice as long.
+const TRIES: u32 = 4;
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+
+/// The only one that writes: a connection, and the right to it for as long as it lives.
+pub(super) struct Writer {
+    conn: Connection,
+    path: PathBuf,
+    redactor: Redactor,
+    keys: HashMap<DeliveryKey, i64>,
+    rows_since_checkpoint: usize,
+    last: i64,
+    _lock: File,
+}
+
+/// What the writer tells the others.
+pub(super) struct Announcer {
+    /// The last row on disk.
+    pub(super) news: watch::Sender<i64>,
+    /// How many observations are settled: on disk, or given up.
+    pub(super) settled: watch::Sender<u64>,
+    /// What keeps it from writing.
+    pub(super) trouble: watch::Sender<Option<String>>,
+}
+
+impl Writer {
+    /// Takes the journal of `dir`, and notes which deliveries the last process left unanswered.
+    pub(super) fn open(dir: &Path, redactor: Redactor) -> Result<Self, JournalError> {
+        let lock = schema::lock(dir)?;
+        let conn = schema::open_for_writing(dir)?;
+        let path = schema::file(dir);
+        let mut writer = Self { conn, path, redactor, keys: HashMap::new(), rows_since_checkpoint: 0, last: 0, _lock: lock };
+        writer.interrupt_running().map_err(|source| schema::error(&writer.path, source))?;
+        Ok(writer)
+    }
+
+    /// The last row on disk.
+    pub(super) fn last(&self) -> i64 {
+        self.last
+    }
+
+    fn interrupt_running(&mut self) -> rusqlite::Result<()> {
+        self.last = self.conn.query_row("SELECT coalesce(max(row), 0) FROM observations", [], |row| row.get(0))?;
+        let mut left: Vec<Observation> = self
+            .conn
+            .prepare("SELECT key FROM deliveries WHERE state = ? ORDER BY id")?
+            .query_map([state::RUNNING], |row| row.get::<_, String>(0))?
+            .map(|key| {
+                let reason = "the process that handled it ended before it was answered; replay it to run it again".into();
+                let delivery = Some(DeliveryKey::from(key?.as_str()));
+                Ok(Observation { delivery, ..Observation::now(Fact::Interrupted { reason }) })
+            })
+            .collect::<rusqlite::Result<_>>()?;
+        self.write(&mut left)
+    }
+
+    /// Writes all of them, or none.
+    fn write(&mut self, batch: &mut [Observation]) -> rusqlite::Result<()> {
+        batch.iter_mut().for_each(|observation| self.redactor.observation(observation));
+        let written = self.write_redacted(batch);
+        match &written {
+            Ok(last) => self.last = last.unwrap_or(self.last),
+            Err(_) => self.keys.clear(), // they may name deliveries that were rolled back
+        }
+        self.rows_since_checkpoint += batch.len();
+        written.map(|_| ())
+    }
+
+    fn write_redacted(&mut self, batch: &[Observation]) -> rusqlite::Result<Option<i64>> {
+        let tx = self.conn.transaction()?;
+        let mut last = None;
+        for observation in batch {
+            let key = observation.delivery.as_ref();
+            let known = key.and_then(|key| self.keys.get(key)).copied();
+            let (row, delivery) = record(&tx, observation, known)?;
+            last = Some(row);
+            if let (Some(key), None, Some(id)) = (key, known, delivery) {
+                if self.keys.len() >= IN_MIND {
+                    self.keys.clear();
+                }
+                self.keys.insert(key.clone(), id);
+            }
+        }
+        tx.commit()?;
+        Ok(last)
+    }
+
+    /// Writes whatever comes, until the queue is closed and empty.
+    pub(super) fn run(mut self, queue: &Queue<Observation>, announcer: &Announcer) {
+        let mut batch = Vec::new();
+        let mut lost = Lost::default();
+        while queue.take(&mut batch) {
+            let count = batch.len() as u64;
+            if lost.count > 0 {
+                batch.insert(0, lost.note());
+            }
+            let tries = if lost.count > 0 { 1 } else { TRIES };
+            match self.try_to_write(&mut batch, tries) {
+                Ok(()) => {
+                    lost = Lost::default();
+                    announcer.trouble.send_if_modified(|trouble| trouble.take().is_some());
+                    announcer.news.send_replace(self.last);
+                }
+                Err(error) => {
+                    lost.add(count, schema::error(&self.path, error).to_string());
+                    announcer.trouble.send_replace(Some(lost.words()));
+                }
+            }
+            announcer.settled.send_modify(|settled| *settled += count);
+            batch.clear();
+            self.checkpoint(queue.is_empty());
+        }
+    }
+
+    fn try_to_write(&mut self, batch: &mut [Observation], tries: u32) -> rusqlite::Result<()> {
+        let mut pause = FIRST_PAUSE;
+        for _ in 1..tries {
+            match self.write(batch) {
+                Ok(()) => return Ok(()),
+                Err(_) => std::thread::sleep(pause),
+            }
+            pause *= 2;
+        }
+        self.write(batch)
+    }
+
+    /// Works the log into the file between two batches, rather than inside one: the news is out already.
+    fn checkpoint(&mut self, idle: bool) {
+        // A page is 4 KiB and takes a handful of rows: a rough measure is enough here.
+        let written = self.rows_since_checkpoint * 1024;
+        if written > CHECKPOINT_BUSY || (idle && written > CHECKPOINT_IDLE) {
+            // That it can't be done now (a reader is in the way) only means that it is done later.
+            let _ = self.conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+            self.rows_since_checkpoint = 0;
+        }
+    }
+}
+
+/// What could not be written since the disk is in trouble.
+#[derive(Default)]
+struct Lost {
+    count: u64,
+    reason: String,
+}
+
+impl Lost {
+    fn add(&mut self, count: u64, reason: String) {
+        self.count += count;
+        self.reason = reason;
+    }
+
+    fn words(&self) -> String {
+        format!("lost on the way to the disk, number of observations: {}; {}", self.count, self.reason)
+    }
+
+    /// The gap becomes a line in the journal as soon as it can be written again.
+    fn note(&self) -> Observation {
+        Observation::now(Fact::Log { level: Level::Error, target: "journal".into(), message: self.words() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::{LogFilter, Reader};
+
+    fn log(message: &str) -> Observation {
+        Observation::now(Fact::Log { level: Level::Info, target: "test".into(), message: message.into() })
+    }
+
+    #[test]
+    fn a_full_disk_is_told_and_leaves_a_line_once_there_is_room_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let writer = Writer::open(dir.path(), Redactor::new()).unwrap();
+        let pages: i64 = writer.conn.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
+        let limit = |pages: i64| writer.conn.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(())).unwrap();
+        limit(pages + 1);
+        let announcer = Announcer { news: watch::channel(0).0, settled: watch::channel(0).0, trouble: watch::channel(None).0 };
+        let mut writer = writer;
+        let mut batch = [log(&"x".repeat(100_000))];
+        let error = writer.try_to_write(&mut batch, 2).unwrap_err();
+        let mut lost = Lost::default();
+        lost.add(1, error.to_string());
+        writer.conn.query_row("PRAGMA max_page_count = 1000000", [], |_| Ok(())).unwrap();
+        let queue = Queue::new(8);
+        queue.push(lost.note());
+        queue.push(log("after"));
+        queue.close();
+        writer.run(&queue, &announcer);
+        assert_eq!(*announcer.settled.borrow(), 2);
+        assert_eq!(*announcer.news.borrow(), 2);
+        let lines = Reader::open(dir.path()).unwrap().logs(&LogFilter::default(), 10).unwrap();
+        assert!(lines[0].message.contains("number of observations: 1;"), "{lines:?}");
+        assert!(lines[0].message.contains("full"), "{lines:?}");
+        assert_eq!(lines[1].message, "after");
+    }
+}
