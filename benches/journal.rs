@@ -67,21 +67,19 @@ async fn main() {
     let variables = (0..3).map(|n| SeenVariable { name: format!("S{n}"), value: format!("a secret value {n}"), secure: true });
     journal.observe(Observation::now(Fact::Configured { message: "m".into(), update: false, variables: variables.collect() }));
 
-    let mut observed = 0;
-    let mut making = Duration::ZERO;
-    let since = Instant::now();
-    for n in 0..deliveries {
-        let made = Instant::now();
-        let batch = delivery(n);
-        making += made.elapsed();
-        observed += batch.len();
-        batch.into_iter().for_each(|observation| journal.observe(observation));
+    // Made beforehand, a thousand deliveries at a time: what is measured is the journal, not the making.
+    let (mut observed, mut took) = (0, Duration::ZERO);
+    for chunk in 0..deliveries.div_ceil(1000) {
+        let made: Vec<Observation> = (0..1000).flat_map(|n| delivery(chunk * 1000 + n)).collect();
+        observed += made.len();
+        let since = Instant::now();
+        made.into_iter().for_each(|observation| journal.observe(observation));
+        journal.flush().await.unwrap();
+        took += since.elapsed();
     }
-    journal.flush().await.unwrap();
-    let took = since.elapsed();
     let rate = observed as f64 / took.as_secs_f64();
     let size = std::fs::metadata(dir.path().join("journal.sqlite")).unwrap().len() >> 20;
-    println!("sustained: {observed} observations in {took:.2?}: {rate:.0}/s ({making:.2?} of it making them), {size} MiB");
+    println!("sustained: {observed} observations in {took:.2?}: {rate:.0}/s, {size} MiB");
 
     let mut news = journal.news();
     news.mark_unchanged();
