@@ -180,7 +180,7 @@ pub struct StoreCall {
     pub database: String,
     /// The collection.
     pub collection: String,
-    /// The document or the filter, as canonical Extended JSON.
+    /// The document, the filter, or of a `find` the whole query, as canonical Extended JSON.
     pub input: Value,
     /// What came back, as canonical Extended JSON: the inserted id, the number of documents, ...
     #[serde(default, skip_serializing_if = "Option::is_none")]

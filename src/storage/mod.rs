@@ -1,12 +1,25 @@
-//! Document storage: one trait, [`Store`], and two ways to a MongoDB: [`driver`] over TCP and [`data_api`] over HTTP.
+//! Document storage: one trait, [`Store`], and two ways to a MongoDB: [`Driver`] over TCP and [`DataApi`] over HTTP.
 //!
-//! Documents are BSON everywhere; text forms are Extended JSON. What one backend cannot do it says
-//! ([`StoreError::Unsupported`]), with the reason.
+//! [`Settings`] say where it is, [`connect`] opens it, [`Stores`] keeps it open as long as the settings stay the same, and
+//! [`Observed`] reports what is done with it. Documents are BSON everywhere; text forms are Extended JSON ([`query`]).
+//! What one backend cannot do it says ([`StoreError::Unsupported`]), with the reason.
+
+mod data_api;
+mod driver;
+mod observed;
+pub mod query;
+mod settings;
+mod stores;
 
 use async_trait::async_trait;
 use bson::{Bson, Document};
 use thiserror::Error;
 
+pub use self::data_api::DataApi;
+pub use self::driver::Driver;
+pub use self::observed::Observed;
+pub use self::settings::Settings;
+pub use self::stores::{Stores, connect};
 pub use crate::observe::Backend;
 
 /// A collection of a database.

@@ -1,0 +1,209 @@
+use crate::observe::{Backend, Secret};
+
+use super::{Namespace, StoreError};
+
+/// Where the documents are: what the variables of the tutorial say.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Settings {
+    /// `DATA_API_ENDPOINT`: the URL that `/action/...` follows.
+    pub data_api_endpoint: String,
+    /// `API_KEY`: the Data API's key; empty for an endpoint that wants none.
+    pub api_key: Secret,
+    /// `CLUSTER`: what the Data API calls its data source.
+    pub cluster: String,
+    /// `DB`: the database, the same both ways.
+    pub db: String,
+    /// `HTTP_COLLECTION`: the collection written through the Data API.
+    pub http_collection: String,
+    /// `DB_HOST`: `host:port`, several of them with commas between, or a bare host name that DNS resolves (`mongodb+srv`).
+    pub db_host: String,
+    /// `DB_USER`: empty where the server wants nobody's name.
+    pub db_user: String,
+    /// `DB_PASSWORD`.
+    pub db_password: Secret,
+    /// `DRIVER_COLLECTION`: the collection written through the driver.
+    pub driver_collection: String,
+}
+
+impl Settings {
+    /// Reads them out of variables, asked for by name. `API_KEY` and `DB_USER` may be empty; without a user there is no
+    /// need of a `DB_PASSWORD`.
+    ///
+    /// # Errors
+    /// [`StoreError::Settings`] naming every variable that is missing, and what to do.
+    pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, StoreError> {
+        let mut missing = Vec::new();
+        let mut whole = |name: &'static str, may_be_empty: bool| match variable(name) {
+            Some(value) if may_be_empty || !value.trim().is_empty() => value,
+            _ => {
+                missing.push(name);
+                String::new()
+            }
+        };
+        let api_key = whole("API_KEY", true).into();
+        let mut read = |name, may_be_empty| whole(name, may_be_empty).trim().to_owned();
+        let data_api_endpoint = read("DATA_API_ENDPOINT", false);
+        let cluster = read("CLUSTER", false);
+        let db = read("DB", false);
+        let http_collection = read("HTTP_COLLECTION", false);
+        let driver_collection = read("DRIVER_COLLECTION", false);
+        let db_host = read("DB_HOST", false);
+        let db_user = read("DB_USER", true);
+        let db_password = if db_user.is_empty() { Secret::default() } else { whole("DB_PASSWORD", true).into() };
+        match missing.as_slice() {
+            [] => {}
+            [one] => {
+                return Err(StoreError::Settings(format!("the variable {one} has no value: set it and apply the changes")));
+            }
+            several => {
+                let names = several.join(", ");
+                return Err(StoreError::Settings(format!("the variables {names} have no value: set them and apply the changes")));
+            }
+        }
+        Ok(Self { data_api_endpoint, api_key, cluster, db, http_collection, db_host, db_user, db_password, driver_collection })
+    }
+
+    /// Database and collection of a backend.
+    #[must_use]
+    pub fn namespace(&self, backend: Backend) -> Namespace {
+        let collection = match backend {
+            Backend::Driver => &self.driver_collection,
+            Backend::DataApi => &self.http_collection,
+        };
+        Namespace::new(&self.db, collection)
+    }
+
+    /// The driver's connection string. `host:port` is spoken to directly, as `mongosh` does; of several hosts the
+    /// driver finds out which is which; a bare name is looked up in DNS.
+    ///
+    /// # Errors
+    /// [`StoreError::Settings`] when `DB_HOST` can't be a host.
+    pub fn connection_string(&self) -> Result<Secret, StoreError> {
+        let host = self.db_host.as_str();
+        let wrong = |what: &str| Err(StoreError::Settings(format!("DB_HOST is `{host}`: {what}")));
+        if host.contains("://") || host.contains('@') {
+            // It may hold a password: it is not repeated.
+            return Err(StoreError::Settings(
+                "DB_HOST holds a whole connection string: only the host belongs there, user and password into DB_USER and DB_PASSWORD"
+                    .into(),
+            ));
+        }
+        if host.is_empty() || host.contains(|c: char| c.is_whitespace() || c.is_control() || "/?#%\\".contains(c)) {
+            return wrong("that is no host name; write host:port, or a bare host name for mongodb+srv");
+        }
+        let user = match self.db_user.as_str() {
+            "" => String::new(),
+            user => format!("{}:{}@", percent_encoded(user), percent_encoded(self.db_password.reveal())),
+        };
+        let address = host.trim_start_matches('[').split(']').next().unwrap_or(host);
+        let has_port = host.rsplit_once(':').is_some_and(|(name, port)| {
+            !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) && (name.ends_with(']') || !name.contains(':'))
+        });
+        if host.contains(',') {
+            Ok(format!("mongodb://{user}{host}/").into())
+        } else if has_port {
+            Ok(format!("mongodb://{user}{host}/?directConnection=true").into())
+        } else if host.contains(':') && address.parse::<std::net::Ipv6Addr>().is_err() {
+            wrong("what follows the colon is no port")
+        } else if address.parse::<std::net::IpAddr>().is_ok() || !host.contains('.') {
+            wrong("without a port it is looked up in DNS as mongodb+srv, where no such name can be; add the port, like :27017")
+        } else {
+            Ok(format!("mongodb+srv://{user}{host}/").into())
+        }
+    }
+}
+
+/// User and password in a URL: everything but letters, digits and `-._~` as `%XX`.
+fn percent_encoded(text: &str) -> String {
+    text.bytes().fold(String::with_capacity(text.len()), |mut encoded, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(byte.into());
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+        encoded
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn complete(name: &str) -> Option<String> {
+        Some(format!("the {name}"))
+    }
+
+    #[test]
+    fn every_variable_finds_its_place() {
+        let settings = Settings::from_variables(complete).unwrap();
+        assert_eq!(settings.data_api_endpoint, "the DATA_API_ENDPOINT");
+        assert_eq!(settings.api_key.reveal(), "the API_KEY");
+        assert_eq!(settings.db_password.reveal(), "the DB_PASSWORD");
+        assert_eq!(settings.namespace(Backend::Driver), Namespace::new("the DB", "the DRIVER_COLLECTION"));
+        assert_eq!(settings.namespace(Backend::DataApi), Namespace::new("the DB", "the HTTP_COLLECTION"));
+    }
+
+    #[rstest]
+    #[case(&["DB"], "the variable DB has no value: set it and apply the changes")]
+    #[case(&["CLUSTER", "DB_HOST"], "the variables CLUSTER, DB_HOST have no value: set them and apply the changes")]
+    #[case(&["DB_PASSWORD"], "the variable DB_PASSWORD has no value: set it and apply the changes")]
+    fn what_is_missing_is_named(#[case] missing: &[&str], #[case] says: &str) {
+        let error = Settings::from_variables(|name| complete(name).filter(|_| !missing.contains(&name))).unwrap_err();
+        assert_eq!(error.to_string(), says);
+    }
+
+    #[test]
+    fn a_blank_value_is_a_missing_one() {
+        let error = Settings::from_variables(|name| if name == "DB" { Some(" ".into()) } else { complete(name) }).unwrap_err();
+        assert_eq!(error.to_string(), "the variable DB has no value: set it and apply the changes");
+    }
+
+    #[test]
+    fn without_a_user_no_password_is_asked_for() {
+        let settings = Settings::from_variables(|name| match name {
+            "DB_USER" => Some(String::new()),
+            "DB_PASSWORD" => None,
+            _ => complete(name),
+        });
+        assert!(settings.is_ok());
+    }
+
+    #[rstest]
+    #[case("127.0.0.1:27017", "", "mongodb://127.0.0.1:27017/?directConnection=true")]
+    #[case("localhost:27017", "root", "mongodb://root:p%40ss%2F%3A@localhost:27017/?directConnection=true")]
+    #[case("[::1]:27017", "", "mongodb://[::1]:27017/?directConnection=true")]
+    #[case("a.example:27017,b.example:27018", "", "mongodb://a.example:27017,b.example:27018/")]
+    #[case("cluster0.abcde.mongodb.net", "us er", "mongodb+srv://us%20er:p%40ss%2F%3A@cluster0.abcde.mongodb.net/")]
+    fn a_port_means_a_plain_connection_and_a_bare_host_one_by_dns(
+        #[case] host: &str,
+        #[case] user: &str,
+        #[case] expected: &str,
+    ) {
+        let settings =
+            Settings { db_host: host.into(), db_user: user.into(), db_password: "p@ss/:".into(), ..Settings::default() };
+        assert_eq!(settings.connection_string().unwrap().reveal(), expected);
+    }
+
+    #[rstest]
+    #[case("127.0.0.1", "add the port")]
+    #[case("::1", "add the port")]
+    #[case("localhost", "add the port")]
+    #[case("a.example:port", "no port")]
+    #[case("a b", "no host name")]
+    #[case("", "no host name")]
+    #[case("mongodb://u:secret@h", "whole connection string")]
+    fn what_cannot_be_a_host_is_explained_and_secrets_are_not_repeated(#[case] host: &str, #[case] says: &str) {
+        let error = Settings { db_host: host.into(), ..Settings::default() }.connection_string().unwrap_err().to_string();
+        assert!(error.contains(says), "{error}");
+        assert!(!error.contains("secret"), "{error}");
+    }
+
+    #[test]
+    fn settings_never_show_their_secrets() {
+        let settings = Settings::from_variables(complete).unwrap();
+        let shown = format!("{settings:?}");
+        assert!(!shown.contains("the API_KEY") && !shown.contains("the DB_PASSWORD"), "{shown}");
+    }
+}
