@@ -51,18 +51,13 @@ impl Prepared {
             Ok(answer) => return Ok(answer),
             Err(error) => error,
         };
-        let cause = address(&error);
+        let cause = report(&error);
         let compensation = transaction.compensate(cx, request, error);
         trace::step(cx, StepKind::Compensate, transaction.name(), request, compensation, |result| match result {
             // To undo and then let the task be delivered again is no failure of the compensation.
-            Err(error) if address(error) == cause => (StepOutcome::Done, Some(format!("passes the error on: {}", report(error)))),
+            Err(error) if report(error) == cause => (StepOutcome::Done, Some(format!("passes the error on: {cause}"))),
             result => trace::answer(result),
         })
         .await
     }
-}
-
-/// Tells whether an error is the very same value as another.
-fn address(error: &HandlerError) -> *const () {
-    std::ptr::from_ref(error.as_ref()).cast()
 }

@@ -42,7 +42,10 @@ impl Key {
 
 /// Open stores by settings: the same settings get the same connections, others get new ones. Cheap to clone.
 #[derive(Clone, Default)]
-pub struct Stores(Arc<Mutex<VecDeque<(Key, Arc<dyn Store>)>>>);
+pub struct Stores(Arc<Mutex<Open>>);
+
+/// The longest unused first.
+type Open = VecDeque<(Key, Arc<dyn Store>)>;
 
 impl Stores {
     /// The store of these settings, opened where there is none yet. The one longest unused makes room for it.

@@ -6,7 +6,7 @@ use bson::{Bson, Document, doc};
 use crate::extension::{Background, Context, HandlerError};
 use crate::fulfillment::{Request, Transaction};
 use crate::observe::Backend;
-use crate::storage::{Namespace, Observed, Settings, Store, StoreError, Stores};
+use crate::storage::{Namespace, Observed, Settings, Store, StoreError, Stores, query};
 
 /// The order of the documentation's example.
 const BACKENDS: [Backend; 2] = [Backend::DataApi, Backend::Driver];
@@ -54,7 +54,8 @@ impl Transaction for SaveRequest {
 
     async fn execute(&self, cx: &Context, request: &Request) -> Result<Background, HandlerError> {
         let settings = Settings::from_variables(|name| cx.config.get(name).map(Into::into))?;
-        let document = bson::serialize_to_document(&request.raw())?;
+        // As relaxed Extended JSON, which is how an endpoint reads what the documentation's example sends.
+        let document = query::parse_document(&request.raw().to_string())?;
         for backend in BACKENDS {
             self.insert(cx, backend, &settings, document.clone()).await?;
         }
