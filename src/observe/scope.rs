@@ -112,7 +112,6 @@ impl Scope {
     }
 
     /// Begins a step inside this one.
-    #[must_use]
     pub fn step(&self, step_kind: StepKind, name: &str, request: Option<Value>) -> Step {
         let mut inner = self.clone();
         inner.step = self.steps.fetch_add(1, Ordering::Relaxed) + 1;
