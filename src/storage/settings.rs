@@ -40,7 +40,7 @@ impl Settings {
                 String::new()
             }
         };
-        let api_key = whole("API_KEY", true).into();
+        let api_key = whole("API_KEY", true).trim().into();
         let mut read = |name, may_be_empty| whole(name, may_be_empty).trim().to_owned();
         let data_api_endpoint = read("DATA_API_ENDPOINT", false);
         let cluster = read("CLUSTER", false);
