@@ -1,0 +1,44 @@
+use std::ops::ControlFlow;
+
+use bson::RawDocumentBuf;
+
+use super::super::engine::{Catalog, Engine, Query};
+use super::super::error::{Code, CommandError};
+use super::super::matcher::Matcher;
+use super::{Args, Command, Outcome, refuse_options};
+
+pub(super) async fn delete(engine: &Engine, mut command: Command) -> Result<RawDocumentBuf, CommandError> {
+    let operations = command.documents("deletes")?;
+    let args = command.args();
+    let (namespace, ordered) = (args.namespace("delete")?, args.flag("ordered")?.unwrap_or(true));
+    engine
+        .write(move |connection| {
+            let collection = Catalog(connection).find(&namespace)?;
+            let outcome = Outcome::of_batch(&operations, ordered, |outcome, _, operation| {
+                let args = Args::new("delete.deletes", operation);
+                refuse_options(&args, &["collation"])?;
+                let query = Query::all(Matcher::parse(args.document("q")?.ok_or_else(|| args.missing("q"))?)?);
+                let one = match args.integer("limit")?.ok_or_else(|| args.missing("limit"))? {
+                    0 => false,
+                    1 => true,
+                    other => {
+                        let message = format!("The limit field in delete objects must be 0 or 1. Got {other}");
+                        return Err(CommandError::new(Code::FAILED_TO_PARSE, message));
+                    }
+                };
+                let Some(collection) = &collection else { return Ok(()) };
+                let mut gone = Vec::new();
+                query.visit(connection, collection, 0, &mut |seq, _| {
+                    gone.push(seq);
+                    Ok(if one { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+                })?;
+                for seq in gone {
+                    collection.delete(connection, seq)?;
+                    outcome.n += 1;
+                }
+                Ok(())
+            })?;
+            Ok(outcome.reply(false))
+        })
+        .await
+}

@@ -1,0 +1,86 @@
+use bson::raw::cstr;
+use bson::{RawBsonRef, RawDocument, RawDocumentBuf, rawdoc};
+use rusqlite::Connection;
+
+use super::super::engine::{Catalog, Collection, Engine, Query};
+use super::super::error::{Code, CommandError};
+use super::super::matcher::Matcher;
+use super::super::update::Update;
+use super::super::value::MAX_DOCUMENT;
+use super::{Args, Command, Outcome, refuse_options};
+
+pub(super) async fn update(engine: &Engine, mut command: Command) -> Result<RawDocumentBuf, CommandError> {
+    let operations = command.documents("updates")?;
+    let args = command.args();
+    let (namespace, ordered) = (args.namespace("update")?, args.flag("ordered")?.unwrap_or(true));
+    engine
+        .write(move |connection| {
+            let mut collection = Catalog(connection).find(&namespace)?;
+            let outcome = Outcome::of_batch(&operations, ordered, |outcome, index, operation| {
+                let operation = Operation::parse(operation)?;
+                if collection.is_none() && operation.upsert {
+                    collection = Some(Catalog(connection).find_or_create(&namespace)?);
+                }
+                match &collection {
+                    Some(collection) => operation.run(connection, collection, index, outcome),
+                    None => Ok(()),
+                }
+            })?;
+            Ok(outcome.reply(true))
+        })
+        .await
+}
+
+struct Operation {
+    query: Query,
+    update: Update,
+    multi: bool,
+    upsert: bool,
+}
+
+impl Operation {
+    fn parse(operation: &RawDocument) -> Result<Self, CommandError> {
+        let args = Args::new("update.updates", operation);
+        refuse_options(&args, &["collation", "arrayFilters", "sort", "c"])?;
+        let matcher = Matcher::parse(args.document("q")?.ok_or_else(|| args.missing("q"))?)?;
+        let update = Update::parse(args.get("u")?.ok_or_else(|| args.missing("u"))?)?;
+        let (multi, upsert) = (args.flag("multi")?.unwrap_or(false), args.flag("upsert")?.unwrap_or(false));
+        if multi && update.is_replacement() {
+            let message = "multi update is not supported for replacement-style update";
+            return Err(CommandError::new(Code::FAILED_TO_PARSE, message));
+        }
+        Ok(Self { query: Query { limit: (!multi).then_some(1), ..Query::all(matcher) }, update, multi, upsert })
+    }
+
+    fn run(
+        &self,
+        connection: &Connection,
+        collection: &Collection,
+        index: i32,
+        outcome: &mut Outcome,
+    ) -> Result<(), CommandError> {
+        let numbers = self.query.numbers(connection, collection)?;
+        debug_assert!(self.multi || numbers.len() <= 1);
+        if numbers.is_empty() && self.upsert {
+            let made = collection.insert(connection, &self.update.new_document(&self.query.matcher)?)?;
+            let mut entry = rawdoc! { "index": index };
+            entry.append(cstr!("_id"), made.get("_id")?.unwrap_or(RawBsonRef::Null));
+            outcome.upserted.push(entry);
+            outcome.n += 1;
+            return Ok(());
+        }
+        for seq in numbers {
+            let Some(old) = collection.by_seq(connection, seq)? else { continue };
+            if let Some(new) = self.update.apply(&old)? {
+                if new.as_bytes().len() > MAX_DOCUMENT {
+                    let message = format!("Resulting document after update is larger than {MAX_DOCUMENT}");
+                    return Err(CommandError::new(Code::location(17419), message));
+                }
+                collection.replace(connection, seq, &new)?;
+                outcome.modified += 1;
+            }
+            outcome.n += 1;
+        }
+        Ok(())
+    }
+}

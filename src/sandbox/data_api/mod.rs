@@ -1,0 +1,100 @@
+//! The Data API: HTTP in front of a deployment.
+//!
+//! A request is [authenticated](auth), its Extended JSON is [read](ejson), its action becomes one or more
+//! [commands](actions), which a [`Deployment`] runs: the sandbox itself here, any other one by its connection string.
+
+mod actions;
+mod auth;
+mod deployment;
+mod ejson;
+mod error;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use serde_json::Value;
+
+pub(super) use auth::Gate;
+pub(super) use deployment::{Deployment, Embedded};
+use error::ApiError;
+
+/// The path of the endpoint below the host: the form it had on Atlas, for an application named `local`.
+pub(super) const BASE: &str = "/app/local/endpoint/data/v1";
+
+/// A document of 16 MiB, written as canonical Extended JSON, with room.
+const MAX_BODY: usize = 96 * 1024 * 1024;
+
+struct Endpoint {
+    deployment: Arc<dyn Deployment>,
+    gate: Gate,
+}
+
+/// The endpoint in front of `deployment`.
+pub(super) fn router(deployment: Arc<dyn Deployment>, gate: Gate) -> Router {
+    Router::new()
+        .route(&format!("{BASE}/action/{{action}}"), post(action))
+        .fallback(unknown)
+        .method_not_allowed_fallback(unknown)
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .with_state(Arc::new(Endpoint { deployment, gate }))
+}
+
+async fn unknown(uri: Uri) -> Response {
+    ApiError::not_found(uri.path()).into_response(uri.path())
+}
+
+async fn action(
+    State(endpoint): State<Arc<Endpoint>>,
+    Path(name): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+) -> Response {
+    let body = match body {
+        Ok(body) => body,
+        Err(rejected) => return ApiError::too_large(&rejected.body_text()).into_response(uri.path()),
+    };
+    match answer(&endpoint, &name, &uri, &headers, &body).await {
+        Ok((status, content)) => respond(status, wants_canonical(&headers), content),
+        Err(error) => error.into_response(uri.path()),
+    }
+}
+
+async fn answer(
+    endpoint: &Endpoint,
+    name: &str,
+    uri: &Uri,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<(StatusCode, Value), ApiError> {
+    endpoint.gate.admit(headers)?;
+    let action = actions::find(name).ok_or_else(|| ApiError::not_found(uri.path()))?;
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media_type = content_type.split(';').next().unwrap_or_default().trim();
+    if !matches!(media_type, "application/json" | "application/ejson") {
+        return Err(ApiError::content_type(content_type));
+    }
+    let body: Value = serde_json::from_slice(body).map_err(|error| ApiError::invalid(format!("invalid JSON: {error}")))?;
+    let request = actions::Request::parse(&body)?;
+    let answer = action.run(endpoint.deployment.as_ref(), &request).await?;
+    let content = if wants_canonical(headers) { ejson::canonical(&answer)? } else { ejson::plain(&answer)? };
+    Ok((action.status(), content))
+}
+
+fn wants_canonical(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(header::ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .any(|value| value.contains("application/ejson"))
+}
+
+fn respond(status: StatusCode, canonical: bool, content: Value) -> Response {
+    let content_type = if canonical { "application/ejson" } else { "application/json" };
+    (status, [(header::CONTENT_TYPE, content_type)], content.to_string()).into_response()
+}

@@ -1,0 +1,147 @@
+use std::fmt;
+use std::path::Path;
+
+use bson::{RawDocument, RawDocumentBuf};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::super::error::{Code, CommandError};
+use super::super::options::SandboxError;
+use super::Collection;
+
+/// The version of the file's layout; a file of a newer one is refused.
+const LAYOUT: i64 = 1;
+
+/// Makes the catalogue in a new file, and checks that of an old one.
+pub(super) fn prepare(connection: &Connection, file: &Path) -> Result<(), SandboxError> {
+    let failed = |source| SandboxError::open(file, source);
+    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
+    if found > LAYOUT {
+        return Err(SandboxError::Newer { file: file.to_owned(), found, known: LAYOUT });
+    }
+    if found == LAYOUT {
+        return Ok(());
+    }
+    let sql = format!(
+        "BEGIN IMMEDIATE;
+         CREATE TABLE IF NOT EXISTS collections (
+             id INTEGER PRIMARY KEY AUTOINCREMENT, db TEXT NOT NULL, name TEXT NOT NULL,
+             uuid BLOB NOT NULL, options BLOB NOT NULL, UNIQUE (db, name));
+         PRAGMA user_version = {LAYOUT};
+         COMMIT;"
+    );
+    connection.execute_batch(&sql).map_err(failed)
+}
+
+/// A collection's full name.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(in crate::sandbox) struct Namespace {
+    pub(in crate::sandbox) db: String,
+    pub(in crate::sandbox) collection: String,
+}
+
+impl Namespace {
+    /// # Errors
+    /// `InvalidNamespace` for names MongoDB does not allow.
+    pub(in crate::sandbox) fn new(db: &str, collection: &str) -> Result<Self, CommandError> {
+        let invalid = |what: String| Err(CommandError::new(Code::INVALID_NAMESPACE, what));
+        if db.is_empty() || db.len() > 63 || db.contains(['/', '\\', '.', ' ', '"', '$', '\0']) {
+            return invalid(format!("Invalid database name: '{db}'"));
+        }
+        if collection.is_empty()
+            || collection.len() > 255 - db.len()
+            || collection.contains(['$', '\0'])
+            || collection.starts_with('.')
+            || collection.ends_with('.')
+        {
+            return invalid(format!("Invalid namespace specified '{db}.{collection}'"));
+        }
+        Ok(Self { db: db.to_owned(), collection: collection.to_owned() })
+    }
+}
+
+impl fmt::Display for Namespace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.db, self.collection)
+    }
+}
+
+/// One entry of the catalogue.
+#[derive(Debug, Clone)]
+pub(in crate::sandbox) struct Entry {
+    pub(in crate::sandbox) collection: Collection,
+    pub(in crate::sandbox) uuid: Vec<u8>,
+    pub(in crate::sandbox) options: RawDocumentBuf,
+}
+
+/// The catalogue, seen through a connection.
+pub(in crate::sandbox) struct Catalog<'c>(pub(in crate::sandbox) &'c Connection);
+
+impl Catalog<'_> {
+    /// The collection of this name, if there is one.
+    pub(in crate::sandbox) fn find(&self, namespace: &Namespace) -> Result<Option<Collection>, CommandError> {
+        let mut statement = self.0.prepare_cached("SELECT id FROM collections WHERE db = ? AND name = ?")?;
+        let id = statement.query_row(params![namespace.db, namespace.collection], |row| row.get(0)).optional()?;
+        Ok(id.map(|id| Collection::new(id, namespace.clone())))
+    }
+
+    /// The collection of this name, made if there is none. Writes.
+    pub(in crate::sandbox) fn find_or_create(&self, namespace: &Namespace) -> Result<Collection, CommandError> {
+        match self.find(namespace)? {
+            Some(collection) => Ok(collection),
+            None => self.create(namespace, &RawDocumentBuf::new()),
+        }
+    }
+
+    /// Makes a collection. Writes.
+    ///
+    /// # Errors
+    /// `NamespaceExists`.
+    pub(in crate::sandbox) fn create(&self, namespace: &Namespace, options: &RawDocument) -> Result<Collection, CommandError> {
+        if self.find(namespace)?.is_some() {
+            let message = format!("Collection {namespace} already exists.");
+            return Err(CommandError::new(Code::NAMESPACE_EXISTS, message));
+        }
+        let uuid = bson::Uuid::new();
+        self.0.prepare_cached("INSERT INTO collections (db, name, uuid, options) VALUES (?, ?, ?, ?)")?.execute(params![
+            namespace.db,
+            namespace.collection,
+            uuid.bytes(),
+            options.as_bytes()
+        ])?;
+        let collection = Collection::new(self.0.last_insert_rowid(), namespace.clone());
+        collection.create_table(self.0)?;
+        Ok(collection)
+    }
+
+    /// Removes a collection and all in it; whether there was one. Writes.
+    pub(in crate::sandbox) fn drop(&self, namespace: &Namespace) -> Result<bool, CommandError> {
+        let Some(collection) = self.find(namespace)? else { return Ok(false) };
+        collection.drop_table(self.0)?;
+        self.0
+            .prepare_cached("DELETE FROM collections WHERE db = ? AND name = ?")?
+            .execute(params![namespace.db, namespace.collection])?;
+        Ok(true)
+    }
+
+    /// All collections of a database, by name.
+    pub(in crate::sandbox) fn list(&self, db: &str) -> Result<Vec<Entry>, CommandError> {
+        let mut statement =
+            self.0.prepare_cached("SELECT id, name, uuid, options FROM collections WHERE db = ? ORDER BY name")?;
+        let rows = statement.query_map([db], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, Vec<u8>>(2)?, row.get::<_, Vec<u8>>(3)?))
+        })?;
+        rows.map(|row| {
+            let (id, name, uuid, options) = row?;
+            let collection = Collection::new(id, Namespace { db: db.to_owned(), collection: name });
+            Ok(Entry { collection, uuid, options: RawDocumentBuf::from_bytes(options)? })
+        })
+        .collect()
+    }
+
+    /// All databases that have a collection, by name.
+    pub(in crate::sandbox) fn databases(&self) -> Result<Vec<String>, CommandError> {
+        let mut statement = self.0.prepare_cached("SELECT DISTINCT db FROM collections ORDER BY db")?;
+        let names = statement.query_map([], |row| row.get(0))?;
+        Ok(names.collect::<Result<_, _>>()?)
+    }
+}

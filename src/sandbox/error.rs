@@ -1,0 +1,136 @@
+use std::borrow::Cow;
+
+use bson::{RawDocumentBuf, rawdoc};
+
+/// One of MongoDB's error codes, with its name.
+///
+/// Source: `error_codes.yml` of the server. A code without a name of its own is `Location` and its number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Code {
+    /// The number a driver looks at.
+    pub number: i32,
+    /// The name a person reads (`codeName`).
+    pub name: Cow<'static, str>,
+}
+
+macro_rules! codes {
+    ($($constant:ident = $number:literal $name:literal;)*) => {
+        #[allow(missing_docs)] // the name beside the number says it all
+        impl Code {
+            $(pub const $constant: Self = Self { number: $number, name: Cow::Borrowed($name) };)*
+        }
+    };
+}
+
+codes! {
+    INTERNAL_ERROR = 1 "InternalError";
+    BAD_VALUE = 2 "BadValue";
+    FAILED_TO_PARSE = 9 "FailedToParse";
+    UNAUTHORIZED = 13 "Unauthorized";
+    TYPE_MISMATCH = 14 "TypeMismatch";
+    OVERFLOW = 15 "Overflow";
+    INVALID_LENGTH = 16 "InvalidLength";
+    PROTOCOL_ERROR = 17 "ProtocolError";
+    AUTHENTICATION_FAILED = 18 "AuthenticationFailed";
+    INVALID_BSON = 22 "InvalidBSON";
+    NAMESPACE_NOT_FOUND = 26 "NamespaceNotFound";
+    PATH_NOT_VIABLE = 28 "PathNotViable";
+    CONFLICTING_UPDATE_OPERATORS = 40 "ConflictingUpdateOperators";
+    CURSOR_NOT_FOUND = 43 "CursorNotFound";
+    NAMESPACE_EXISTS = 48 "NamespaceExists";
+    DOLLAR_PREFIXED_FIELD_NAME = 52 "DollarPrefixedFieldName";
+    INVALID_ID_FIELD = 53 "InvalidIdField";
+    EMPTY_FIELD_NAME = 56 "EmptyFieldName";
+    COMMAND_NOT_FOUND = 59 "CommandNotFound";
+    IMMUTABLE_FIELD = 66 "ImmutableField";
+    INVALID_NAMESPACE = 73 "InvalidNamespace";
+    SHUTDOWN_IN_PROGRESS = 91 "ShutdownInProgress";
+    QUERY_PLAN_KILLED = 175 "QueryPlanKilled";
+    NOT_IMPLEMENTED = 238 "NotImplemented";
+    MECHANISM_UNAVAILABLE = 334 "MechanismUnavailable";
+    BSON_OBJECT_TOO_LARGE = 10334 "BSONObjectTooLarge";
+    DUPLICATE_KEY = 11000 "DuplicateKey";
+    OUT_OF_DISK_SPACE = 14031 "OutOfDiskSpace";
+}
+
+impl Code {
+    /// A code the server gives to one place in its source only.
+    #[must_use]
+    pub fn location(number: i32) -> Self {
+        Self { number, name: Cow::Owned(format!("Location{number}")) }
+    }
+}
+
+/// Why a command failed, as MongoDB would say it: this goes back to the client.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{message} ({}, code {})", code.name, code.number)]
+pub struct CommandError {
+    /// MongoDB's code.
+    pub code: Code,
+    /// What is wrong, in MongoDB's words where it has some.
+    pub message: String,
+    /// More fields of the answer: `keyPattern` and `keyValue` of a duplicate key.
+    pub details: Option<RawDocumentBuf>,
+}
+
+impl CommandError {
+    /// An error of `code` that says `message`.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), details: None }
+    }
+
+    /// Code 2, `BadValue`.
+    pub fn bad_value(message: impl Into<String>) -> Self {
+        Self::new(Code::BAD_VALUE, message)
+    }
+
+    /// Code 238, `NotImplemented`: the sandbox says what it cannot do, it never guesses.
+    pub fn not_implemented(what: &str) -> Self {
+        Self::new(Code::NOT_IMPLEMENTED, format!("{what} is not supported by the sandbox"))
+    }
+
+    /// The answer to a failed command.
+    #[must_use]
+    pub fn reply(&self) -> RawDocumentBuf {
+        let mut reply = rawdoc! {
+            "ok": 0.0,
+            "errmsg": self.message.as_str(),
+            "code": self.code.number,
+            "codeName": self.code.name.as_ref(),
+        };
+        self.append_details(&mut reply);
+        reply
+    }
+
+    /// The entry of this error in the `writeErrors` of a batch.
+    #[must_use]
+    pub fn write_error(&self, index: i32) -> RawDocumentBuf {
+        let mut entry = rawdoc! { "index": index, "code": self.code.number };
+        self.append_details(&mut entry);
+        entry.append(bson::raw::cstr!("errmsg"), self.message.as_str());
+        entry
+    }
+
+    fn append_details(&self, to: &mut RawDocumentBuf) {
+        for (key, value) in self.details.iter().flat_map(|d| d.iter()).flatten() {
+            to.append(key, value);
+        }
+    }
+}
+
+impl From<rusqlite::Error> for CommandError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DiskFull) => {
+                Self::new(Code::OUT_OF_DISK_SPACE, "the disk is full: nothing of this operation was stored")
+            }
+            _ => Self::new(Code::INTERNAL_ERROR, format!("the sandbox's file: {error}")),
+        }
+    }
+}
+
+impl From<bson::error::Error> for CommandError {
+    fn from(error: bson::error::Error) -> Self {
+        Self::new(Code::INVALID_BSON, format!("invalid BSON: {error}"))
+    }
+}

@@ -1,0 +1,137 @@
+use std::cmp::Ordering;
+
+use bson::{RawBson, RawBsonRef};
+use regex::Regex;
+
+use super::super::value::{class, compare, type_number};
+use super::Matcher;
+
+/// A test of one value; `None` is a missing field.
+#[derive(Debug, Clone)]
+pub(super) enum Predicate {
+    Equal(RawBson),
+    Range(Range, RawBson),
+    In {
+        values: Vec<RawBson>,
+        patterns: Vec<Pattern>,
+    },
+    Exists,
+    Type(Vec<i32>),
+    Size(i64),
+    Mod {
+        divisor: i64,
+        remainder: i64,
+    },
+    Pattern(Pattern),
+    /// `$elemMatch` with a filter: some element is a document that passes.
+    ElementDocument(Box<Matcher>),
+    /// `$elemMatch` with operators: some element passes all of these (true) and none of those (false).
+    ElementValue(Vec<(bool, Predicate)>),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Range {
+    Greater,
+    GreaterOrEqual,
+    Less,
+    LessOrEqual,
+}
+
+/// A regular expression, with its source: it also equals the stored regular expression of the same source.
+#[derive(Debug, Clone)]
+pub(super) struct Pattern {
+    pub(super) regex: Regex,
+    pub(super) source: RawBson,
+}
+
+impl Pattern {
+    fn test(&self, value: RawBsonRef<'_>) -> bool {
+        match value {
+            RawBsonRef::String(text) | RawBsonRef::Symbol(text) => self.regex.is_match(text),
+            RawBsonRef::RegularExpression(_) => compare(value, self.source.as_raw_bson_ref()).is_eq(),
+            _ => false,
+        }
+    }
+}
+
+impl Predicate {
+    /// Whether an array is to be tested itself instead of its elements.
+    pub(super) fn looks_at_whole_arrays(&self) -> bool {
+        matches!(self, Self::Exists | Self::Size(_) | Self::ElementDocument(_) | Self::ElementValue(_))
+    }
+
+    pub(super) fn test(&self, value: Option<RawBsonRef<'_>>) -> bool {
+        match (self, value) {
+            (Self::Equal(wanted), _) => equal(wanted, value),
+            (Self::Range(range, bound), _) => in_range(*range, bound.as_raw_bson_ref(), value),
+            (Self::In { values, patterns }, _) => {
+                values.iter().any(|wanted| equal(wanted, value)) || value.is_some_and(|v| patterns.iter().any(|p| p.test(v)))
+            }
+            (_, None) => false,
+            (Self::Exists, Some(_)) => true,
+            (Self::Type(numbers), Some(value)) => numbers.contains(&type_number(value)),
+            (Self::Size(size), Some(RawBsonRef::Array(array))) => {
+                i64::try_from(array.into_iter().count()).is_ok_and(|n| n == *size)
+            }
+            (Self::Mod { divisor, remainder }, Some(value)) => {
+                whole(value).and_then(|n| n.checked_rem(*divisor)).is_some_and(|rest| rest == *remainder)
+            }
+            (Self::Pattern(pattern), Some(value)) => pattern.test(value),
+            (Self::ElementDocument(matcher), Some(RawBsonRef::Array(array))) => {
+                array.into_iter().flatten().any(|e| e.as_document().is_some_and(|d| matcher.matches(d)))
+            }
+            (Self::ElementValue(tests), Some(RawBsonRef::Array(array))) => {
+                array.into_iter().flatten().any(|e| tests.iter().all(|(wanted, test)| test.test(Some(e)) == *wanted))
+            }
+            (Self::Size(_) | Self::ElementDocument(_) | Self::ElementValue(_), Some(_)) => false,
+        }
+    }
+}
+
+/// Null equals what is missing.
+fn equal(wanted: &RawBson, value: Option<RawBsonRef<'_>>) -> bool {
+    match (wanted.as_raw_bson_ref(), value) {
+        (RawBsonRef::Null, None) => true,
+        (_, None) => false,
+        (RawBsonRef::Null, Some(RawBsonRef::Undefined)) => true,
+        (wanted, Some(value)) => class(wanted) == class(value) && compare(wanted, value).is_eq(),
+    }
+}
+
+/// Only values of comparable types are in a range, except that everything lies between `MinKey` and `MaxKey`.
+fn in_range(range: Range, bound: RawBsonRef<'_>, value: Option<RawBsonRef<'_>>) -> bool {
+    let or_equal = matches!(range, Range::GreaterOrEqual | Range::LessOrEqual);
+    let Some(value) = value else { return or_equal && bound == RawBsonRef::Null };
+    let unbounded = matches!(bound, RawBsonRef::MinKey | RawBsonRef::MaxKey);
+    if !unbounded && class(value) != class(bound) {
+        return false;
+    }
+    if is_nan(value) || is_nan(bound) {
+        return or_equal && is_nan(value) && is_nan(bound);
+    }
+    match compare(value, bound) {
+        Ordering::Equal => or_equal,
+        Ordering::Greater => matches!(range, Range::Greater | Range::GreaterOrEqual),
+        Ordering::Less => matches!(range, Range::Less | Range::LessOrEqual),
+    }
+}
+
+fn is_nan(value: RawBsonRef<'_>) -> bool {
+    match value {
+        RawBsonRef::Double(n) => n.is_nan(),
+        RawBsonRef::Decimal128(n) => n.to_string() == "NaN",
+        _ => false,
+    }
+}
+
+/// A number without its fraction, as `$mod` takes it; `None` for what is no number or does not fit.
+#[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)] // in range, and the fraction shall go
+pub(super) fn whole(value: RawBsonRef<'_>) -> Option<i64> {
+    match value {
+        RawBsonRef::Int32(n) => Some(i64::from(n)),
+        RawBsonRef::Int64(n) => Some(n),
+        RawBsonRef::Double(n) => (n.is_finite() && n.abs() < i64::MAX as f64).then_some(n as i64),
+        RawBsonRef::Decimal128(n) => whole(RawBsonRef::Double(n.to_string().parse().ok()?)),
+        _ => None,
+    }
+}

@@ -1,0 +1,130 @@
+//! How a document is changed: by a replacement, or by operators each of which edits the value at one path.
+
+mod edit;
+mod operators;
+#[cfg(test)]
+mod tests;
+
+use bson::raw::cstr;
+use bson::{Document, RawBson, RawBsonRef, RawDocument, RawDocumentBuf};
+
+use super::error::{Code, CommandError};
+use super::matcher::Matcher;
+use super::value::{check_id, compare, shell};
+use operators::Operation;
+
+/// A parsed update.
+#[derive(Debug, Clone)]
+pub(super) enum Update {
+    /// The document becomes this one; only its `_id` stays.
+    Replace(RawDocumentBuf),
+    /// These are applied in order.
+    Operators(Vec<Operation>),
+}
+
+impl Update {
+    /// Understands the `u` of an update.
+    ///
+    /// # Errors
+    /// What is wrong with it, with MongoDB's code and words.
+    pub(super) fn parse(update: RawBsonRef<'_>) -> Result<Self, CommandError> {
+        let document = match update {
+            RawBsonRef::Document(document) => document,
+            RawBsonRef::Array(_) => return Err(CommandError::not_implemented("an aggregation pipeline as an update")),
+            _ => {
+                let message = "Update argument must be either an object or an array";
+                return Err(CommandError::new(Code::FAILED_TO_PARSE, message));
+            }
+        };
+        let by_operators = match document.iter().next() {
+            Some(first) => first?.0.as_str().starts_with('$'),
+            None => false,
+        };
+        if by_operators {
+            return operators::parse(document).map(Self::Operators);
+        }
+        if let Some((name, _)) = document.iter().flatten().find(|(name, _)| name.as_str().starts_with('$')) {
+            let message = format!(
+                "The dollar ($) prefixed field '{name}' in '{name}' is not allowed in the context of an update's replacement document."
+            );
+            return Err(CommandError::new(Code::DOLLAR_PREFIXED_FIELD_NAME, message));
+        }
+        Ok(Self::Replace(document.to_owned()))
+    }
+
+    /// Whether it may be applied to several documents at once.
+    pub(super) fn is_replacement(&self) -> bool {
+        matches!(self, Self::Replace(_))
+    }
+
+    /// The changed document; `None` if nothing changes.
+    ///
+    /// # Errors
+    /// An operator that does not fit the value it finds, or a changed `_id`.
+    pub(super) fn apply(&self, document: &RawDocument) -> Result<Option<RawDocumentBuf>, CommandError> {
+        let changed = match self {
+            Self::Replace(replacement) => replace(document, replacement)?,
+            Self::Operators(operations) => {
+                let mut edited = Document::try_from(document)?;
+                operations.iter().try_for_each(|operation| operation.apply(&mut edited, false))?;
+                let edited = RawDocumentBuf::try_from(&edited)?;
+                same_id(document, &edited, |_| {
+                    "Performing an update on the path '_id' would modify the immutable field '_id'".to_owned()
+                })?;
+                edited
+            }
+        };
+        Ok((changed.as_bytes() != document.as_bytes()).then_some(changed))
+    }
+
+    /// The document an upsert inserts when nothing matched; it may still lack an `_id`.
+    ///
+    /// # Errors
+    /// As for [`apply`](Self::apply).
+    pub(super) fn new_document(&self, filter: &Matcher) -> Result<RawDocumentBuf, CommandError> {
+        let fixed = filter.fixed_values();
+        match self {
+            Self::Replace(replacement) => {
+                let id = fixed.into_iter().find(|(path, _)| path == "_id").map(|(_, id)| id);
+                match (replacement.get("_id")?, id) {
+                    (None, Some(id)) => Ok(with_id(id.as_raw_bson_ref(), replacement)),
+                    _ => Ok(replacement.clone()),
+                }
+            }
+            Self::Operators(operations) => {
+                let mut made = Document::new();
+                for (path, value) in fixed {
+                    edit::set(&mut made, &path, RawBson::try_into(value)?)?;
+                }
+                operations.iter().try_for_each(|operation| operation.apply(&mut made, true))?;
+                Ok(RawDocumentBuf::try_from(&made)?)
+            }
+        }
+    }
+}
+
+fn replace(document: &RawDocument, replacement: &RawDocument) -> Result<RawDocumentBuf, CommandError> {
+    let Some(id) = document.get("_id")? else { return Ok(replacement.to_owned()) };
+    same_id(document, replacement, |id| {
+        format!("After applying the update, the (immutable) field '_id' was found to have been altered to _id: {id}")
+    })?;
+    Ok(with_id(id, replacement))
+}
+
+fn with_id(id: RawBsonRef<'_>, document: &RawDocument) -> RawDocumentBuf {
+    let mut out = RawDocumentBuf::new();
+    out.append(cstr!("_id"), id);
+    for (name, value) in document.iter().flatten().filter(|(name, _)| name.as_str() != "_id") {
+        out.append(name, value);
+    }
+    out
+}
+
+/// A document keeps its `_id`; a replacement may leave it out, operators may not take it away.
+fn same_id(old: &RawDocument, new: &RawDocument, words: impl Fn(String) -> String) -> Result<(), CommandError> {
+    match (old.get("_id")?, new.get("_id")?) {
+        (Some(old), Some(new)) if compare(old, new).is_eq() => check_id(new),
+        (Some(_), Some(new)) => Err(CommandError::new(Code::IMMUTABLE_FIELD, words(shell(new)))),
+        _ => Ok(()),
+    }
+}

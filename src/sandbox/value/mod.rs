@@ -1,0 +1,14 @@
+//! What all parts of the sandbox need to know about BSON values: how they [compare](compare) across types, the [bytes
+//! that sort like them](encode) (keys of `_id`, of sorting, of grouping, of indexes), where a [path](Path) leads in a
+//! document, and how MongoDB [writes them](shell) in its messages.
+
+mod key;
+mod number;
+mod path;
+mod text;
+mod valid;
+
+pub(super) use key::{class, compare, encode, key};
+pub(super) use path::{Leaf, Path};
+pub(super) use text::{shell, type_alias, type_from_alias, type_number};
+pub(super) use valid::{MAX_DOCUMENT, check_document, check_id, with_id_first};

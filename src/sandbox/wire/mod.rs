@@ -1,0 +1,7 @@
+//! The MongoDB wire protocol: [`frame`]s come in over TCP, a [`session`] per connection knows who it is and answers what is
+//! about the connection itself, everything else is a command for the databases.
+
+pub(super) mod frame;
+mod scram;
+pub(super) mod server;
+mod session;
