@@ -86,10 +86,10 @@ pub(super) async fn distinct(engine: &Engine, command: Command) -> Result<RawDoc
             if let Some(collection) = Catalog(connection).find(&namespace)? {
                 query.visit(connection, &collection, 0, &mut |_, document| {
                     path.any(document, Leaf::Elements, &mut |value| {
-                        if let Some(value) = value.filter(|value| *value != RawBsonRef::Undefined) {
-                            if seen.insert(key(value)) {
-                                values.push(value);
-                            }
+                        if let Some(value) = value.filter(|value| *value != RawBsonRef::Undefined)
+                            && seen.insert(key(value))
+                        {
+                            values.push(value);
                         }
                         false
                     });

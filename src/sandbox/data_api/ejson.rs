@@ -190,9 +190,9 @@ mod tests {
     #[test]
     fn what_is_written_canonically_is_read_back_exactly() {
         let document = rawdoc! {
-            "a": [1, 2_i64, 2.0, "t", bson::Bson::Null], "o": bson::oid::ObjectId::new(), "d": bson::DateTime::now(),
+            "a": [1, 2_i64, 2.0, "t", null], "o": bson::oid::ObjectId::new(), "d": bson::DateTime::now(),
             "r": bson::Regex { pattern: "^a".try_into().unwrap(), options: "i".try_into().unwrap() },
-            "t": bson::Timestamp { time: 1, increment: 2 }, "min": bson::Bson::MinKey,
+            "t": bson::Timestamp { time: 1, increment: 2 }, "min": bson::RawBson::MinKey,
         };
         let Value::Object(fields) = canonical(&document).unwrap() else { panic!("an object") };
         assert_eq!(super::document(&fields).unwrap(), document);

@@ -8,6 +8,9 @@ use super::super::error::{Code, CommandError};
 use super::super::value::{MAX_DOCUMENT, check_id, key, shell, with_id_first};
 use super::Namespace;
 
+/// Shown a document and its number; says whether it wants more.
+pub(in crate::sandbox) type Visit<'v> = &'v mut dyn FnMut(i64, &RawDocument) -> Result<ControlFlow<()>, CommandError>;
+
 /// One collection. Its documents are numbered in the order they came.
 #[derive(Debug, Clone)]
 pub(in crate::sandbox) struct Collection {
@@ -91,12 +94,7 @@ impl Collection {
     }
 
     /// Shows `visit` every document after number `after`, in order, until it breaks.
-    pub(in crate::sandbox) fn scan(
-        &self,
-        connection: &Connection,
-        after: i64,
-        visit: &mut dyn FnMut(i64, &RawDocument) -> Result<ControlFlow<()>, CommandError>,
-    ) -> Result<(), CommandError> {
+    pub(in crate::sandbox) fn scan(&self, connection: &Connection, after: i64, visit: Visit<'_>) -> Result<(), CommandError> {
         let sql = format!("SELECT seq, body FROM c_{} WHERE seq > ? ORDER BY seq", self.id);
         let mut statement = self.still_there(connection.prepare_cached(&sql))?;
         let mut rows = statement.query([after])?;

@@ -1,13 +1,13 @@
 use std::collections::BinaryHeap;
 use std::ops::ControlFlow;
 
-use bson::RawDocument;
 use rusqlite::Connection;
 
 use super::super::error::CommandError;
 use super::super::matcher::Matcher;
 use super::super::sort::Sort;
 use super::Collection;
+use super::collection::Visit;
 
 /// Which documents of a collection, in which order.
 #[derive(Debug, Clone)]
@@ -31,7 +31,7 @@ impl Query {
         connection: &Connection,
         collection: &Collection,
         after: i64,
-        visit: &mut dyn FnMut(i64, &RawDocument) -> Result<ControlFlow<()>, CommandError>,
+        visit: Visit<'_>,
     ) -> Result<(), CommandError> {
         let Some(keys) = self.matcher.id_keys() else {
             return collection.scan(connection, after, &mut |seq, document| {

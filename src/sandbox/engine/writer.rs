@@ -1,4 +1,4 @@
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -52,12 +52,16 @@ impl Writer {
                 let _ = answer.send(committed.and(outcome));
             })
         });
-        // The queue is bounded: waiting for a place must not hold up an async thread.
-        let queued = tokio::task::spawn_blocking(move || sender.send(boxed)).await;
-        match queued {
-            Ok(Ok(())) => answered.await.unwrap_or_else(|_| Err(closed())),
-            _ => Err(closed()),
+        match sender.try_send(boxed) {
+            Ok(()) => {}
+            // The queue is bounded: waiting for a place must not hold up an async thread.
+            Err(TrySendError::Full(boxed)) => match tokio::task::spawn_blocking(move || sender.send(boxed)).await {
+                Ok(Ok(())) => {}
+                _ => return Err(closed()),
+            },
+            Err(TrySendError::Disconnected(_)) => return Err(closed()),
         }
+        answered.await.unwrap_or_else(|_| Err(closed()))
     }
 
     pub(super) fn close(&self) {

@@ -21,9 +21,9 @@ fn matches(filter: &RawDocumentBuf, document: &RawDocumentBuf) -> bool {
 #[case::gte(rawdoc! { "n": { "$gte": 5 } }, true)]
 #[case::lte(rawdoc! { "n": { "$lte": 4 } }, false)]
 #[case::ranges_are_within_a_type(rawdoc! { "n": { "$lt": "z" } }, false)]
-#[case::range_null_is_missing(rawdoc! { "nope": { "$gte": bson::Bson::Null } }, true)]
+#[case::range_null_is_missing(rawdoc! { "nope": { "$gte": null } }, true)]
 #[case::in_(rawdoc! { "n": { "$in": [1, 5] } }, true)]
-#[case::in_null_is_missing(rawdoc! { "nope": { "$in": [bson::Bson::Null] } }, true)]
+#[case::in_null_is_missing(rawdoc! { "nope": { "$in": [null] } }, true)]
 #[case::nin(rawdoc! { "n": { "$nin": [1, 5] } }, false)]
 #[case::and(rawdoc! { "$and": [{ "n": 5 }, { "s": "Text" }] }, true)]
 #[case::or(rawdoc! { "$or": [{ "n": 6 }, { "s": "Text" }] }, true)]
@@ -32,9 +32,9 @@ fn matches(filter: &RawDocumentBuf, document: &RawDocumentBuf) -> bool {
 #[case::exists(rawdoc! { "n": { "$exists": true } }, true)]
 #[case::exists_null(rawdoc! { "nil": { "$exists": true } }, true)]
 #[case::not_exists(rawdoc! { "nope": { "$exists": false } }, true)]
-#[case::null_matches_missing(rawdoc! { "nope": bson::Bson::Null }, true)]
-#[case::null_matches_null(rawdoc! { "nil": bson::Bson::Null }, true)]
-#[case::null_does_not_match_a_value(rawdoc! { "n": bson::Bson::Null }, false)]
+#[case::null_matches_missing(rawdoc! { "nope": null }, true)]
+#[case::null_matches_null(rawdoc! { "nil": null }, true)]
+#[case::null_does_not_match_a_value(rawdoc! { "n": null }, false)]
 #[case::type_by_alias(rawdoc! { "n": { "$type": "number" } }, true)]
 #[case::type_by_number(rawdoc! { "s": { "$type": 2 } }, true)]
 #[case::type_of_elements(rawdoc! { "list": { "$type": "int" } }, true)]
@@ -65,7 +65,7 @@ fn matches(filter: &RawDocumentBuf, document: &RawDocumentBuf) -> bool {
 #[case::comment(rawdoc! { "n": 5, "$comment": "why" }, true)]
 fn a_filter_decides_as_mongodb_does(#[case] filter: RawDocumentBuf, #[case] expected: bool) {
     let document = rawdoc! {
-        "_id": 1, "n": 5, "s": "Text", "nil": bson::Bson::Null, "list": [1, 2, 3],
+        "_id": 1, "n": 5, "s": "Text", "nil": null, "list": [1, 2, 3],
         "docs": [{ "k": "a", "v": 1 }, { "k": "b", "v": 2 }], "deep": { "er": { "est": "x" } },
     };
     assert_eq!(matches(&filter, &document), expected);
@@ -96,5 +96,5 @@ fn only_a_filter_on_the_id_names_its_keys() {
     assert_eq!(keys(rawdoc! { "_id": 1, "a": 2 }).unwrap(), keys(rawdoc! { "_id": { "$in": [1.0, 1_i64] } }).unwrap());
     assert_eq!(keys(rawdoc! { "a": 1 }), None);
     assert_eq!(keys(rawdoc! { "_id": { "$gt": 1 } }), None);
-    assert_eq!(keys(rawdoc! { "_id": bson::Bson::Null }), None);
+    assert_eq!(keys(rawdoc! { "_id": null }), None);
 }

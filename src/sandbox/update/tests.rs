@@ -1,4 +1,4 @@
-use bson::{Bson, RawBson, RawDocumentBuf, rawdoc};
+use bson::{RawBson, RawDocumentBuf, rawdoc};
 use rstest::rstest;
 
 use super::super::error::CommandError;
@@ -18,7 +18,7 @@ fn apply(update: RawDocumentBuf) -> Result<Option<RawDocumentBuf>, CommandError>
 )]
 #[case::set_beyond_the_array(
     rawdoc! { "$set": { "list.3": 6 } },
-    rawdoc! { "_id": 1, "n": 5, "s": "x", "list": [1, 2, Bson::Null, 6], "deep": { "a": 1 } }
+    rawdoc! { "_id": 1, "n": 5, "s": "x", "list": [1, 2, null, 6], "deep": { "a": 1 } }
 )]
 #[case::unset(rawdoc! { "$unset": { "deep.a": "", "s": "" } }, rawdoc! { "_id": 1, "n": 5, "list": [1, 2], "deep": {} })]
 #[case::inc(

@@ -119,3 +119,97 @@ pub(in crate::sandbox) fn compare(a: RawBsonRef<'_>, b: RawBsonRef<'_>) -> Order
         _ => class(a).cmp(&class(b)).then_with(|| key(a).cmp(&key(b))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bson::{Bson, RawBson, bson};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn raw(value: Bson) -> RawBson {
+        RawBson::try_from(value).unwrap()
+    }
+
+    fn decimal(text: &str) -> Bson {
+        Bson::Decimal128(text.parse().unwrap())
+    }
+
+    #[test]
+    fn values_of_all_types_sort_as_in_mongodb() {
+        let ascending = [
+            Bson::MinKey,
+            Bson::Undefined,
+            Bson::Null,
+            Bson::Double(f64::NAN),
+            Bson::Double(f64::NEG_INFINITY),
+            decimal("-1E+400"),
+            Bson::Int64(i64::MIN),
+            Bson::Int32(-1),
+            decimal("-1E-400"),
+            Bson::Int32(0),
+            decimal("1E-400"),
+            decimal("0.1"),
+            Bson::Double(0.1),
+            Bson::Int32(1),
+            decimal("9007199254740992.5"),
+            Bson::Int64(9_007_199_254_740_993),
+            Bson::Int64(i64::MAX - 1),
+            Bson::Int64(i64::MAX),
+            Bson::Double(9_223_372_036_854_775_808.0),
+            decimal("1E+400"),
+            Bson::Double(f64::INFINITY),
+            bson!(""),
+            bson!("a"),
+            bson!("a\0"),
+            bson!("ab"),
+            bson!({}),
+            bson!({ "a": 1 }),
+            bson!({ "a": 1, "b": 0 }),
+            bson!({ "b": 0 }),
+            bson!({ "a": "x" }),
+            bson!([]),
+            bson!([1]),
+            bson!([1, 2]),
+            bson!([2]),
+            Bson::Binary(bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: vec![9] }),
+            Bson::Binary(bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: vec![1, 1] }),
+            Bson::ObjectId(bson::oid::ObjectId::from_bytes([0; 12])),
+            Bson::Boolean(false),
+            Bson::Boolean(true),
+            Bson::DateTime(bson::DateTime::from_millis(-1)),
+            Bson::DateTime(bson::DateTime::from_millis(1)),
+            Bson::Timestamp(bson::Timestamp { time: 1, increment: 1 }),
+            Bson::MaxKey,
+        ]
+        .map(raw);
+        for pair in ascending.windows(2) {
+            let (a, b) = (pair[0].as_raw_bson_ref(), pair[1].as_raw_bson_ref());
+            assert_eq!(compare(a, b), Ordering::Less, "{a:?} comes before {b:?}");
+            assert!(key(a) < key(b), "the key of {a:?} comes before that of {b:?}");
+        }
+    }
+
+    #[test]
+    fn equal_numbers_of_all_types_have_one_key() {
+        let five = [Bson::Int32(5), Bson::Int64(5), Bson::Double(5.0), decimal("5"), decimal("5.00"), decimal("0.5E+1")];
+        let keys: Vec<_> = five.into_iter().map(|five| key(raw(five).as_raw_bson_ref())).collect();
+        assert!(keys.windows(2).all(|pair| pair[0] == pair[1]), "{keys:?}");
+        let zero = |value| key(raw(value).as_raw_bson_ref());
+        assert_eq!(zero(Bson::Double(-0.0)), zero(decimal("0E+3")));
+    }
+
+    proptest! {
+        #[test]
+        fn keys_sort_like_the_numbers(a in any::<i64>(), b in any::<f64>(), c in any::<i64>()) {
+            let keys = [raw(Bson::Int64(a)), raw(Bson::Double(b)), raw(Bson::Int64(c)), raw(decimal(&a.to_string()))]
+                .map(|value| key(value.as_raw_bson_ref()));
+            prop_assert_eq!(keys[0].cmp(&keys[2]), a.cmp(&c));
+            prop_assert_eq!(&keys[0], &keys[3]);
+            #[allow(clippy::cast_possible_truncation)] // compared exactly only where a double of this size is an integer
+            if b.abs() < 1e30 && b.fract() == 0.0 {
+                prop_assert_eq!(keys[0].cmp(&keys[1]), i128::from(a).cmp(&(b as i128)));
+            }
+        }
+    }
+}
