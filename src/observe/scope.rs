@@ -175,10 +175,7 @@ mod tests {
                 _ => None,
             })
             .collect();
-        assert_eq!(
-            placed,
-            [("outer in 0".into(), 1), ("inner in 1".into(), 2), ("deep".into(), 2), ("shallow".to_string(), 1)]
-        );
+        assert_eq!(placed, [("outer in 0".into(), 1), ("inner in 1".into(), 2), ("deep".into(), 2), ("shallow".to_string(), 1)]);
     }
 
     #[tokio::test]

@@ -1,1 +1,276 @@
-//! (room platform)
+//! The local Connect: a WebSocket hub that hands out tasks, the REST API an extension calls, and a clock that delivers
+//! again, on loopback and behind a key. A runner made for the real Connect attaches to it unchanged.
+//!
+//! ```text
+//! trigger ──> objects, tasks ──> hub ──> runner ──> rest (count, get, approve, ...)
+//!                  ^                        |
+//!                  └── clock <── results <──┘
+//! ```
+//!
+//! [`Platform`] is the handle. All that happens is observed; all that was accepted is on disk (`platform.sqlite`) and there
+//! again after a restart: a task that was sent and never answered goes out again, a redelivery keeps its time.
+
+mod access;
+mod catalogue;
+mod core;
+mod error;
+mod hub;
+mod ids;
+mod rest;
+mod rql;
+mod state;
+mod tasks;
+mod template;
+mod time;
+mod trigger;
+
+pub use access::Access;
+pub use error::PlatformError;
+pub use hub::{Connection, RunnerType};
+pub use state::StoredVariable;
+pub use trigger::Queued;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use self::core::{Core, State};
+use self::hub::{Outgoing, Runners, configuration};
+use self::state::{Disk, Objects, Variables};
+use self::tasks::{TaskState, Tasks};
+use crate::observe::{Fact, Level, Observation, Observer, Timestamp};
+use crate::protocol::Output;
+
+/// How a platform is to be started.
+#[derive(Debug, Clone)]
+pub struct PlatformOptions {
+    /// Where it keeps its state; made if it is not there.
+    pub dir: PathBuf,
+    /// The port it listens on. 0, or one that is taken: the system chooses.
+    pub port: u16,
+}
+
+/// A task that will be delivered again by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// The task.
+    pub task_id: String,
+    /// What it is about.
+    pub object_id: String,
+    /// Its event type.
+    pub event_type: String,
+    /// When.
+    pub due: Timestamp,
+}
+
+/// A running local Connect. Cheap to clone; it stops with [`stop`](Self::stop), or when the last clone is dropped.
+#[derive(Clone)]
+pub struct Platform(Arc<Running>);
+
+struct Running {
+    core: Arc<Core>,
+    jobs: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.core.closing.cancel();
+    }
+}
+
+impl Platform {
+    /// Starts it: opens the state, listens on `127.0.0.1`.
+    ///
+    /// # Errors
+    /// [`PlatformError`] when the directory can't be used, belongs to a running one, or no port can be had.
+    pub async fn start(options: PlatformOptions, observer: Arc<dyn Observer>) -> Result<Self, PlatformError> {
+        let listener = match TcpListener::bind(("127.0.0.1", options.port)).await {
+            Ok(listener) => listener,
+            Err(_) => TcpListener::bind(("127.0.0.1", 0)).await.map_err(PlatformError::Listen)?,
+        };
+        let address = listener.local_addr().map_err(PlatformError::Listen)?.to_string();
+        let dir = options.dir;
+        let opened = tokio::task::spawn_blocking(move || state::open(&dir)).await;
+        let (db, lock, loaded) = opened.map_err(|e| PlatformError::Storage(e.to_string()))??;
+        let told = Arc::clone(&observer);
+        let disk = Disk::start(db, lock, move |reason| {
+            let message = format!("the local Connect's state could not be written: {reason}");
+            told.observe(Observation::now(Fact::Log { level: Level::Error, target: "platform".into(), message }));
+        })?;
+        let access = Access::load(&loaded.meta, &disk, &address);
+        let changed = loaded.meta.get("configuration_changed").is_some_and(|c| c == "true");
+        let prefix = access.service_id.replacen("SRVC", "VAR", 1);
+        let state = State {
+            objects: Objects::new(disk.clone(), loaded.objects),
+            variables: Variables::new(disk.clone(), prefix, loaded.variables, changed),
+            tasks: Tasks::new(disk.clone(), loaded.tasks),
+            runners: Runners::default(),
+        };
+        disk.barrier().passed().await?;
+        let core = Arc::new(Core::new(access, observer, disk, state));
+        let jobs = vec![tokio::spawn(Arc::clone(&core).run_clock()), tokio::spawn(rest::serve(Arc::clone(&core), listener))];
+        Ok(Self(Arc::new(Running { core, jobs: Mutex::new(jobs) })))
+    }
+
+    /// What a runner needs to attach itself.
+    #[must_use]
+    pub fn access(&self) -> &Access {
+        &self.0.core.access
+    }
+
+    /// Creates an object and queues the task for it: of the event type's sample, or the one given, with fresh ids and
+    /// dates; `set` changes it after that (dotted path; JSON or text). On disk when this returns.
+    ///
+    /// # Errors
+    /// [`PlatformError`] for an event type that is not known, a path that leads nowhere, an object without an id.
+    pub async fn trigger(
+        &self,
+        event_type: &str,
+        object: Option<Value>,
+        set: &[(String, String)],
+    ) -> Result<Queued, PlatformError> {
+        self.0.core.trigger(event_type, object, set).await
+    }
+
+    /// Puts an object back as it was captured and queues a task for it; `of` is the journal's number of the delivery that
+    /// is replayed.
+    ///
+    /// # Errors
+    /// As [`trigger`](Self::trigger).
+    pub async fn replay(&self, event_type: &str, object: Value, of: i64) -> Result<Queued, PlatformError> {
+        self.0.core.replay(event_type, object, of).await
+    }
+
+    /// What an interactive task was answered with, if that was lately.
+    #[must_use]
+    pub fn answer(&self, task_id: &str) -> Option<Output> {
+        self.0.core.answer(task_id)
+    }
+
+    /// An object as it is now.
+    #[must_use]
+    pub fn object(&self, collection: &str, id: &str) -> Option<Value> {
+        self.0.core.lock().objects.get(collection, id)
+    }
+
+    /// The environment's variables, by name.
+    #[must_use]
+    pub fn variables(&self) -> Vec<StoredVariable> {
+        self.0.core.lock().variables.all()
+    }
+
+    /// Gives a variable a value, creating it where there is none. Runners learn of it with [`apply`](Self::apply).
+    /// `secure` of `None` leaves that as it is; a new variable is none.
+    ///
+    /// # Errors
+    /// [`PlatformError::Variable`] for a name or a value Connect does not allow.
+    pub async fn set_variable(
+        &self,
+        name: &str,
+        value: &str,
+        secure: impl Into<Option<bool>>,
+    ) -> Result<StoredVariable, PlatformError> {
+        let core = &self.0.core;
+        let variable = core.lock().variables.set(name, value, secure.into())?;
+        core.disk.barrier().passed().await?;
+        Ok(variable)
+    }
+
+    /// Deletes a variable.
+    ///
+    /// # Errors
+    /// [`PlatformError::Variable`] when there is none of that name.
+    pub async fn delete_variable(&self, name: &str) -> Result<(), PlatformError> {
+        let core = &self.0.core;
+        {
+            let mut state = core.lock();
+            let none = || PlatformError::Variable(format!("there is no variable `{name}`"));
+            let id = state.variables.named(name).map(|v| v.id.clone()).ok_or_else(none)?;
+            state.variables.delete(&id);
+        }
+        core.disk.barrier().passed().await
+    }
+
+    /// Whether variables were changed that the runners were not told of.
+    #[must_use]
+    pub fn configuration_changed(&self) -> bool {
+        self.0.core.lock().variables.changed()
+    }
+
+    /// *Apply changes*: sends the configuration to all connected runners and says how many they are.
+    ///
+    /// # Errors
+    /// [`PlatformError::Stopped`].
+    pub fn apply(&self) -> Result<usize, PlatformError> {
+        self.0.core.apply()
+    }
+
+    /// The tasks that come again by themselves, the next one first.
+    #[must_use]
+    pub fn waiting(&self) -> Vec<Waiting> {
+        let state = self.0.core.lock();
+        let row = |(task, due): (&tasks::Task, Timestamp)| Waiting {
+            task_id: task.id.clone(),
+            object_id: task.object_id.clone(),
+            event_type: task.event_type.clone(),
+            due,
+        };
+        state.tasks.waiting().map(row).collect()
+    }
+
+    /// Delivers a waiting task now.
+    ///
+    /// # Errors
+    /// [`PlatformError::Task`] when no such task waits.
+    pub fn release(&self, task_id: &str) -> Result<(), PlatformError> {
+        let mut state = self.0.core.lock();
+        match state.tasks.get(task_id).map(|task| &task.state) {
+            Some(TaskState::Waiting { .. }) => {
+                self.0.core.release(&mut state, task_id);
+                Ok(())
+            }
+            _ => Err(PlatformError::Task(format!("no task {task_id} waits to be delivered again"))),
+        }
+    }
+
+    /// The runners that are connected and through their handshake.
+    #[must_use]
+    pub fn connections(&self) -> Vec<Connection> {
+        let state = self.0.core.lock();
+        let row = |runner: &hub::Runner| Connection {
+            instance_id: runner.instance_id.clone(),
+            runner_type: runner.runner_type,
+            subscriptions: runner.subscriptions.clone().unwrap_or_default(),
+            since: runner.since,
+        };
+        state.runners.ready().map(row).collect()
+    }
+
+    /// Closes the connections, writes what is left, ends. Afterwards another process may use the directory.
+    pub async fn stop(&self) {
+        self.0.core.closing.cancel();
+        let jobs = std::mem::take(&mut *self.0.jobs.lock().unwrap_or_else(PoisonError::into_inner));
+        for job in jobs {
+            let _ = job.await;
+        }
+        self.0.core.disk.close().await;
+    }
+}
+
+impl Core {
+    /// Sends the configuration to all runners that are through their handshake.
+    pub(crate) fn apply(&self) -> Result<usize, PlatformError> {
+        if self.closing.is_cancelled() {
+            return Err(PlatformError::Stopped);
+        }
+        let mut state = self.lock();
+        let frame = configuration(self, &state);
+        let told = state.runners.ready().filter(|r| r.outgoing.send(Outgoing::Frame(frame.clone())).is_ok()).count();
+        state.variables.note_change(false);
+        Ok(told)
+    }
+}

@@ -1,0 +1,61 @@
+//! Who may come in, and under which names: made at random on the first start, the same ever after.
+
+use std::collections::BTreeMap;
+
+use rand::Rng;
+
+use crate::observe::Secret;
+use crate::platform::ids;
+use crate::platform::state::{Disk, Write};
+
+/// What a runner needs to know to attach itself. `Debug` does not show the key.
+#[derive(Debug, Clone)]
+pub struct Access {
+    /// `127.0.0.1:PORT`: the WebSocket server.
+    pub server_address: String,
+    /// `127.0.0.1:PORT`: the REST API.
+    pub api_address: String,
+    /// The environment, `ENV-4400-0874-01`.
+    pub environment_id: String,
+    /// The extension the environment is of, `SRVC-4400-0874`.
+    pub service_id: String,
+    /// The vendor's account, `VA-410-220`.
+    pub account_id: String,
+    /// The complete value of the `Authorization` header.
+    pub api_key: Secret,
+}
+
+impl Access {
+    /// What the file says, the rest made up and written.
+    pub(crate) fn load(meta: &BTreeMap<String, String>, disk: &Disk, address: &str) -> Self {
+        let kept = |name: &'static str, make: &dyn Fn() -> String| {
+            meta.get(name).cloned().unwrap_or_else(|| {
+                let made = make();
+                disk.write(Write::Meta(name, made.clone()));
+                made
+            })
+        };
+        let service_id = kept("service_id", &|| ids::random("SRVC", &[4, 4]));
+        Self {
+            server_address: address.into(),
+            api_address: address.into(),
+            environment_id: format!("{}-01", service_id.replacen("SRVC", "ENV", 1)),
+            account_id: kept("account_id", &|| ids::random("VA", &[3, 3])),
+            api_key: kept("api_key", &new_key).into(),
+            service_id,
+        }
+    }
+
+    /// Whether the value of an `Authorization` header opens the door. Takes the same time for every wrong key of a length.
+    pub(crate) fn admits(&self, header: Option<&[u8]>) -> bool {
+        let key = self.api_key.reveal().as_bytes();
+        header.is_some_and(|given| given.len() == key.len() && given.iter().zip(key).fold(0, |diff, (a, b)| diff | (a ^ b)) == 0)
+    }
+}
+
+fn new_key() -> String {
+    // `rand::rng` is a cryptographic generator seeded by the system.
+    let secret: [u8; 20] = rand::rng().random();
+    let secret: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("ApiKey {}:{secret}", ids::random("SU", &[3, 3, 3]))
+}

@@ -1,0 +1,157 @@
+//! Who gets a task, and when it comes again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Outgoing, Runner};
+use crate::observe::{Fact, Origin, Timestamp};
+use crate::platform::core::{Core, State};
+use crate::platform::tasks::{Task, TaskState};
+
+/// How long a runner that lost its connection with tasks in hand may take to come back with their results, before they
+/// are delivered again.
+const GRACE: Duration = Duration::from_secs(10);
+/// The clock looks up at least this often: a laptop's sleep does not count for its timers.
+const LOOK_UP: Duration = Duration::from_secs(30);
+
+impl Core {
+    /// Queues a task: says so, then sends it at once if somebody takes it.
+    pub(crate) fn enqueue(&self, state: &mut State, mut task: Task) {
+        self.observe(Fact::TaskQueued {
+            task_id: task.id.clone(),
+            event_type: task.event_type.clone(),
+            object_id: task.object_id.clone(),
+            origin: task.origin.clone(),
+        });
+        task.state = TaskState::Queued;
+        if let Some(undelivered) = deliver(state, task) {
+            state.tasks.put(undelivered);
+        }
+    }
+
+    /// Sends what waits for a runner, oldest first, as far as there is one for it.
+    pub(crate) fn send_queued(state: &mut State) {
+        for id in state.tasks.queued() {
+            if let Some(task) = state.tasks.get(&id).cloned() {
+                deliver(state, task);
+            }
+        }
+    }
+
+    /// Lets a task come again after `pause`.
+    pub(crate) fn postpone(&self, state: &mut State, mut task: Task, origin: Origin, pause: Duration) {
+        let due = after(pause);
+        task.origin = origin;
+        task.state = TaskState::Waiting { due };
+        self.observe(Fact::RedeliveryScheduled { task_id: task.id.clone(), object_id: task.object_id.clone(), due });
+        state.tasks.put(task);
+        self.clock.notify_one();
+    }
+
+    /// Brings a task that waits, or that nobody answered, back into the queue.
+    pub(crate) fn release(&self, state: &mut State, id: &str) {
+        let Some(mut task) = state.tasks.get(id).cloned() else { return };
+        if matches!(task.state, TaskState::Sent { .. }) {
+            task.origin = Origin::Redelivery;
+        }
+        self.enqueue(state, task);
+    }
+
+    /// A runner is ready: what was sent and never answered goes out again, and what is queued goes out.
+    ///
+    /// The same instance coming back with tasks in hand gets a grace period to hand their results in.
+    pub(crate) fn welcome(&self, state: &mut State, instance: &str, running: u64) {
+        let orphans: Vec<Task> = orphans(state).cloned().collect();
+        for task in orphans {
+            let back = matches!(&task.state, TaskState::Sent { instance: had, .. } if had == instance);
+            if !(back && running > 0) {
+                self.release(state, &task.id);
+            }
+        }
+        Self::send_queued(state);
+    }
+
+    /// A connection is gone; what it had in hand is delivered again at once if its runner had announced its end.
+    pub(crate) fn farewell(self: &Arc<Self>, state: &mut State, runner: &Runner) {
+        if orphans(state).next().is_none() {
+            return;
+        }
+        if runner.leaving {
+            let ids: Vec<String> = orphans(state).map(|task| task.id.clone()).collect();
+            ids.iter().for_each(|id| self.release(state, id));
+            return;
+        }
+        let core = Arc::clone(self);
+        tokio::spawn(async move {
+            tokio::select! {
+                () = core.closing.cancelled() => {}
+                () = tokio::time::sleep(GRACE) => core.give_up_waiting(),
+            }
+        });
+    }
+
+    /// The grace period is over. Where nobody is connected the tasks wait for whoever comes.
+    fn give_up_waiting(&self) {
+        let mut state = self.lock();
+        let ids: Vec<String> = orphans(&state).map(|task| task.id.clone()).collect();
+        if state.runners.ready().next().is_some() {
+            ids.iter().for_each(|id| self.release(&mut state, id));
+        }
+    }
+
+    /// Delivers what is due, until the platform closes.
+    pub(crate) async fn run_clock(self: Arc<Self>) {
+        loop {
+            let pause = self.deliver_due();
+            tokio::select! {
+                () = self.closing.cancelled() => return,
+                () = self.clock.notified() => {}
+                () = pause => {}
+            }
+        }
+    }
+
+    /// Queues what is ripe and says how long until there may be more.
+    fn deliver_due(&self) -> impl Future<Output = ()> + use<> {
+        let mut state = self.lock();
+        let now = Timestamp::now();
+        for id in state.tasks.ripe(now) {
+            self.release(&mut state, &id);
+        }
+        let next = state.tasks.next_due();
+        async move {
+            match next {
+                None => std::future::pending().await,
+                Some(due) => {
+                    let micros = u64::try_from(due.0.saturating_sub(now.0)).unwrap_or(0);
+                    tokio::time::sleep(Duration::from_micros(micros).min(LOOK_UP)).await;
+                }
+            }
+        }
+    }
+}
+
+/// Tasks sent over a connection that is no more.
+fn orphans(state: &State) -> impl Iterator<Item = &Task> {
+    state.tasks.sent().filter(|task| match &task.state {
+        TaskState::Sent { connection, .. } => !state.runners.contains(*connection),
+        _ => false,
+    })
+}
+
+/// Sends a task to whoever takes it; gives it back where nobody does.
+fn deliver(state: &mut State, mut task: Task) -> Option<Task> {
+    let Some((number, runner)) = state.runners.choose(task.category(), &task.event_type) else { return Some(task) };
+    if runner.outgoing.send(Outgoing::Frame(task.frame())).is_err() {
+        return Some(task);
+    }
+    runner.in_hand += 1;
+    task.state = TaskState::Sent { connection: number, instance: runner.instance_id.clone() };
+    state.tasks.put(task);
+    None
+}
+
+fn after(pause: Duration) -> Timestamp {
+    let pause = i64::try_from(pause.as_micros()).unwrap_or(i64::MAX);
+    Timestamp(Timestamp::now().0.saturating_add(pause))
+}

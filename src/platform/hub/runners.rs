@@ -1,0 +1,120 @@
+//! Who is connected.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+
+use crate::observe::Timestamp;
+use crate::platform::catalogue::Category;
+
+/// Which tasks a connection is for. The official runner opens one of each; a connection of no type takes all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunnerType {
+    /// Background and scheduled tasks.
+    Background,
+    /// Interactive tasks.
+    Interactive,
+}
+
+/// A connected runner, for showing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Connection {
+    /// What the runner calls itself.
+    pub instance_id: String,
+    /// Which tasks it takes; `None` is all.
+    pub runner_type: Option<RunnerType>,
+    /// Event types it subscribes to, with their statuses.
+    pub subscriptions: BTreeMap<String, Vec<String>>,
+    /// Since when it is connected.
+    pub since: Timestamp,
+}
+
+/// What goes out through a socket.
+pub(crate) enum Outgoing {
+    /// A message.
+    Frame(String),
+    /// The end.
+    Close,
+}
+
+/// A connected runner.
+pub(crate) struct Runner {
+    pub(crate) instance_id: String,
+    pub(crate) runner_type: Option<RunnerType>,
+    pub(crate) since: Timestamp,
+    /// How many background tasks it said it still had in hand when it connected.
+    pub(crate) running: u64,
+    pub(crate) outgoing: mpsc::UnboundedSender<Outgoing>,
+    /// `None` until its setup request has come: it gets no tasks before.
+    pub(crate) subscriptions: Option<BTreeMap<String, Vec<String>>>,
+    /// Methods that can be scheduled.
+    pub(crate) schedulables: Vec<String>,
+    /// Whether it has announced its end.
+    pub(crate) leaving: bool,
+    /// Tasks sent to it and not answered yet.
+    pub(crate) in_hand: usize,
+}
+
+impl Runner {
+    /// Whether tasks of that sort are for it.
+    pub(crate) fn takes(&self, category: Category, event_type: &str) -> bool {
+        let Some(subscriptions) = self.subscriptions.as_ref().filter(|_| !self.leaving) else { return false };
+        let of_type = match self.runner_type {
+            None => true,
+            Some(RunnerType::Interactive) => category == Category::Interactive,
+            Some(RunnerType::Background) => category != Category::Interactive,
+        };
+        // Schedules are not subscribed to by event type: who declares methods runs them.
+        let wanted = match category {
+            Category::Scheduled => !self.schedulables.is_empty(),
+            _ => subscriptions.contains_key(event_type),
+        };
+        of_type && wanted
+    }
+}
+
+/// All connected runners, by the number of their connection.
+#[derive(Default)]
+pub(crate) struct Runners {
+    by_number: BTreeMap<u64, Runner>,
+    last: u64,
+}
+
+impl Runners {
+    /// Takes one in and numbers it.
+    pub(crate) fn add(&mut self, runner: Runner) -> u64 {
+        self.last += 1;
+        self.by_number.insert(self.last, runner);
+        self.last
+    }
+
+    pub(crate) fn get_mut(&mut self, number: u64) -> Option<&mut Runner> {
+        self.by_number.get_mut(&number)
+    }
+
+    pub(crate) fn remove(&mut self, number: u64) -> Option<Runner> {
+        self.by_number.remove(&number)
+    }
+
+    pub(crate) fn contains(&self, number: u64) -> bool {
+        self.by_number.contains_key(&number)
+    }
+
+    /// The one to give a task to: of those who take it the one with the least in hand.
+    pub(crate) fn choose(&mut self, category: Category, event_type: &str) -> Option<(u64, &mut Runner)> {
+        let takers = self.by_number.iter_mut().filter(|(_, runner)| runner.takes(category, event_type));
+        takers.min_by_key(|(_, runner)| runner.in_hand).map(|(number, runner)| (*number, runner))
+    }
+
+    /// All that are through their handshake.
+    pub(crate) fn ready(&self) -> impl Iterator<Item = &Runner> {
+        self.by_number.values().filter(|runner| runner.subscriptions.is_some())
+    }
+
+    /// The statuses somebody subscribes to for an event type.
+    pub(crate) fn statuses(&self, event_type: &str) -> Vec<String> {
+        self.ready().filter_map(|r| r.subscriptions.as_ref()?.get(event_type)).flatten().cloned().collect()
+    }
+}

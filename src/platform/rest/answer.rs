@@ -1,0 +1,98 @@
+//! How answers look: objects, and lists with their `Content-Range`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderName, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde_json::Value;
+
+use super::refusal::Refusal;
+use crate::platform::rql::Query;
+use crate::platform::state::{Selected, select};
+
+const CONTENT_RANGE: HeaderName = HeaderName::from_static("content-range");
+
+/// A call carried out.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// 200 with an object.
+    Object(Value),
+    /// 200 with an object that is JSON text already.
+    Text(Arc<str>),
+    /// 201 with the new object.
+    Created(Value),
+    /// 200 with a page of a list.
+    List {
+        /// The page.
+        items: Vec<Value>,
+        /// Where it begins.
+        offset: u64,
+        /// How many there are in all.
+        total: usize,
+    },
+    /// 204.
+    Nothing,
+}
+
+impl Answer {
+    /// The page of `texts` that `query` asks for.
+    pub(crate) fn list(query: &Query, texts: &[Arc<str>]) -> Self {
+        let objects = texts.iter().filter_map(|text| serde_json::from_str(text).ok()).collect();
+        Self::page(query, objects)
+    }
+
+    /// The page of `objects` that `query` asks for.
+    pub(crate) fn page(query: &Query, objects: Vec<Value>) -> Self {
+        let Selected { items, total } = select(objects, query);
+        Self::List { items, offset: query.offset, total }
+    }
+}
+
+/// Reads the query of a list.
+pub(crate) fn parse(query: &str) -> Result<Query, Refusal> {
+    Query::parse(query).map_err(|e| Refusal::invalid(&format!("Bad filter: {e}.")))
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Object(object) => Json(object).into_response(),
+            Self::Text(text) => ([(CONTENT_TYPE, "application/json")], text.to_string()).into_response(),
+            Self::Created(object) => (StatusCode::CREATED, Json(object)).into_response(),
+            Self::List { items, offset, total } => {
+                let range = content_range(offset, items.len(), total);
+                ([(CONTENT_RANGE, range)], Json(items)).into_response()
+            }
+            Self::Nothing => StatusCode::NO_CONTENT.into_response(),
+        }
+    }
+}
+
+/// `items 0-9/37`; an empty page is `items 0-0/37`, an empty list `items 0-0/0`.
+fn content_range(offset: u64, length: usize, total: usize) -> String {
+    let first = if total == 0 { 0 } else { offset };
+    let last = first.saturating_add(u64::try_from(length.saturating_sub(1)).unwrap_or(0));
+    format!("items {first}-{last}/{total}")
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    #[rstest]
+    #[case(0, 10, 37, "items 0-9/37")]
+    #[case(30, 7, 37, "items 30-36/37")]
+    #[case(0, 0, 37, "items 0-0/37")]
+    #[case(0, 0, 0, "items 0-0/0")]
+    #[case(5, 0, 0, "items 0-0/0")]
+    fn a_content_range_is_written_as_connect_writes_it(
+        #[case] offset: u64,
+        #[case] length: usize,
+        #[case] total: usize,
+        #[case] expected: &str,
+    ) {
+        assert_eq!(super::content_range(offset, length, total), expected);
+    }
+}

@@ -1,0 +1,105 @@
+//! The HTTP side: everything under `/public/v1`, behind the key, answered from memory.
+//!
+//! [`routes`] says what is where; [`requests`] and [`environment`] do it; [`refusal`] is what a wrong call gets;
+//! [`answer`] how answers look.
+
+mod answer;
+mod environment;
+mod lifecycle;
+mod refusal;
+mod requests;
+mod routes;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::to_bytes;
+use axum::extract::{FromRequestParts, Request, State, WebSocketUpgrade};
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use axum::serve::ListenerExt;
+use serde_json::Value;
+use tokio::net::TcpListener;
+
+use self::answer::Answer;
+use self::refusal::Refusal;
+use super::core::Core;
+use super::hub::socket::{self, Caller, MAX_MESSAGE};
+use super::rql::percent_decode;
+use crate::observe::Level;
+
+/// Where the API begins.
+const PREFIX: &str = "/public/v1/";
+/// The largest body taken.
+const MAX_BODY: usize = 16 << 20;
+/// The platform's version, by which tools decide whether a runner fits.
+const CONNECT_VERSION: (&str, &str) = ("connect-version", "43.1.0");
+
+/// Serves until the platform closes.
+pub(crate) async fn serve(core: Arc<Core>, listener: TcpListener) {
+    let closing = core.closing.clone();
+    let listener = listener.tap_io(|stream| {
+        // Answers are small and somebody waits for each: without this the kernel holds them back for more to come.
+        let _ = stream.set_nodelay(true);
+    });
+    let app = Router::new().fallback(handle).with_state(Arc::clone(&core));
+    let server = axum::serve(listener, app).with_graceful_shutdown(closing.clone().cancelled_owned()).into_future();
+    let bounded = async {
+        closing.cancelled().await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    };
+    tokio::select! {
+        ended = server => if let Err(e) = ended {
+            core.log(Level::Error, format!("the local Connect stopped listening: {e}"));
+        },
+        // Somebody keeps a connection open; it is not waited for.
+        () = bounded => {}
+    }
+}
+
+async fn handle(State(core): State<Arc<Core>>, request: Request) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let mut response = if !core.access.admits(parts.headers.get(AUTHORIZATION).map(|v| v.as_bytes())) {
+        core.log(Level::Warning, format!("{} {} came without the right key and was refused", parts.method, parts.uri.path()));
+        Refusal::unauthorized().into_response()
+    } else if let Some(path) = parts.uri.path().strip_prefix(PREFIX).map(str::to_owned) {
+        let segments: Vec<String> = path.trim_end_matches('/').split('/').map(percent_decode).collect();
+        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        if let ["devops", "ws", environment, instance] = segments[..] {
+            upgrade(&core, &mut parts, environment, instance).await
+        } else {
+            match to_bytes(body, MAX_BODY).await {
+                Ok(body) => answered(&core, &parts, &segments, &body).into_response(),
+                Err(_) => Refusal::invalid("the body is larger than 16 MiB, or broke off").into_response(),
+            }
+        }
+    } else {
+        Refusal::not_found().into_response()
+    };
+    let (name, version) = CONNECT_VERSION;
+    response.headers_mut().insert(name, axum::http::HeaderValue::from_static(version));
+    response
+}
+
+fn answered(core: &Arc<Core>, parts: &Parts, segments: &[&str], body: &[u8]) -> Result<Answer, Refusal> {
+    let body = match body {
+        [] => Value::Null,
+        body => serde_json::from_slice(body).map_err(|e| Refusal::invalid(&format!("JSON parse error - {e}")))?,
+    };
+    routes::answer(core, &parts.method, segments, parts.uri.query().unwrap_or_default(), &body)
+}
+
+async fn upgrade(core: &Arc<Core>, parts: &mut Parts, environment: &str, instance: &str) -> Response {
+    if environment != core.access.environment_id {
+        core.log(Level::Warning, format!("a runner of {environment} knocked; this is {}", core.access.environment_id));
+        return Refusal::not_found().into_response();
+    }
+    let caller = Caller::new(instance, parts.uri.query().unwrap_or_default());
+    let core = Arc::clone(core);
+    match WebSocketUpgrade::from_request_parts(parts, &()).await {
+        Ok(upgrade) => upgrade.max_message_size(MAX_MESSAGE).on_upgrade(move |socket| socket::serve(core, caller, socket)),
+        Err(refused) => refused.into_response(),
+    }
+}

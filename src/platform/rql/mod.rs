@@ -1,0 +1,96 @@
+//! RQL, the query language of Connect's lists: `and(eq(id,PR-1),in(status,(pending,approved)))&limit=10&ordering(-created)`.
+//!
+//! [`Query::parse`] reads a query string; [`Query::matches`] asks one object; [`Query::sort`] orders a list.
+
+mod eval;
+mod parse;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use parse::percent_decode;
+use thiserror::Error;
+
+/// A query string that is no RQL.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{reason} at character {offset} of the query")]
+pub(crate) struct RqlError {
+    /// What is wrong.
+    pub(crate) reason: String,
+    /// Where, counted in characters of the decoded query.
+    pub(crate) offset: usize,
+}
+
+/// A whole query: which objects, in which order, how many.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Query {
+    /// All of these must hold.
+    pub(crate) filter: Vec<Filter>,
+    /// Fields, the first most important; `true` is descending.
+    pub(crate) ordering: Vec<(Vec<String>, bool)>,
+    /// How many at most.
+    pub(crate) limit: Option<u64>,
+    /// How many to pass over.
+    pub(crate) offset: u64,
+}
+
+/// A condition on an object.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Filter {
+    /// All.
+    And(Vec<Filter>),
+    /// Any.
+    Or(Vec<Filter>),
+    /// Not.
+    Not(Box<Filter>),
+    /// A comparison of one field; the path is its dotted name.
+    Compare(Vec<String>, Comparison, Operand),
+    /// Whether a field has one of these values.
+    In(Vec<String>, Vec<Operand>),
+}
+
+/// How a field is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Comparison {
+    /// `eq`, `field=value`
+    Equal,
+    /// `gt`
+    Greater,
+    /// `ge`
+    GreaterOrEqual,
+    /// `lt`
+    Less,
+    /// `le`
+    LessOrEqual,
+    /// `like`: `*` stands for any text.
+    Like,
+    /// `ilike`: the same, whatever the case.
+    Ilike,
+}
+
+/// What a field is compared with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Operand {
+    /// A value, as it was written.
+    Text(String),
+    /// `null()`
+    Null,
+    /// `empty()`
+    Empty,
+}
+
+impl Query {
+    /// The id every matching object must have, if the query pins one: the way past a search of the whole list.
+    pub(crate) fn pinned_id(&self) -> Option<&str> {
+        pinned(&self.filter)
+    }
+}
+
+fn pinned(filters: &[Filter]) -> Option<&str> {
+    filters.iter().find_map(|filter| match filter {
+        Filter::And(inner) => pinned(inner),
+        Filter::Compare(path, Comparison::Equal, Operand::Text(id)) if path.len() == 1 && path.first()? == "id" => {
+            Some(id.as_str())
+        }
+        _ => None,
+    })
+}

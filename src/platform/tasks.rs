@@ -1,0 +1,230 @@
+//! The queue: tasks that wait to be sent, that are out at a runner, and that wait for their time.
+//!
+//! Everything here is plain bookkeeping under the state's lock; who gets a task is the hub's business.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::observe::{Origin, Timestamp};
+use crate::platform::catalogue::Category;
+use crate::platform::ids;
+use crate::platform::state::{Disk, Write};
+use crate::protocol::{Message, Output, Task as WireTask, TaskInput, TaskOptions};
+
+/// A task that is not done yet.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Task {
+    /// `TQ-...`; redeliveries keep it.
+    pub(crate) id: String,
+    /// The event type.
+    pub(crate) event_type: String,
+    /// The category's name on the wire.
+    category: String,
+    /// What it is about.
+    pub(crate) object_id: String,
+    /// Interactive: the object itself.
+    #[serde(default)]
+    pub(crate) data: Option<Value>,
+    /// Echoed by the runner.
+    correlation_id: String,
+    /// Why it is to be sent this time.
+    pub(crate) origin: Origin,
+    /// How often it was answered with `retry`.
+    #[serde(default)]
+    pub(crate) retries: u32,
+    /// Where it is.
+    pub(crate) state: TaskState,
+}
+
+/// Where a task is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub(crate) enum TaskState {
+    /// It waits for a runner.
+    Queued,
+    /// A runner has it, or had it when the connection of this number broke.
+    Sent {
+        /// Numbered anew by every process.
+        connection: u64,
+        /// The runner's instance.
+        instance: String,
+    },
+    /// It comes again at its time.
+    Waiting {
+        /// When.
+        due: Timestamp,
+    },
+}
+
+impl Task {
+    /// A new task, waiting for a runner.
+    pub(crate) fn new(category: Category, event_type: &str, object_id: &str, data: Option<Value>, origin: Origin) -> Self {
+        Self {
+            id: ids::task(),
+            event_type: event_type.into(),
+            category: category.as_str().into(),
+            object_id: object_id.into(),
+            data,
+            correlation_id: ids::uuid(),
+            origin,
+            retries: 0,
+            state: TaskState::Queued,
+        }
+    }
+
+    /// Its category.
+    pub(crate) fn category(&self) -> Category {
+        Category::named(&self.category).unwrap_or(Category::Background)
+    }
+
+    /// The message a runner gets.
+    pub(crate) fn frame(&self) -> String {
+        let options = TaskOptions {
+            task_id: self.id.clone(),
+            task_category: self.category.clone(),
+            correlation_id: Some(self.correlation_id.clone()),
+            reply_to: Some("connect-console".into()),
+            ..TaskOptions::default()
+        };
+        let input = TaskInput { event_type: self.event_type.clone(), object_id: self.object_id.clone(), data: self.data.clone() };
+        Message::Task(Box::new(WireTask { options, input, output: None })).encode()
+    }
+}
+
+/// Connections are numbered from 1.
+const NO_CONNECTION: u64 = 0;
+
+/// How many answers of interactive tasks are kept in memory.
+const ANSWERS: usize = 256;
+
+/// All tasks that are not done, and the last answers.
+pub(crate) struct Tasks {
+    disk: Disk,
+    open: HashMap<String, Task>,
+    queue: VecDeque<String>,
+    due: BTreeSet<(Timestamp, String)>,
+    /// Connect makes no second task for an object while one of the same event type is still queued.
+    queued_for: HashMap<(String, String), String>,
+    answers: VecDeque<(String, Output)>,
+}
+
+impl Tasks {
+    /// Those of the file. A task that was sent and not answered stays where it is until a runner connects.
+    pub(crate) fn new(disk: Disk, loaded: Vec<Task>) -> Self {
+        let mut tasks = Self {
+            disk,
+            open: HashMap::new(),
+            queue: VecDeque::new(),
+            due: BTreeSet::new(),
+            queued_for: HashMap::new(),
+            answers: VecDeque::new(),
+        };
+        for mut task in loaded {
+            if let TaskState::Sent { connection, .. } = &mut task.state {
+                *connection = NO_CONNECTION;
+            }
+            tasks.index(&task);
+            tasks.open.insert(task.id.clone(), task);
+        }
+        tasks
+    }
+
+    /// The queued task for that object and event type, if there is one.
+    pub(crate) fn queued_for(&self, event_type: &str, object_id: &str) -> Option<&Task> {
+        self.open.get(self.queued_for.get(&(event_type.to_owned(), object_id.to_owned()))?)
+    }
+
+    /// A task that is not done.
+    pub(crate) fn get(&self, id: &str) -> Option<&Task> {
+        self.open.get(id)
+    }
+
+    /// Takes a task in, or one back in another state.
+    pub(crate) fn put(&mut self, task: Task) {
+        self.unindex(&task.id);
+        self.index(&task);
+        let body = serde_json::to_string(&task).unwrap_or_default();
+        self.disk.write(Write::Task(task.id.clone(), body));
+        self.open.insert(task.id.clone(), task);
+    }
+
+    /// The queued tasks, oldest first.
+    pub(crate) fn queued(&self) -> Vec<String> {
+        self.queue.iter().cloned().collect()
+    }
+
+    /// Those sent to a runner and not answered.
+    pub(crate) fn sent(&self) -> impl Iterator<Item = &Task> {
+        self.open.values().filter(|task| matches!(task.state, TaskState::Sent { .. }))
+    }
+
+    /// Those that wait for their time, the next one first.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = (&Task, Timestamp)> {
+        self.due.iter().filter_map(|(due, id)| Some((self.open.get(id)?, *due)))
+    }
+
+    /// When the clock must ring next.
+    pub(crate) fn next_due(&self) -> Option<Timestamp> {
+        self.due.first().map(|(due, _)| *due)
+    }
+
+    /// The tasks whose time has come.
+    pub(crate) fn ripe(&self, now: Timestamp) -> Vec<String> {
+        self.due.iter().take_while(|(due, _)| *due <= now).map(|(_, id)| id.clone()).collect()
+    }
+
+    /// A task is over.
+    pub(crate) fn finish(&mut self, id: &str, output: Output) {
+        self.unindex(id);
+        let Some(task) = self.open.remove(id) else { return };
+        self.disk.write(Write::TaskDone(id.into(), serde_json::to_string(&output).unwrap_or_default()));
+        if task.category() == Category::Interactive {
+            if self.answers.len() == ANSWERS {
+                self.answers.pop_front();
+            }
+            self.answers.push_back((task.id, output));
+        }
+    }
+
+    /// The answer of an interactive task that was answered lately.
+    pub(crate) fn answer(&self, id: &str) -> Option<&Output> {
+        self.answers.iter().rev().find(|(answered, _)| answered == id).map(|(_, output)| output)
+    }
+
+    fn index(&mut self, task: &Task) {
+        match &task.state {
+            TaskState::Queued => {
+                self.queue.push_back(task.id.clone());
+                self.queued_for.insert((task.event_type.clone(), task.object_id.clone()), task.id.clone());
+            }
+            TaskState::Waiting { due } => {
+                self.due.insert((*due, task.id.clone()));
+            }
+            TaskState::Sent { .. } => {}
+        }
+    }
+
+    fn unindex(&mut self, id: &str) {
+        let Some(task) = self.open.get(id) else { return };
+        match &task.state {
+            TaskState::Queued => {
+                // Almost always the first or the last.
+                if self.queue.back().is_some_and(|last| last == id) {
+                    self.queue.pop_back();
+                } else if let Some(at) = self.queue.iter().position(|queued| queued == id) {
+                    self.queue.remove(at);
+                }
+                let key = (task.event_type.clone(), task.object_id.clone());
+                if self.queued_for.get(&key).is_some_and(|queued| queued == id) {
+                    self.queued_for.remove(&key);
+                }
+            }
+            TaskState::Waiting { due } => {
+                self.due.remove(&(*due, id.to_owned()));
+            }
+            TaskState::Sent { .. } => {}
+        }
+    }
+}

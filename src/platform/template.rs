@@ -1,0 +1,246 @@
+//! Making an object of a sample: fresh ids, the present moment, a status somebody waits for, and the changes asked for.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::PlatformError;
+use super::catalogue::EventType;
+use super::{ids, time};
+
+/// What an object is called, and what belongs to it: the prefix, how many trailing groups number it within its parent,
+/// and the shape of a new one. `PR-5512-0934-7781-001` is the first request of `AS-5512-0934-7781`.
+const OWN: &[(&str, usize, &[usize])] = &[
+    ("PR", 1, &[4, 4, 4]),
+    ("AS", 0, &[4, 4, 4]),
+    ("TCR", 1, &[3, 3, 3]),
+    ("TC", 0, &[3, 3, 3]),
+    ("TAR", 2, &[4, 4, 4]),
+    ("LSTR", 1, &[3, 3, 3]),
+    ("LST", 0, &[3, 3, 3]),
+    ("UFC", 1, &[4, 2, 10]),
+    ("UF", 0, &[4, 2, 10]),
+    ("CA", 0, &[3, 3, 3]),
+    ("EIN", 0, &[4, 4, 4]),
+    ("EFS", 0, &[4, 4]),
+];
+
+/// The parts of an object that are made together with it.
+const PARTS: &[&str] = &["asset", "configuration", "listing", "usagefile"];
+
+/// Gives `object` and what belongs to it ids nobody has, and dates of now. References inside it stay whole.
+pub(crate) fn refresh(object: &mut Value) {
+    let mut renamed = HashMap::new();
+    rename(object, &mut renamed);
+    let now = time::now();
+    dates(object, &now);
+    external_ids(object);
+    for part in PARTS {
+        if let Some(part) = object.get_mut(*part) {
+            dates(part, &now);
+            external_ids(part);
+        }
+    }
+}
+
+fn rename(value: &mut Value, renamed: &mut HashMap<String, String>) {
+    match value {
+        Value::String(text) => {
+            if let Some(fresh) = fresh_id(text, renamed) {
+                *text = fresh;
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| rename(item, renamed)),
+        Value::Object(fields) => fields.values_mut().for_each(|field| rename(field, renamed)),
+        _ => {}
+    }
+}
+
+/// The new id for an old one. Ids that share their groups of digits go on sharing them.
+fn fresh_id(id: &str, renamed: &mut HashMap<String, String>) -> Option<String> {
+    let (prefix, rest) = id.split_once('-')?;
+    let (_, numbering, shape) = OWN.iter().find(|(own, ..)| *own == prefix)?;
+    let groups: Vec<&str> = rest.split('-').collect();
+    if !groups.iter().all(|group| !group.is_empty() && group.bytes().all(|b| b.is_ascii_digit())) {
+        return None;
+    }
+    let (body, suffix) = match groups.len().checked_sub(*numbering) {
+        Some(n) if n > 0 => groups.split_at_checked(n)?,
+        // An id of another shape, as people write them: the whole of it is replaced by one of Connect's shape.
+        _ => (groups.as_slice(), ["001", "001"].get(..*numbering)?),
+    };
+    let fresh = renamed.entry(body.join("-")).or_insert_with(|| fresh_body(prefix, shape));
+    Some([prefix, fresh.as_str()].into_iter().chain(suffix.iter().copied()).collect::<Vec<_>>().join("-"))
+}
+
+fn fresh_body(prefix: &str, shape: &[usize]) -> String {
+    let body = ids::random("", shape);
+    let body = body.trim_start_matches('-');
+    if !prefix.starts_with("UF") {
+        return body.to_owned();
+    }
+    // Usage files carry the month they are of: `UF-2024-06-0419288031`.
+    let month = time::now().get(..7).unwrap_or("2024-06").to_owned();
+    format!("{month}-{}", ids::digits(10))
+}
+
+fn dates(object: &mut Value, now: &str) {
+    let set = |value: Option<&mut Value>| {
+        if let Some(value) = value.filter(|v| v.is_string()) {
+            *value = now.into();
+        }
+    };
+    set(object.get_mut("created"));
+    set(object.get_mut("updated"));
+    for event in object.get_mut("events").and_then(Value::as_object_mut).into_iter().flat_map(|events| events.values_mut()) {
+        set(event.get_mut("at"));
+    }
+}
+
+fn external_ids(object: &mut Value) {
+    if let Some(Value::String(uid)) = object.get_mut("external_uid") {
+        *uid = ids::uuid();
+    }
+    if let Some(Value::String(id)) = object.get_mut("external_id") {
+        let stem = id.trim_end_matches(|c: char| c.is_ascii_digit() || c == '-').to_owned();
+        *id = if stem.is_empty() { ids::digits(8) } else { format!("{stem}-{}", ids::digits(8)) };
+    }
+}
+
+/// Chooses the status of an object made of a sample: its own one if somebody subscribes to that (or nobody says anything),
+/// else the first that is subscribed to.
+pub(crate) fn choose_status(object: &mut Value, event: &EventType, subscribed: &[String]) {
+    let Some(first) = event.statuses.first() else { return };
+    let status = if subscribed.is_empty() || subscribed.iter().any(|s| s == first) {
+        first
+    } else {
+        subscribed.iter().find(|s| event.statuses.contains(&s.as_str())).map_or(*first, String::as_str)
+    };
+    if let Some(field) = object.get_mut(event.status_field) {
+        *field = status.into();
+    }
+}
+
+/// Sets the value at a dotted path; a number is an element of a list. The value is JSON, or else text.
+///
+/// # Errors
+/// [`PlatformError::Path`] when the path does not exist; it says what does.
+pub(crate) fn set(object: &mut Value, path: &str, value: &str) -> Result<(), PlatformError> {
+    let mut place = object;
+    let mut walked = String::new();
+    for name in path.split('.') {
+        let there = keys(place);
+        let next = match place {
+            Value::Object(fields) => fields.get_mut(name),
+            Value::Array(items) => name.parse::<usize>().ok().and_then(|n| items.get_mut(n)),
+            _ => None,
+        };
+        let Some(next) = next else {
+            let at = if walked.is_empty() { "the object".into() } else { format!("`{walked}`") };
+            let reason = format!("there is no `{name}` in {at}; {there}");
+            return Err(PlatformError::Path { path: path.into(), reason });
+        };
+        place = next;
+        if !walked.is_empty() {
+            walked.push('.');
+        }
+        walked.push_str(name);
+    }
+    *place = serde_json::from_str(value).unwrap_or_else(|_| value.into());
+    Ok(())
+}
+
+fn keys(value: &Value) -> String {
+    match value {
+        Value::Object(fields) if !fields.is_empty() => {
+            format!("there are: {}", fields.keys().map(String::as_str).collect::<Vec<_>>().join(", "))
+        }
+        Value::Array(items) if !items.is_empty() => format!("it is a list of {} elements, counted from 0", items.len()),
+        Value::Object(_) | Value::Array(_) => "it is empty".into(),
+        other => format!("it is the value {other}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::{Value, json};
+
+    use super::{choose_status, refresh, set};
+    use crate::platform::catalogue;
+
+    fn sample() -> Value {
+        catalogue::find("asset_purchase_request_processing").unwrap().sample()
+    }
+
+    #[test]
+    fn a_fresh_request_shares_its_digits_with_its_asset_as_the_sample_does() {
+        let (mut one, mut other) = (sample(), sample());
+        refresh(&mut one);
+        refresh(&mut other);
+        let (id, asset) = (one["id"].as_str().unwrap(), one["asset"]["id"].as_str().unwrap());
+        assert_eq!(id, format!("{}-001", asset.replacen("AS", "PR", 1)));
+        assert_ne!(one["id"], other["id"]);
+        assert_ne!(one["asset"]["external_id"], other["asset"]["external_id"]);
+        assert_ne!(one["asset"]["external_uid"], other["asset"]["external_uid"]);
+        assert_ne!(one["created"], sample()["created"]);
+        assert_eq!(one["asset"]["product"], sample()["asset"]["product"]);
+    }
+
+    #[test]
+    fn references_inside_an_object_stay_whole() {
+        let mut listing = catalogue::find("listing_new_request_processing").unwrap().sample();
+        refresh(&mut listing);
+        assert_eq!(listing["id"], listing["listing"]["pending_request"]["id"]);
+    }
+
+    #[rstest]
+    #[case("PR-1", "PR", &[4, 4, 4, 3])]
+    #[case("PR-0000-0000-0001", "PR", &[4, 4, 4, 3])]
+    #[case("TAR-2091-7745-3108-002-001", "TAR", &[4, 4, 4, 3, 3])]
+    #[case("UF-2024-06-0419288031", "UF", &[4, 2, 10])]
+    #[case("EFS-4400-0012", "EFS", &[4, 4])]
+    fn ids_come_out_in_connects_shape(#[case] id: &str, #[case] prefix: &str, #[case] groups: &[usize]) {
+        let mut object = json!({"id": id});
+        refresh(&mut object);
+        let mut parts = object["id"].as_str().unwrap().split('-');
+        assert_eq!(parts.next(), Some(prefix));
+        assert_eq!(parts.map(str::len).collect::<Vec<_>>(), groups);
+        assert_ne!(object["id"], id);
+    }
+
+    #[test]
+    fn a_path_may_name_an_element_of_a_list_and_the_value_is_json_or_text() {
+        let mut object = sample();
+        set(&mut object, "asset.items.0.quantity", "\"25\"").unwrap();
+        set(&mut object, "asset.items.1.params", "x").unwrap_err();
+        set(&mut object, "note", "bench:success").unwrap();
+        set(&mut object, "answered", "true").unwrap();
+        assert_eq!(object["asset"]["items"][0]["quantity"], "25");
+        assert_eq!(object["note"], "bench:success");
+        assert_eq!(object["answered"], true);
+    }
+
+    #[rstest]
+    #[case("asset.itms", "there is no `itms` in `asset`; there are: id, status,")]
+    #[case("nope", "there is no `nope` in the object; there are: id, type,")]
+    #[case("asset.items.7", "there is no `7` in `asset.items`; it is a list of 2 elements")]
+    #[case("status.x", "there is no `x` in `status`; it is the value \"pending\"")]
+    #[case("", "there is no `` in the object")]
+    fn a_path_that_leads_nowhere_says_what_is_there(#[case] path: &str, #[case] expected: &str) {
+        let error = set(&mut sample(), path, "1").unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+
+    #[rstest]
+    #[case(&[], "pending")]
+    #[case(&["inquiring", "pending"], "pending")]
+    #[case(&["inquiring", "approved"], "inquiring")]
+    #[case(&["unheard-of"], "pending")]
+    fn the_status_is_one_somebody_waits_for(#[case] subscribed: &[&str], #[case] expected: &str) {
+        let mut object = sample();
+        let subscribed: Vec<String> = subscribed.iter().map(|s| (*s).into()).collect();
+        choose_status(&mut object, catalogue::find("asset_purchase_request_processing").unwrap(), &subscribed);
+        assert_eq!(object["status"], expected);
+    }
+}

@@ -1,0 +1,8 @@
+//! The local Connect over real sockets: what a runner and an extension meet.
+// Helpers outside of test functions: a test that can't go on has failed.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod hub;
+mod redelivery;
+mod rest;
+mod support;
