@@ -1,5 +1,6 @@
 //! Who gets a task, and when it comes again.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,8 @@ use crate::platform::tasks::{Task, TaskState};
 /// How long a runner that lost its connection with tasks in hand may take to come back with their results, before they
 /// are delivered again.
 const GRACE: Duration = Duration::from_secs(10);
+/// How long a runner that has just come may take to hand in results it kept from an earlier connection.
+const SETTLE: Duration = Duration::from_millis(300);
 /// The clock looks up at least this often: a laptop's sleep does not count for its timers.
 const LOOK_UP: Duration = Duration::from_secs(30);
 
@@ -57,46 +60,60 @@ impl Core {
         self.enqueue(state, task);
     }
 
-    /// A runner is ready: what was sent and never answered goes out again, and what is queued goes out.
+    /// A runner is ready: what is queued goes out, and what was sent to somebody who is gone and never answered.
     ///
-    /// The same instance coming back with tasks in hand gets a grace period to hand their results in.
-    pub(crate) fn welcome(&self, state: &mut State, instance: &str, running: u64) {
-        let orphans: Vec<Task> = orphans(state).cloned().collect();
-        for task in orphans {
-            let back = matches!(&task.state, TaskState::Sent { instance: had, .. } if had == instance);
-            if !(back && running > 0) {
-                self.release(state, &task.id);
-            }
-        }
+    /// An instance that comes back and says it still has as many tasks in hand as it was sent keeps them. Otherwise there
+    /// is a moment for results the runner kept: they are the first it sends.
+    pub(crate) fn welcome(self: &Arc<Self>, state: &mut State, number: u64) {
         Self::send_queued(state);
+        let Some(runner) = state.runners.get(number) else { return };
+        let (instance, running) = (runner.instance_id.clone(), runner.running);
+        let (mine, others): (Vec<Task>, Vec<Task>) = orphans(state)
+            .filter(|task| runner.takes(task.category(), &task.event_type))
+            .cloned()
+            .partition(|task| matches!(&task.state, TaskState::Sent { instance: had, .. } if *had == instance));
+        self.release_later(&others, SETTLE);
+        if mine.len() > running {
+            self.release_later(&mine, if running == 0 { SETTLE } else { GRACE });
+            return;
+        }
+        for mut task in mine {
+            task.state = TaskState::Sent { connection: number, instance: instance.clone() };
+            state.runners.get_mut(number).into_iter().for_each(|runner| runner.in_hand += 1);
+            state.tasks.put(task);
+        }
     }
 
     /// A connection is gone; what it had in hand is delivered again at once if its runner had announced its end.
     pub(crate) fn farewell(self: &Arc<Self>, state: &mut State, runner: &Runner) {
-        if orphans(state).next().is_none() {
-            return;
-        }
+        let left: Vec<Task> = orphans(state).cloned().collect();
         if runner.leaving {
-            let ids: Vec<String> = orphans(state).map(|task| task.id.clone()).collect();
-            ids.iter().for_each(|id| self.release(state, id));
+            left.iter().for_each(|task| self.release(state, &task.id));
+        } else {
+            self.release_later(&left, GRACE);
+        }
+        Self::send_queued(state);
+    }
+
+    /// Releases those of `tasks` that nobody has answered after `pause`. Where no runner is connected then, they stay for
+    /// the one that comes.
+    fn release_later(self: &Arc<Self>, tasks: &[Task], pause: Duration) {
+        if tasks.is_empty() {
             return;
         }
+        let ids: HashSet<String> = tasks.iter().map(|task| task.id.clone()).collect();
         let core = Arc::clone(self);
         tokio::spawn(async move {
             tokio::select! {
-                () = core.closing.cancelled() => {}
-                () = tokio::time::sleep(GRACE) => core.give_up_waiting(),
+                () = core.closing.cancelled() => return,
+                () = tokio::time::sleep(pause) => {}
+            }
+            let mut state = core.lock();
+            let still: Vec<String> = orphans(&state).map(|task| task.id.clone()).filter(|id| ids.contains(id)).collect();
+            if state.runners.ready().next().is_some() {
+                still.iter().for_each(|id| core.release(&mut state, id));
             }
         });
-    }
-
-    /// The grace period is over. Where nobody is connected the tasks wait for whoever comes.
-    fn give_up_waiting(&self) {
-        let mut state = self.lock();
-        let ids: Vec<String> = orphans(&state).map(|task| task.id.clone()).collect();
-        if state.runners.ready().next().is_some() {
-            ids.iter().for_each(|id| self.release(&mut state, id));
-        }
     }
 
     /// Delivers what is due, until the platform closes.

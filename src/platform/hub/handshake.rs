@@ -33,13 +33,13 @@ impl Core {
         runner.schedulables = request.schedulables.iter().flatten().map(|s| s.method.clone()).collect();
         // A send fails only when the socket is gone, which its own task notices.
         let _ = runner.outgoing.send(Outgoing::Frame(response));
-        let (instance, running) = (runner.instance_id.clone(), runner.running);
+        let instance = runner.instance_id.clone();
         if first {
             let of_type = runner
                 .runner_type
                 .map_or("all", |t| if t == super::RunnerType::Background { "background" } else { "interactive" });
             self.log(Level::Info, format!("runner {instance} connected ({of_type} tasks, {})", version(request)));
-            self.welcome(state, &instance, running);
+            self.welcome(state, number);
         } else {
             Self::send_queued(state);
         }

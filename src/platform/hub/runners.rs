@@ -45,7 +45,7 @@ pub(crate) struct Runner {
     pub(crate) runner_type: Option<RunnerType>,
     pub(crate) since: Timestamp,
     /// How many background tasks it said it still had in hand when it connected.
-    pub(crate) running: u64,
+    pub(crate) running: usize,
     pub(crate) outgoing: mpsc::UnboundedSender<Outgoing>,
     /// `None` until its setup request has come: it gets no tasks before.
     pub(crate) subscriptions: Option<BTreeMap<String, Vec<String>>>,
@@ -88,6 +88,10 @@ impl Runners {
         self.last += 1;
         self.by_number.insert(self.last, runner);
         self.last
+    }
+
+    pub(crate) fn get(&self, number: u64) -> Option<&Runner> {
+        self.by_number.get(&number)
     }
 
     pub(crate) fn get_mut(&mut self, number: u64) -> Option<&mut Runner> {

@@ -28,14 +28,14 @@ const BATCH: usize = 64;
 pub(crate) struct Caller {
     instance_id: String,
     runner_type: Option<RunnerType>,
-    running: u64,
+    running: usize,
 }
 
 impl Caller {
     /// Reads `running_tasks=N&running_scheduled_tasks=M&runner_type=T`; what is missing or odd counts as absent.
     pub(crate) fn new(instance_id: &str, query: &str) -> Self {
         let value = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
-        let count = |name: &str| value(name).and_then(|n| n.parse().ok()).unwrap_or(0u64);
+        let count = |name: &str| value(name).and_then(|n| n.parse().ok()).unwrap_or(0usize);
         let runner_type = match value("runner_type") {
             Some("background") => Some(RunnerType::Background),
             Some("interactive") => Some(RunnerType::Interactive),
