@@ -222,6 +222,12 @@ impl Platform {
         state.tasks.waiting().map(row).collect()
     }
 
+    /// How many tasks are queued, or out at a runner, and not answered yet.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        self.0.core.lock().tasks.pending()
+    }
+
     /// Delivers a waiting task now.
     ///
     /// # Errors

@@ -160,6 +160,11 @@ impl Tasks {
         self.open.values().filter(|task| matches!(task.state, TaskState::Sent { .. }))
     }
 
+    /// How many are queued or out at a runner.
+    pub(crate) fn pending(&self) -> usize {
+        self.open.len().saturating_sub(self.due.len())
+    }
+
     /// Those that wait for their time, the next one first.
     pub(crate) fn waiting(&self) -> impl Iterator<Item = (&Task, Timestamp)> {
         self.due.iter().filter_map(|(due, id)| Some((self.open.get(id)?, *due)))
