@@ -1,1 +1,126 @@
-//! (room console)
+//! The terminal console: one screen on which a developer sees deliveries arrive, reads their traces, edits variables and
+//! browses documents.
+//!
+//! It reads the journal and sends commands to a [session](crate::workbench); it touches no socket, database or file. A
+//! thread of its own draws ([`app`]): what comes in (keys, signals, the journal's news, answers) is a [`message`], which
+//! [`update`] applies to the [`state`], plain data; the [`panes`] draw that. Whatever takes time runs elsewhere and comes
+//! back as a message. Keys are data ([`action`]), and everything that explains them is made from that table.
+
+#![allow(dead_code)] // until the session is joined
+
+mod action;
+mod app;
+mod event_types;
+#[cfg(test)]
+mod fixture;
+mod json;
+mod keymap;
+mod layout;
+mod message;
+mod panes;
+mod reader;
+mod signals;
+mod source;
+mod state;
+mod story;
+mod terminal;
+mod text;
+mod theme;
+mod update;
+mod widgets;
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+use thiserror::Error;
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot};
+
+use self::app::{App, Arrival};
+use self::message::Message;
+use self::source::Source;
+use self::state::State;
+use self::terminal::{PanicWatch, Screen};
+use self::theme::Theme;
+use crate::observe::Timestamp;
+
+/// How the console shall look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// No borders, and no characters beyond ASCII of its own: for screen readers and poor fonts.
+    pub plain: bool,
+    /// Whether to use colours. Nothing is told by colour alone.
+    pub colour: bool,
+}
+
+impl Options {
+    /// Plain or not, with colours unless `NO_COLOR` is set in the environment.
+    #[must_use]
+    pub fn from_env(plain: bool) -> Self {
+        Self { plain, colour: std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) }
+    }
+}
+
+/// Why the console could not be shown, or ended before its time.
+#[derive(Debug, Error)]
+pub enum ConsoleError {
+    /// Input or output is no terminal.
+    #[error("There is no terminal to draw on. `connect-console run --headless` does the same without a screen.")]
+    NoTerminal,
+    /// The terminal refused something.
+    #[error("The terminal could not be used: {0}")]
+    Terminal(#[from] io::Error),
+    /// A defect of the console itself; the terminal is restored, and the journal has everything up to then.
+    #[error("The console broke off because of a defect of its own: {0}. Nothing that was journalled is lost.")]
+    Crashed(String),
+}
+
+/// How many messages may wait for the loop.
+const WAITING: usize = 256;
+
+/// Draws at once, and shows the session as soon as it stands. Returns when the developer quits or a signal ends it.
+async fn open<F>(starting: F, options: Options) -> Result<(), ConsoleError>
+where
+    F: Future<Output = Result<Arc<dyn Source>, String>> + Send + 'static,
+{
+    if !terminal::present() {
+        return Err(ConsoleError::NoTerminal);
+    }
+    let outside = Handle::current();
+    let (arrived, arrival) = oneshot::channel();
+    outside.spawn(async move { arrived.send(starting.await).is_ok() });
+    let (ended, end) = oneshot::channel();
+    let thread = std::thread::Builder::new().name(terminal::THREAD.into()).spawn(move || {
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| draw_until_quit(outside, arrival, options)));
+        // The other end waits for exactly this.
+        let _ = ended.send(outcome);
+    })?;
+    let outcome = end.await;
+    let joined = thread.join();
+    match (outcome, joined) {
+        (Ok(Ok(outcome)), Ok(())) => Ok(outcome?),
+        (Ok(Err(panic)), _) | (_, Err(panic)) => Err(ConsoleError::Crashed(words(&*panic))),
+        (Err(_), Ok(())) => Err(ConsoleError::Crashed("its thread ended".into())),
+    }
+}
+
+fn draw_until_quit(outside: Handle, arrival: Arrival, options: Options) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let channel = mpsc::channel(WAITING);
+    let tell = channel.0.clone();
+    let _watch = PanicWatch::new(move |panic| {
+        // With a full channel there is enough to read already.
+        let _ = tell.try_send(Message::Panic(panic));
+    });
+    let screen = Screen::enter()?;
+    let theme = Theme { colour: options.colour, plain: options.plain };
+    let state = State::new(theme, TimeZone::system(), screen.size()?, Timestamp::now());
+    runtime.block_on(App::new(screen, state, outside, channel).run(arrival))
+}
+
+fn words(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|t| (*t).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic without words".into())
+}

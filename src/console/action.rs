@@ -1,0 +1,233 @@
+//! Everything the console can be told to do, as one table. The keymap, the help, the command palette and the bottom line
+//! come from it.
+
+use super::state::{Pane, State};
+
+/// Where an action's keys count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Context {
+    Everywhere,
+    Pane(Pane),
+}
+
+impl Context {
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Everywhere,
+        Self::Pane(Pane::Events),
+        Self::Pane(Pane::Trace),
+        Self::Pane(Pane::Variables),
+        Self::Pane(Pane::Storage),
+        Self::Pane(Pane::Logs),
+    ];
+
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Everywhere => "Everywhere",
+            Self::Pane(pane) => pane.title(),
+        }
+    }
+}
+
+/// What is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Do {
+    Trigger,
+    TriggerType,
+    Replay,
+    Open,
+    Filter,
+    Follow,
+    Copy,
+    EditVariable,
+    AddVariable,
+    UnsetVariable,
+    UnstageVariable,
+    Apply,
+    SwitchBackend,
+    Reload,
+    NextPage,
+    PreviousPage,
+    Up,
+    Down,
+    Left,
+    Right,
+    PageUp,
+    PageDown,
+    Top,
+    End,
+    NextPane,
+    PreviousPane,
+    Show(Pane),
+    Zoom,
+    Palette,
+    Help,
+    Close,
+    Redraw,
+    Suspend,
+    Quit,
+}
+
+/// One line of the table.
+pub(crate) struct Action {
+    pub(crate) what: Do,
+    /// What it is called in the palette.
+    pub(crate) name: &'static str,
+    /// What it does, in a sentence without its full stop.
+    pub(crate) description: &'static str,
+    /// Its keys, the one to show first.
+    pub(crate) keys: &'static [&'static str],
+    /// Where its keys count.
+    pub(crate) contexts: &'static [Context],
+    /// The word for it in the bottom line, if it belongs there.
+    pub(crate) hint: Option<&'static str>,
+    /// Whether it can be done now; if not, why.
+    pub(crate) available: fn(&State) -> Result<(), &'static str>,
+    /// Whether it destroys something: it asks first, or can be taken back.
+    pub(crate) destructive: bool,
+}
+
+use Context::{Everywhere, Pane as In};
+use Pane::{Events, Logs, Storage, Trace, Variables};
+
+const ANY: &[Context] = &[Everywhere];
+
+fn always(_: &State) -> Result<(), &'static str> {
+    Ok(())
+}
+
+fn ready(state: &State) -> Result<(), &'static str> {
+    state.ready().then_some(()).ok_or("the session is still starting")
+}
+
+fn has_delivery(state: &State) -> Result<(), &'static str> {
+    state.events.selected().map(|_| ()).ok_or("no delivery is selected")
+}
+
+fn has_variable(state: &State) -> Result<(), &'static str> {
+    state.variables.selected().map(|_| ()).ok_or("no variable is selected")
+}
+
+fn has_staged_here(state: &State) -> Result<(), &'static str> {
+    let staged = state.variables.selected().is_some_and(|v| v.staged.is_some());
+    staged.then_some(()).ok_or("nothing is staged for this variable")
+}
+
+fn has_staged(state: &State) -> Result<(), &'static str> {
+    state.variables.staged().next().map(|_| ()).ok_or("nothing is staged: edit a variable first")
+}
+
+fn has_more(state: &State) -> Result<(), &'static str> {
+    state.storage.more().then_some(()).ok_or("these are the last documents")
+}
+
+fn has_previous(state: &State) -> Result<(), &'static str> {
+    (state.storage.skip > 0).then_some(()).ok_or("these are the first documents")
+}
+
+const fn act(
+    what: Do,
+    name: &'static str,
+    description: &'static str,
+    keys: &'static [&'static str],
+    contexts: &'static [Context],
+) -> Action {
+    Action { what, name, description, keys, contexts, hint: None, available: always, destructive: false }
+}
+
+impl Action {
+    const fn hint(mut self, hint: &'static str) -> Self {
+        self.hint = Some(hint);
+        self
+    }
+
+    const fn when(mut self, available: fn(&State) -> Result<(), &'static str>) -> Self {
+        self.available = available;
+        self
+    }
+
+    const fn destructive(mut self) -> Self {
+        self.destructive = true;
+        self
+    }
+}
+
+/// The table, in the order the help shows it.
+pub(crate) const ACTIONS: &[Action] = &[
+    act(Do::Trigger, "trigger test subscription", "create a Test Subscription and deliver it", &["t"], ANY)
+        .hint("Test Subscription")
+        .when(ready),
+    act(Do::TriggerType, "trigger event type", "choose an event type, create its object and deliver it", &["T"], ANY).when(ready),
+    act(Do::Replay, "replay", "run the selected delivery again through the same path", &["r"], &[In(Events), In(Trace)])
+        .hint("replay")
+        .when(has_delivery),
+    act(
+        Do::Open,
+        "open",
+        "show the selected delivery, line, variable or document whole",
+        &["enter"],
+        &[In(Events), In(Trace), In(Storage), In(Logs)],
+    )
+    .hint("open"),
+    act(Do::Filter, "filter", "type a filter; an empty one shows all again", &["/"], &[In(Events), In(Storage)]).hint("filter"),
+    act(Do::Follow, "follow", "stay at the newest delivery, or stop doing so", &["f"], &[In(Events)]).hint("follow"),
+    act(Do::EditVariable, "edit variable", "stage another value for the selected variable", &["e", "enter"], &[In(Variables)])
+        .hint("edit")
+        .when(has_variable),
+    act(Do::AddVariable, "add variable", "stage a new variable", &["n"], &[In(Variables)]).hint("new").when(ready),
+    act(Do::UnsetVariable, "unset variable", "stage the deletion of the selected variable", &["d"], &[In(Variables)])
+        .hint("unset")
+        .when(has_variable)
+        .destructive(),
+    act(Do::UnstageVariable, "unstage variable", "forget what is staged for the selected variable", &["u"], &[In(Variables)])
+        .hint("unstage")
+        .when(has_staged_here),
+    act(Do::Apply, "apply changes", "show what is staged, then store it and push it to the runtime", &["a"], &[In(Variables)])
+        .hint("apply")
+        .when(has_staged),
+    act(Do::SwitchBackend, "switch backend", "look through the driver or through the Data API", &["b"], &[In(Storage)])
+        .hint("backend"),
+    act(Do::NextPage, "next documents", "the next page of documents", &["]"], &[In(Storage)]).when(has_more),
+    act(Do::PreviousPage, "previous documents", "the page of documents before", &["["], &[In(Storage)]).when(has_previous),
+    act(Do::Reload, "reload", "read the pane again", &["R"], &[In(Storage), In(Variables)]).when(ready),
+    act(Do::Copy, "copy", "copy what is selected, whole, to the terminal's clipboard", &["y"], ANY),
+    act(Do::Up, "up", "move up", &["up", "k"], ANY),
+    act(Do::Down, "down", "move down", &["down", "j"], ANY),
+    act(Do::Left, "left", "move left, scroll left", &["left", "h"], ANY),
+    act(Do::Right, "right", "move right, scroll right", &["right", "l"], ANY),
+    act(Do::PageUp, "page up", "move up by a page", &["pgup", "ctrl-u"], ANY),
+    act(Do::PageDown, "page down", "move down by a page", &["pgdn", "ctrl-d"], ANY),
+    act(Do::Top, "top", "go to the first", &["g", "home"], ANY),
+    act(Do::End, "end", "go to the last; in Events, follow again", &["G", "end"], ANY),
+    act(Do::NextPane, "next pane", "focus the next pane", &["tab"], ANY),
+    act(Do::PreviousPane, "previous pane", "focus the pane before", &["backtab"], ANY),
+    act(Do::Show(Events), "events", "the Events pane alone; again: back to all panes", &["1"], ANY),
+    act(Do::Show(Trace), "trace", "the Trace pane alone; again: back to all panes", &["2"], ANY),
+    act(Do::Show(Variables), "variables", "the Variables pane alone; again: back to all panes", &["3"], ANY),
+    act(Do::Show(Storage), "storage", "the Storage pane alone; again: back to all panes", &["4"], ANY),
+    act(Do::Show(Logs), "logs", "the log lines alone; again: back to all panes", &["5"], ANY),
+    act(Do::Zoom, "zoom", "the focused pane alone; again: back to all panes", &["z"], ANY).hint("zoom"),
+    act(Do::Palette, "palette", "find a command by its name", &[":", "ctrl-p"], ANY).hint("commands"),
+    act(Do::Help, "help", "all keys", &["?", "f1"], ANY).hint("help"),
+    act(Do::Close, "close", "close what is open, or drop the filter", &["esc"], ANY),
+    act(Do::Redraw, "redraw", "draw the whole screen again", &["ctrl-l"], ANY),
+    act(Do::Suspend, "suspend", "back to the shell; `fg` comes back", &["ctrl-z"], ANY),
+    act(Do::Quit, "quit", "leave; asks while a delivery is running", &["q", "ctrl-c"], ANY).hint("quit"),
+];
+
+/// The line of the table for an action.
+pub(crate) fn of(what: Do) -> Option<&'static Action> {
+    ACTIONS.iter().find(|a| a.what == what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_action_is_described_once_and_has_a_key() {
+        for (i, action) in ACTIONS.iter().enumerate() {
+            assert!(!action.description.is_empty() && !action.keys.is_empty(), "{}", action.name);
+            assert!(ACTIONS.iter().skip(i + 1).all(|other| other.name != action.name && other.what != action.what));
+        }
+    }
+}

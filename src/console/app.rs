@@ -1,0 +1,227 @@
+//! The loop: keys, signals, the journal's news and answers come in, the screen goes out. It draws when something changed,
+//! at most thirty times a second, and once before anything else.
+
+use std::future::pending;
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc as blocking;
+
+use crossterm::event::{Event, EventStream};
+use futures::{FutureExt, StreamExt};
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Duration, Instant, sleep_until};
+
+use super::message::{Effect, Message, Query, Timed};
+use super::signals::{self, Asked, Signals};
+use super::source::Source;
+use super::state::State;
+use super::terminal::Screen;
+use super::theme::Tone;
+use super::{reader, update};
+use crate::observe::Timestamp;
+use crate::workbench::WorkbenchError;
+
+/// The time between two frames.
+const FRAME: Duration = Duration::from_millis(33);
+/// News of the journal is looked at no more often than this.
+const NEWS: Duration = Duration::from_millis(50);
+
+/// A session on its way.
+pub(crate) type Arrival = oneshot::Receiver<Result<Arc<dyn Source>, String>>;
+
+/// What the loop works with besides the state.
+pub(crate) struct App {
+    pub(crate) screen: Screen,
+    pub(crate) state: State,
+    /// The runtime the session lives in: commands are carried out there, not in the thread that draws.
+    pub(crate) outside: Handle,
+    pub(crate) messages: mpsc::Receiver<Message>,
+    pub(crate) sender: mpsc::Sender<Message>,
+    source: Option<Arc<dyn Source>>,
+    questions: Option<blocking::Sender<Query>>,
+    news: Option<watch::Receiver<i64>>,
+    news_due: Option<Instant>,
+    drawn: Instant,
+    quit: bool,
+}
+
+impl App {
+    pub(crate) fn new(
+        screen: Screen,
+        state: State,
+        outside: Handle,
+        channel: (mpsc::Sender<Message>, mpsc::Receiver<Message>),
+    ) -> Self {
+        let (sender, messages) = channel;
+        Self {
+            screen,
+            state,
+            outside,
+            messages,
+            sender,
+            source: None,
+            questions: None,
+            news: None,
+            news_due: None,
+            drawn: Instant::now(),
+            quit: false,
+        }
+    }
+
+    /// Runs until the developer or a signal ends it.
+    pub async fn run(mut self, arrival: Arrival) -> io::Result<()> {
+        self.draw()?;
+        let mut keys = EventStream::new();
+        let mut signals = Signals::listen()?;
+        let mut arrival = Some(arrival);
+        let mut tick = Instant::now() + Duration::from_secs(1);
+        while !self.quit {
+            let draw_due = self.drawn + FRAME;
+            tokio::select! {
+                biased;
+                key = keys.next() => self.keys(key, &mut keys)?,
+                asked = signals.next() => self.signal(asked)?,
+                arrived = wait_for(&mut arrival) => {
+                    arrival = None;
+                    self.arrive(arrived)?;
+                }
+                Some(message) = self.messages.recv() => self.take(message)?,
+                alive = changed(&mut self.news) => {
+                    if alive {
+                        self.news_due.get_or_insert_with(|| Instant::now() + NEWS);
+                    } else {
+                        self.news = None;
+                    }
+                }
+                () = at(self.news_due) => {
+                    self.news_due = None;
+                    self.take(Message::News)?;
+                }
+                () = sleep_until(tick) => {
+                    self.take(Message::Tick)?;
+                    tick = Instant::now() + Duration::from_secs(update::patience(&self.state));
+                }
+                () = sleep_until(draw_due), if self.state.dirty => {}
+            }
+            // Something that counts seconds may have appeared since the last tick.
+            tick = tick.min(Instant::now() + Duration::from_secs(update::patience(&self.state)));
+            if self.state.dirty && self.drawn.elapsed() >= FRAME {
+                self.draw()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn draw(&mut self) -> io::Result<()> {
+        self.state.dirty = false;
+        self.screen.draw(&self.state)?;
+        self.drawn = Instant::now();
+        Ok(())
+    }
+
+    /// One key and all that wait behind it: a burst of keys is drawn once.
+    fn keys(&mut self, first: Option<io::Result<Event>>, keys: &mut EventStream) -> io::Result<()> {
+        let mut next = Some(first);
+        while let Some(event) = next {
+            match event {
+                Some(Ok(Event::Key(key))) => self.take(Message::Key(key))?,
+                Some(Ok(Event::Paste(text))) => self.take(Message::Paste(text))?,
+                Some(Ok(Event::Resize(columns, rows))) => self.take(Message::Resize(columns, rows))?,
+                Some(Ok(_)) => {}
+                // The terminal is gone.
+                Some(Err(_)) | None => {
+                    self.quit = true;
+                    return Ok(());
+                }
+            }
+            next = if self.quit { None } else { keys.next().now_or_never() };
+        }
+        Ok(())
+    }
+
+    fn signal(&mut self, asked: Asked) -> io::Result<()> {
+        match asked {
+            Asked::End => self.take(Message::Terminate),
+            Asked::Stop => {
+                self.screen.suspend();
+                signals::stop_here();
+                Ok(())
+            }
+            Asked::GoOn => {
+                self.screen.resume()?;
+                let (columns, rows) = self.screen.size()?;
+                self.take(Message::Resize(columns, rows))
+            }
+        }
+    }
+
+    fn arrive(&mut self, arrived: Result<Arc<dyn Source>, String>) -> io::Result<()> {
+        let started = arrived.map(|source| {
+            let (questions, asked) = blocking::channel();
+            let (from, answers) = (Arc::clone(&source), self.sender.clone());
+            // Ends when the loop drops its end of the channel.
+            std::thread::spawn(move || reader::serve(&from, &asked, &answers));
+            self.news = Some(source.news());
+            self.questions = Some(questions);
+            self.source = Some(source);
+        });
+        self.take(Message::Started(started))
+    }
+
+    fn take(&mut self, message: Message) -> io::Result<()> {
+        for effect in update::update(&mut self.state, Timed { at: Timestamp::now(), message }) {
+            self.carry_out(effect)?;
+        }
+        Ok(())
+    }
+
+    fn carry_out(&mut self, effect: Effect) -> io::Result<()> {
+        match effect {
+            Effect::Command(ask, command) => {
+                let Some(source) = self.source.clone() else { return Ok(()) };
+                let sender = self.sender.clone();
+                let work = self.outside.spawn(async move { source.command(command).await });
+                self.outside.spawn(async move {
+                    let reply =
+                        work.await.unwrap_or_else(|broken| Err(WorkbenchError::Failed(format!("It broke off: {broken}"))));
+                    // Nobody listens any more when the console is closing.
+                    let _ = sender.send(Message::Reply(ask, reply)).await;
+                });
+            }
+            Effect::Read(query) => {
+                let gone = self.questions.as_ref().is_some_and(|questions| questions.send(query).is_err());
+                if gone {
+                    self.state.say(Tone::Bad, "The journal is no longer read. Restart the console.");
+                }
+            }
+            Effect::Copy(text) => self.screen.copy(&text)?,
+            Effect::Redraw => self.screen.clear()?,
+            Effect::Suspend => signals::stop_job(),
+            Effect::Quit => self.quit = true,
+        }
+        Ok(())
+    }
+}
+
+async fn wait_for(arrival: &mut Option<Arrival>) -> Result<Arc<dyn Source>, String> {
+    match arrival {
+        Some(arrival) => arrival.await.unwrap_or_else(|_| Err("it broke off while starting".into())),
+        None => pending().await,
+    }
+}
+
+/// Waits for news; `false` when there will never be any again.
+async fn changed(news: &mut Option<watch::Receiver<i64>>) -> bool {
+    match news {
+        Some(news) => news.changed().await.is_ok(),
+        None => pending().await,
+    }
+}
+
+async fn at(due: Option<Instant>) {
+    match due {
+        Some(due) => sleep_until(due).await,
+        None => pending().await,
+    }
+}

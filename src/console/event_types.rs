@@ -1,0 +1,30 @@
+//! The event types Connect's local stand-in can make an object for, the one of a Test Subscription first.
+
+/// All of them.
+pub(crate) const ALL: &[&str] = &[
+    "asset_purchase_request_processing",
+    "asset_change_request_processing",
+    "asset_cancel_request_processing",
+    "asset_suspend_request_processing",
+    "asset_resume_request_processing",
+    "asset_renew_request_processing",
+    "asset_adjustment_request_processing",
+    "asset_transfer_request_processing",
+    "asset_change_request_validation",
+    "asset_purchase_request_validation",
+    "asset_renew_request_validation",
+    "asset_transfer_request_validation",
+    "listing_new_request_processing",
+    "listing_remove_request_processing",
+    "part_usage_file_request_processing",
+    "product_action_execution",
+    "product_custom_event_processing",
+    "scheduled_execution",
+    "tier_account_update_request_processing",
+    "tier_config_adjustment_request_processing",
+    "tier_config_change_request_processing",
+    "tier_config_change_request_validation",
+    "tier_config_setup_request_processing",
+    "tier_config_setup_request_validation",
+    "usage_file_request_processing",
+];

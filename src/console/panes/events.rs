@@ -1,0 +1,155 @@
+use ratatui::Frame;
+use ratatui::layout::Rect;
+
+use super::super::state::{Pane, State};
+use super::super::story;
+use super::super::text::{self, pad, pad_left};
+use super::super::theme::{Piece, Pieces, Tone};
+use super::super::widgets::{line, put};
+use super::{due, filter_line, framed, notice, without_session};
+use crate::journal::{DeliveryRow, DeliveryState};
+
+/// How wide the columns are; 0 for one that is left out.
+struct Columns {
+    id: usize,
+    time: usize,
+    event_type: usize,
+    object: usize,
+    status: usize,
+    result: usize,
+    took: usize,
+    note: usize,
+}
+
+impl Columns {
+    /// Gives room to the columns in the order in which they are missed.
+    fn of(room: usize) -> Self {
+        let mut columns = Self { id: 0, time: 8, event_type: 14, object: 0, status: 0, result: 14, took: 0, note: 0 };
+        let mut left = room.saturating_sub(8 + 14 + 14 + 3);
+        let mut take = |wide: usize| {
+            let given = if left > wide { wide } else { 0 };
+            left -= if given > 0 { given + 1 } else { 0 };
+            given
+        };
+        columns.note = take(9);
+        columns.object = take(21);
+        columns.took = take(8);
+        columns.id = take(6);
+        columns.status = take(10);
+        columns.event_type += left.min(28);
+        columns
+    }
+}
+
+/// The event stream, newest last.
+pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) {
+    let events = &state.events;
+    let about =
+        if events.loaded { text::count(events.total, "delivery").replace("deliverys", "deliveries") } else { String::new() };
+    let right = match (events.unseen(), events.paused) {
+        (0, false) if events.rows.is_empty() => String::new(),
+        (0, false) => " ↓ following ".into(),
+        (0, true) => " not following ".into(),
+        (n, _) => format!(" ↓ {n} new: G "),
+    };
+    let tone = if events.unseen() > 0 { Tone::Warn } else { Tone::Dim };
+    let inner = framed(frame, state, Pane::Events, area, &about, line(state.theme, tone, &right));
+    if without_session(frame, state, inner) {
+        return;
+    }
+    let inner = filter_line(frame, state, Pane::Events, inner, &events.filter);
+    if events.rows.is_empty() {
+        return empty(frame, state, inner);
+    }
+    let columns = Columns::of(usize::from(inner.width));
+    let mut list = inner;
+    if list.height > 3 {
+        put(frame.buffer_mut(), state.theme, Rect { height: 1, ..list }, &heading(&columns), 0);
+        list = Rect { y: list.y + 1, height: list.height - 1, ..list };
+    }
+    let first = events.scroll.begin(events.rows.len(), usize::from(list.height), |_| 1);
+    for ((y, delivery), place) in (list.y..list.bottom()).zip(events.rows.iter().skip(first)).zip(first..) {
+        let row = Rect::new(list.x, y, list.width, 1);
+        put(frame.buffer_mut(), state.theme, row, &cells(state, delivery, &columns), 0);
+        if place == events.scroll.at {
+            frame.buffer_mut().set_style(row, state.theme.selection(state.focus == Pane::Events));
+        }
+    }
+}
+
+fn empty(frame: &mut Frame<'_>, state: &State, area: Rect) {
+    let dim = |text: &str| Piece::new(Tone::Dim, text);
+    if !state.events.loaded {
+        notice(frame, state, area, &[vec![dim("reading the journal …")]]);
+    } else if !state.events.filter.is_empty() {
+        notice(frame, state, area, &[vec![dim("no delivery fits the filter")]]);
+    } else {
+        notice(
+            frame,
+            state,
+            area,
+            &[
+                vec![
+                    Piece::new(Tone::Plain, "press "),
+                    Piece::new(Tone::Key, "t"),
+                    Piece::new(Tone::Plain, " to create a Test Subscription"),
+                ],
+                vec![dim("T chooses another event type, ? shows all keys")],
+            ],
+        );
+    }
+}
+
+fn heading(columns: &Columns) -> Pieces {
+    let cells = [
+        (columns.id, "#"),
+        (columns.time, "TIME"),
+        (columns.event_type, "EVENT TYPE"),
+        (columns.object, "OBJECT"),
+        (columns.status, "STATUS"),
+        (columns.result, "RESULT"),
+        (columns.took, "TOOK"),
+        (columns.note, "ATTEMPT"),
+    ];
+    let shown = cells.into_iter().filter(|(wide, _)| *wide > 0);
+    shown.map(|(wide, name)| Piece::new(Tone::Dim, format!("{} ", pad(name, wide)))).collect()
+}
+
+fn cells(state: &State, delivery: &DeliveryRow, columns: &Columns) -> Pieces {
+    let (tone, result) = result(state, delivery);
+    let took = delivery.micros.map(text::duration).unwrap_or_default();
+    let (note_tone, note) = match delivery.replay_of {
+        Some(of) => (Tone::Note, format!("↻ of #{of}")),
+        None if delivery.attempt > 1 => (Tone::Plain, format!("try {}", delivery.attempt)),
+        None => (Tone::Plain, String::new()),
+    };
+    let cells = [
+        (columns.id, Tone::Dim, pad(&format!("#{}", delivery.id), columns.id)),
+        (columns.time, Tone::Dim, text::time(delivery.arrived_at, &state.zone, "%T")),
+        (columns.event_type, Tone::Strong, pad(&text::event_type(&delivery.event_type, columns.event_type), columns.event_type)),
+        (columns.object, Tone::Plain, pad(&delivery.object_id, columns.object)),
+        (columns.status, Tone::Plain, pad(delivery.object_status.as_deref().unwrap_or_default(), columns.status)),
+        (columns.result, tone, pad(&result, columns.result)),
+        (columns.took, Tone::Dim, pad_left(&took, columns.took)),
+        (columns.note, note_tone, pad(&note, columns.note)),
+    ];
+    let shown = cells.into_iter().filter(|(wide, ..)| *wide > 0);
+    shown.map(|(_, tone, text)| Piece::new(tone, format!("{text} "))).collect()
+}
+
+/// How a delivery stands, in a symbol and a word.
+fn result(state: &State, delivery: &DeliveryRow) -> (Tone, String) {
+    match (delivery.state, delivery.result.as_deref()) {
+        (DeliveryState::Interrupted, _) => (Tone::Warn, "‖ interrupted".into()),
+        (DeliveryState::Running, _) | (_, None) => (Tone::Note, "● running".into()),
+        (_, Some(result)) => {
+            let (symbol, tone) = story::outcome(result);
+            let left = due(delivery).map(|at| text::seconds_between(state.now, at)).filter(|left| *left > 0);
+            let text = match (result, left) {
+                ("reschedule", Some(left)) => format!("{symbol} again {left} s"),
+                _ => format!("{symbol} {result}"),
+            };
+            (tone, text)
+        }
+    }
+}

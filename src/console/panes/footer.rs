@@ -1,0 +1,76 @@
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::{Modifier, Style};
+use ratatui::widgets::Clear;
+
+use super::super::action::{ACTIONS, Action, Context, Do};
+use super::super::keymap;
+use super::super::state::State;
+use super::super::text;
+use super::super::theme::{Piece, Tone};
+use super::super::widgets::put;
+
+/// The bottom line: the keys of the focused pane.
+pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) {
+    let here = Context::Pane(state.focus);
+    let hinted = |context: Context| ACTIONS.iter().filter(move |a| a.contexts.contains(&context) && a.hint.is_some());
+    let mut pieces = Vec::new();
+    // The way to all keys, and the way out, are never left out.
+    let vital = |action: &Action| matches!(action.what, Do::Help | Do::Quit);
+    let mut left = usize::from(area.width);
+    left = left.saturating_sub(ACTIONS.iter().filter(|a| vital(a)).map(wide).sum());
+    for action in hinted(here).chain(hinted(Context::Everywhere)) {
+        let (Some(hint), Some(key)) = (action.hint, action.keys.first()) else { continue };
+        let key = keymap::shown(key);
+        if !vital(action) {
+            let wide = wide(action);
+            if wide > left {
+                continue;
+            }
+            left -= wide;
+        }
+        let available = (action.available)(state).is_ok();
+        pieces.push(Piece::new(if available { Tone::Key } else { Tone::Dim }, format!(" {key}")));
+        pieces.push(Piece::new(if available { Tone::Plain } else { Tone::Dim }, format!(" {hint}  ")));
+    }
+    put(frame.buffer_mut(), state.theme, area, &pieces, 0);
+}
+
+/// The columns an action takes in the bottom line.
+fn wide(action: &Action) -> usize {
+    let key = action.keys.first().map(|k| keymap::shown(k)).unwrap_or_default();
+    text::width(&key) + action.hint.map_or(0, text::width) + 4
+}
+
+/// What is said for some seconds, just above the bottom line.
+pub(crate) fn toast(frame: &mut Frame<'_>, state: &State, footer: Rect) {
+    let Some(toast) = &state.toast else { return };
+    if footer.y == 0 || footer.width < 8 {
+        return;
+    }
+    let symbol = match toast.tone {
+        Tone::Good => "✓ ",
+        Tone::Bad => "✗ ",
+        Tone::Warn => "! ",
+        _ => "",
+    };
+    let rows = text::chop(&text::clean(&format!("{symbol}{}", toast.text)), usize::from(footer.width - 4));
+    let rows: Vec<_> = rows.iter().take(usize::from(footer.y.min(4))).collect();
+    let wide = rows.iter().map(|r| text::width(r)).max().unwrap_or_default();
+    let wide = u16::try_from(wide).unwrap_or(footer.width).saturating_add(2).min(footer.width);
+    let height = u16::try_from(rows.len()).unwrap_or(1);
+    let area = Rect::new(footer.right() - wide, footer.y - height, wide, height);
+    frame.render_widget(Clear, area);
+    frame.buffer_mut().set_style(area, Style::new().add_modifier(Modifier::REVERSED));
+    for (y, row) in (area.y..).zip(rows) {
+        let line = Rect { y, height: 1, ..area };
+        put(
+            frame.buffer_mut(),
+            state.theme,
+            line,
+            &[Piece::new(toast.tone, text::pad(&format!(" {row}"), usize::from(wide)))],
+            0,
+        );
+        frame.buffer_mut().set_style(line, Style::new().add_modifier(Modifier::REVERSED));
+    }
+}

@@ -1,0 +1,85 @@
+use ratatui::Frame;
+use ratatui::layout::Rect;
+
+use super::super::state::{Pane, Phase, State};
+use super::super::text;
+use super::super::theme::{Piece, Pieces, Tone};
+use super::super::update;
+use super::super::widgets::put;
+use crate::observe::LinkState;
+use crate::workbench::Status;
+
+/// The top line: what runs where, whether the link lives, and what waits. What matters least is left out first.
+pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) {
+    let mut parts = vec![(0, vec![Piece::new(Tone::Strong, " connect-console")])];
+    match (&state.phase, &state.status) {
+        (Phase::Failed(_), _) => parts.push((0, vec![Piece::new(Tone::Bad, "✗ not started")])),
+        (_, Some(status)) => parts.extend(of_session(state, status)),
+        (_, None) => parts.push((0, vec![Piece::new(Tone::Note, "starting …")])),
+    }
+    let room = usize::from(area.width);
+    let wide = |parts: &[(u8, Pieces)]| -> usize {
+        parts.iter().map(|(_, p)| p.iter().map(|p| text::width(&p.text)).sum::<usize>() + 2).sum()
+    };
+    while wide(&parts) > room + 2 {
+        let Some(least) = parts.iter().map(|(rank, _)| *rank).max().filter(|rank| *rank > 0) else { break };
+        parts.retain(|(rank, _)| *rank != least);
+    }
+    let mut line = Vec::new();
+    for (_, pieces) in parts {
+        if !line.is_empty() {
+            line.push(Piece::new(Tone::Plain, "  "));
+        }
+        line.extend(pieces);
+    }
+    put(frame.buffer_mut(), state.theme, area, &line, 0);
+}
+
+/// The parts with a session, each with a rank: the greatest goes first when there is no room.
+fn of_session(state: &State, status: &Status) -> Vec<(u8, Pieces)> {
+    let mut parts =
+        vec![(2, vec![Piece::new(Tone::Note, &status.mode)]), (4, vec![Piece::new(Tone::Plain, &status.environment_id)])];
+    parts.push((0, link(state, status)));
+    parts.push((3, vec![Piece::new(Tone::Plain, format!("{} {}", status.extension, status.extension_version))]));
+    let count = |n: usize, word: &str, tone: Tone| vec![Piece::new(if n > 0 { tone } else { Tone::Dim }, format!("{n} {word}"))];
+    parts.push((1, count(status.running, "running", Tone::Note)));
+    parts.push((5, count(status.unsent, "unsent", Tone::Warn)));
+    parts.push((5, count(status.waiting, "waiting", Tone::Note)));
+    let failures = state.events.new_failures();
+    if failures > 0 {
+        parts.push((0, vec![Piece::new(Tone::Bad, format!("✗ {}", text::count(failures, "failure")))]));
+    }
+    let troubles = status.troubles.len() + usize::from(state.trouble.is_some());
+    if let Some(first) = state.trouble.as_ref().or_else(|| status.troubles.first()) {
+        let more = if troubles > 1 { format!(" (+{})", troubles - 1) } else { String::new() };
+        parts.push((1, vec![Piece::new(Tone::Bad, format!("! {}{more}", text::fit(first, 50)))]));
+    }
+    parts
+}
+
+fn link(state: &State, status: &Status) -> Pieces {
+    let (symbol, word, tone) = match status.link.state {
+        LinkState::Connected => ("●", "connected", Tone::Good),
+        LinkState::Connecting => ("○", "connecting", Tone::Note),
+        LinkState::Waiting => ("!", "link lost, trying again", Tone::Warn),
+        LinkState::Closed => ("✗", "closed", Tone::Bad),
+    };
+    let age = update::age(state);
+    let tone = if status.link.state == LinkState::Connected && age.contains("min") { Tone::Warn } else { tone };
+    let seen = if age.is_empty() { String::new() } else { format!(", alive {age}") };
+    vec![Piece::new(tone, format!("{symbol} {word}")), Piece::new(Tone::Dim, seen)]
+}
+
+/// The names of the panes, where not all of them are shown.
+pub(crate) fn tabs(frame: &mut Frame<'_>, state: &State, area: Rect) {
+    let mut pieces = Vec::new();
+    for (pane, number) in Pane::ALL.into_iter().zip(1..) {
+        let focused = pane == state.focus;
+        let label = if focused { format!("[{number} {}]", pane.title()) } else { format!(" {number} {} ", pane.title()) };
+        pieces.push(Piece::new(if focused { Tone::Key } else { Tone::Dim }, label));
+    }
+    if state.zoomed {
+        pieces.push(Piece::new(Tone::Dim, "  z: all panes"));
+    }
+    put(frame.buffer_mut(), state.theme, area, &pieces, 0);
+}

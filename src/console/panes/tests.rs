@@ -1,0 +1,164 @@
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::buffer::Buffer;
+use ratatui::style::{Color, Modifier};
+use rstest::rstest;
+
+use super::super::action::Do;
+use super::super::fixture::{deliveries, empty, fill, observations, tell, trace, typical};
+use super::super::message::{Ask, Message};
+use super::super::state::{Pane, State};
+use super::super::theme::Theme;
+use super::super::update::perform;
+use super::draw;
+use crate::workbench::WorkbenchError;
+
+fn drawn(state: &State) -> Buffer {
+    let mut terminal = Terminal::new(TestBackend::new(state.size.0, state.size.1)).unwrap();
+    terminal.draw(|frame| draw(frame, state)).unwrap();
+    terminal.backend().buffer().clone()
+}
+
+fn text(state: &State) -> String {
+    let buffer = drawn(state);
+    let row = |y| {
+        let line: String = (0..buffer.area.width).map(|x| buffer[(x, y)].symbol()).collect();
+        line.trim_end().to_owned() + "\n"
+    };
+    (0..buffer.area.height).map(row).collect()
+}
+
+fn act(state: &mut State, what: Do) {
+    perform(state, what, &mut Vec::new());
+}
+
+fn zoomed(mut state: State, pane: Pane) -> State {
+    state.focus_on(pane);
+    state.zoomed = true;
+    state
+}
+
+#[rstest]
+#[case(60, 16)]
+#[case(80, 24)]
+#[case(120, 40)]
+#[case(300, 100)]
+fn the_whole_screen(#[case] columns: u16, #[case] rows: u16) {
+    insta::assert_snapshot!(format!("typical_{columns}x{rows}"), text(&typical(columns, rows)));
+}
+
+#[rstest]
+#[case(60, 16)]
+#[case(120, 40)]
+fn nothing_has_happened_yet(#[case] columns: u16, #[case] rows: u16) {
+    let mut state = empty(columns, rows);
+    insta::assert_snapshot!(format!("starting_{columns}x{rows}"), text(&state));
+    tell(&mut state, Message::Started(Ok(())));
+    fill(&mut state, Vec::new());
+    insta::assert_snapshot!(format!("empty_{columns}x{rows}"), text(&state));
+}
+
+#[test]
+fn a_session_that_could_not_start_says_why() {
+    let mut state = empty(80, 24);
+    tell(
+        &mut state,
+        Message::Started(Err("The data directory cannot be written: permission denied. Choose another with --data-dir.".into())),
+    );
+    insta::assert_snapshot!(text(&state));
+}
+
+#[rstest]
+#[case(Pane::Events)]
+#[case(Pane::Trace)]
+#[case(Pane::Variables)]
+#[case(Pane::Storage)]
+#[case(Pane::Logs)]
+fn a_pane_alone(#[case] pane: Pane) {
+    insta::assert_snapshot!(format!("{}_zoomed_120x40", pane.title()), text(&zoomed(typical(120, 40), pane)));
+    insta::assert_snapshot!(format!("{}_narrow_60x16", pane.title()), text(&zoomed(typical(60, 16), pane)));
+}
+
+#[test]
+fn a_failed_trace_shows_the_whole_reason_where_it_failed() {
+    let mut state = zoomed(typical(80, 30), Pane::Trace);
+    state.events.scroll.at = 1;
+    trace(&mut state, observations(2, true));
+    insta::assert_snapshot!(text(&state));
+}
+
+#[test]
+fn a_store_that_is_down_is_red_and_not_empty() {
+    let mut state = zoomed(typical(80, 16), Pane::Storage);
+    let asked = state.storage.asked;
+    let why = "The MongoDB server at 127.0.0.1:27017 does not answer: connection refused. Is it running?";
+    tell(&mut state, Message::Reply(Ask::Documents(asked), Err(WorkbenchError::Failed(why.into()))));
+    let shown = text(&state);
+    assert!(!shown.contains("empty"));
+    insta::assert_snapshot!(shown);
+    let buffer = drawn(&state);
+    let red = (0..80).any(|x| (0..16).any(|y| buffer[(x, y)].symbol() == "✗" && buffer[(x, y)].fg == Color::Red));
+    assert!(red);
+}
+
+#[test]
+fn what_lies_over_the_panes() {
+    let mut state = typical(100, 30);
+    for (name, what) in [("help", Do::Help), ("palette", Do::Palette), ("event_types", Do::TriggerType), ("delivery", Do::Open)] {
+        act(&mut state, what);
+        insta::assert_snapshot!(name, text(&state));
+        state.overlays.clear();
+    }
+    state.focus_on(Pane::Variables);
+    for (name, what) in [("new_variable", Do::AddVariable), ("edit_variable", Do::EditVariable), ("apply", Do::Apply)] {
+        act(&mut state, what);
+        insta::assert_snapshot!(name, text(&state));
+        state.overlays.clear();
+    }
+    state.focus_on(Pane::Storage);
+    act(&mut state, Do::Open);
+    insta::assert_snapshot!("document", text(&state));
+}
+
+#[test]
+fn plain_mode_draws_ascii_only_and_no_borders() {
+    let mut state = typical(80, 24);
+    state.theme = Theme { colour: false, plain: true };
+    let shown = text(&state);
+    assert!(shown.is_ascii(), "{shown}");
+    insta::assert_snapshot!(shown);
+    assert!(drawn(&state).content.iter().all(|cell| cell.fg == Color::Reset && cell.bg == Color::Reset));
+}
+
+#[test]
+fn the_selection_is_reversed_and_the_background_is_never_painted() {
+    let state = typical(120, 40);
+    let buffer = drawn(&state);
+    assert!(buffer.content.iter().all(|cell| cell.bg == Color::Reset));
+    let reversed = |y: u16| (1..60).all(|x| buffer[(x, y)].modifier.contains(Modifier::REVERSED));
+    assert_eq!((0..40).filter(|y| reversed(*y)).count(), 1);
+}
+
+#[test]
+fn a_million_deliveries_cost_a_frame_no_more_than_what_is_seen() {
+    let mut state = typical(120, 40);
+    state.events.total = 1_000_000;
+    assert!(text(&state).contains("1000000 deliveries"));
+    assert!(state.events.rows.len() <= 256);
+}
+
+#[test]
+fn nothing_of_a_payload_reaches_the_terminal_raw() {
+    let mut state = typical(120, 40);
+    let mut rows = deliveries();
+    rows[7].object_id = "PR-\u{1b}]0;evil\u{7}\u{202e}".into();
+    fill(&mut state, rows);
+    for pane in Pane::ALL {
+        state.focus_on(pane);
+        act(&mut state, Do::Open);
+        let buffer = drawn(&state);
+        let harmless = |c: char| !c.is_control() && c != '\u{202e}';
+        assert!(buffer.content.iter().all(|cell| cell.symbol().chars().all(harmless)));
+        state.overlays.clear();
+    }
+}

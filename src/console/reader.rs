@@ -1,0 +1,63 @@
+//! The thread that reads the journal. Questions of one sort replace each other while it is busy, so a slow disk makes
+//! the screen late, never the memory full.
+
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+
+use tokio::sync::mpsc::Sender;
+
+use super::message::{Answer, Message, Query};
+use super::source::{Reading, Source};
+use crate::journal::DeliveryFilter;
+
+/// How many deliveries are held in memory.
+const STRETCH: usize = 256;
+/// How many log lines.
+const LOG_LINES: usize = 500;
+
+/// Answers questions until nobody asks any more.
+pub(crate) fn serve(source: &Arc<dyn Source>, questions: &Receiver<Query>, answers: &Sender<Message>) {
+    let mut reader: Option<Box<dyn Reading>> = None;
+    while let Ok(first) = questions.recv() {
+        let mut waiting = vec![first];
+        for next in questions.try_iter() {
+            waiting.retain(|q| std::mem::discriminant(q) != std::mem::discriminant(&next));
+            waiting.push(next);
+        }
+        for query in waiting {
+            let answer = match open(&mut reader, source).and_then(|reader| read(reader, &query)) {
+                Ok(answer) => answer,
+                Err(why) => {
+                    reader = None;
+                    Answer::Failed(query, why)
+                }
+            };
+            if answers.blocking_send(Message::Read(answer)).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+fn open<'a>(reader: &'a mut Option<Box<dyn Reading>>, source: &Arc<dyn Source>) -> Result<&'a dyn Reading, String> {
+    match reader {
+        Some(reader) => Ok(&**reader),
+        None => Ok(&**reader.insert(source.reader()?)),
+    }
+}
+
+fn read(reader: &dyn Reading, query: &Query) -> Result<Answer, String> {
+    Ok(match query {
+        Query::Deliveries { filter, span } => {
+            let rows = reader.deliveries(filter, *span, STRETCH)?;
+            let total = reader.count(filter)?;
+            let failures = ["fail", "retry"].into_iter().try_fold(0, |sum, result| {
+                let failed = DeliveryFilter { result: Some(result.into()), ..DeliveryFilter::default() };
+                reader.count(&failed).map(|n| sum + n)
+            })?;
+            Answer::Deliveries { filter: filter.clone(), span: *span, rows, total, failures }
+        }
+        Query::Trace(id) => Answer::Trace { delivery: reader.delivery(*id)?.map(Box::new), rows: reader.observations(*id)? },
+        Query::Logs => Answer::Logs(reader.logs(LOG_LINES)?),
+    })
+}

@@ -1,0 +1,129 @@
+use super::Scroll;
+use crate::journal::{DeliveryFilter, DeliveryRow};
+
+/// Which stretch of the deliveries is in memory: a few screens of them, however many there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Span {
+    /// The newest.
+    #[default]
+    Tail,
+    /// The oldest.
+    Start,
+    /// Those around this one.
+    Around(i64),
+}
+
+/// The event stream.
+#[derive(Debug, Default)]
+pub(crate) struct Events {
+    /// The stretch in memory, oldest first.
+    pub(crate) rows: Vec<DeliveryRow>,
+    pub(crate) span: Span,
+    pub(crate) scroll: Scroll,
+    /// How many there are in all that pass the filter.
+    pub(crate) total: usize,
+    /// How many there were when following stopped.
+    pub(crate) seen: usize,
+    /// Whether the newest is selected as it comes.
+    pub(crate) paused: bool,
+    pub(crate) filter: String,
+    /// The task whose delivery shall be selected when it arrives.
+    pub(crate) awaited: Option<String>,
+    /// Failures in the journal, and how many of them there were when the developer last looked.
+    pub(crate) failures: usize,
+    pub(crate) looked_at: Option<usize>,
+    pub(crate) loaded: bool,
+}
+
+impl Events {
+    pub(crate) fn selected(&self) -> Option<&DeliveryRow> {
+        self.rows.get(self.scroll.at)
+    }
+
+    pub(crate) fn filter(&self) -> DeliveryFilter {
+        let text = self.filter.trim();
+        DeliveryFilter { text: (!text.is_empty()).then(|| text.into()), ..DeliveryFilter::default() }
+    }
+
+    /// How many came since following stopped.
+    pub(crate) fn unseen(&self) -> usize {
+        if self.paused { self.total.saturating_sub(self.seen) } else { 0 }
+    }
+
+    /// Failures since the developer last looked.
+    pub(crate) fn new_failures(&self) -> usize {
+        self.failures.saturating_sub(self.looked_at.unwrap_or(self.failures))
+    }
+
+    /// Takes in a stretch that was read; the selection stays on the delivery it was on, or follows, or goes to the one
+    /// awaited.
+    pub(crate) fn load(&mut self, rows: Vec<DeliveryRow>, total: usize, failures: usize) {
+        let selected = self.selected().map(|d| d.id);
+        self.rows = rows;
+        self.total = total;
+        self.failures = failures;
+        self.looked_at.get_or_insert(failures);
+        self.loaded = true;
+        let place = |id: i64| self.rows.iter().position(|d| d.id >= id);
+        let last = self.rows.len().saturating_sub(1);
+        self.scroll.at = match (selected, self.paused, self.span) {
+            (_, false, _) => last,
+            (_, true, Span::Start) => 0,
+            (Some(id), true, _) => place(id).unwrap_or(last),
+            (None, true, _) => last,
+        };
+        if self.span == Span::Start {
+            self.span = Span::Around(self.selected().map_or(0, |d| d.id));
+        }
+        self.meet();
+    }
+
+    /// Selects the awaited delivery if it has come.
+    pub(crate) fn meet(&mut self) -> bool {
+        let Some(task) = &self.awaited else { return false };
+        let Some(at) = self.rows.iter().rposition(|d| d.task_id == *task) else { return false };
+        self.awaited = None;
+        self.scroll.at = at;
+        if at + 1 < self.rows.len() {
+            self.pause();
+        } else {
+            self.paused = false;
+        }
+        true
+    }
+
+    /// Stops following.
+    pub(crate) fn pause(&mut self) {
+        if !self.paused {
+            self.paused = true;
+            self.seen = self.total;
+        }
+    }
+
+    /// Goes to the newest and stays there.
+    pub(crate) fn follow(&mut self) {
+        self.paused = false;
+        self.span = Span::Tail;
+        self.scroll.at = self.rows.len().saturating_sub(1);
+    }
+
+    /// Moves the selection; whether another stretch must be read.
+    pub(crate) fn step(&mut self, by: isize) -> bool {
+        self.scroll.step(by, self.rows.len());
+        self.pause();
+        let margin = self.rows.len() / 8;
+        let near_edge = self.scroll.at < margin || self.scroll.at + margin >= self.rows.len();
+        let all_here = self.rows.len() >= self.total;
+        let Some(id) = self.selected().map(|d| d.id).filter(|_| near_edge && !all_here) else { return false };
+        let moved = self.span != Span::Around(id);
+        self.span = Span::Around(id);
+        moved
+    }
+
+    /// The developer has seen the failures there are.
+    pub(crate) fn look(&mut self) {
+        if self.loaded {
+            self.looked_at = Some(self.failures);
+        }
+    }
+}

@@ -1,0 +1,46 @@
+use crossterm::event::KeyEvent;
+use ratatui::style::Style;
+use tui_textarea::{CursorMove, Input as Key, Key as Code, TextArea};
+
+/// A line that is typed, with undo, word movement and the like from `tui-textarea`.
+#[derive(Debug, Clone)]
+pub(crate) struct Input {
+    area: TextArea<'static>,
+}
+
+impl Input {
+    pub(crate) fn new(text: &str) -> Self {
+        let line: String = text.chars().filter(|c| *c != '\n' && *c != '\r').collect();
+        let mut area = TextArea::new(vec![line]);
+        area.set_cursor_line_style(Style::new());
+        area.move_cursor(CursorMove::End);
+        Self { area }
+    }
+
+    /// Shows stars instead of what is typed.
+    pub(crate) fn masked(mut self) -> Self {
+        self.area.set_mask_char('*');
+        self
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        self.area.lines().first().map_or("", String::as_str)
+    }
+
+    /// Takes a key; whether the text changed. Keys that would make a second line are not taken.
+    pub(crate) fn key(&mut self, key: KeyEvent) -> bool {
+        let key = Key::from(key);
+        let breaks = matches!(key.key, Code::Enter | Code::Tab) || (key.ctrl && key.key == Code::Char('m'));
+        !breaks && self.area.input(key)
+    }
+
+    pub(crate) fn paste(&mut self, text: &str) {
+        let line: String = text.chars().filter(|c| !c.is_control()).collect();
+        self.area.insert_str(line);
+    }
+
+    /// The editor, to be drawn.
+    pub(crate) fn area(&self) -> &TextArea<'static> {
+        &self.area
+    }
+}

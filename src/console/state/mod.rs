@@ -1,0 +1,188 @@
+//! What the console knows: plain data, changed only by [`update`](super::update), drawn by the [panes](super::panes).
+
+mod events;
+mod input;
+mod logs;
+mod overlay;
+mod scroll;
+mod storage;
+mod trace;
+mod variables;
+
+use jiff::tz::TimeZone;
+
+pub(crate) use events::{Events, Span};
+pub(crate) use input::Input;
+pub(crate) use logs::Logs;
+pub(crate) use overlay::{Choice, Chooser, Confirm, Form, Overlay, Pager, Pending, Purpose};
+pub(crate) use scroll::Scroll;
+pub(crate) use storage::{Part, Storage};
+pub(crate) use trace::{Trace, TraceLine};
+pub(crate) use variables::Variables;
+
+use super::theme::{Theme, Tone};
+use crate::journal::DeliveryRow;
+use crate::observe::Timestamp;
+use crate::workbench::Status;
+
+/// The panes, in the order Tab visits them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub(crate) enum Pane {
+    #[default]
+    Events,
+    Trace,
+    Variables,
+    Storage,
+    Logs,
+}
+
+impl Pane {
+    pub(crate) const ALL: [Self; 5] = [Self::Events, Self::Trace, Self::Variables, Self::Storage, Self::Logs];
+
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Events => "Events",
+            Self::Trace => "Trace",
+            Self::Variables => "Variables",
+            Self::Storage => "Storage",
+            Self::Logs => "Logs",
+        }
+    }
+
+    /// The pane `by` places further.
+    pub(crate) fn step(self, by: usize) -> Self {
+        let at = Self::ALL.iter().position(|p| *p == self).unwrap_or_default();
+        Self::ALL.iter().cycle().nth(at + by).copied().unwrap_or_default()
+    }
+}
+
+/// Whether there is a session to show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Not yet.
+    Starting,
+    /// There is.
+    Ready,
+    /// There will be none; why.
+    Failed(String),
+}
+
+/// A sentence shown for a few seconds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Toast {
+    pub(crate) tone: Tone,
+    pub(crate) text: String,
+    pub(crate) until: Timestamp,
+}
+
+/// What is being asked for now, and what must be asked for again when there is time. It bounds the work: never two
+/// questions of one sort at once.
+#[derive(Debug, Default)]
+pub(crate) struct Asked {
+    pub(crate) reading: bool,
+    pub(crate) read_again: bool,
+    pub(crate) status: bool,
+    pub(crate) variables_stale: bool,
+    pub(crate) documents_stale: bool,
+    /// What the deliveries in memory wrote so far: when it changes, the documents are stale.
+    pub(crate) written: i64,
+    /// The delivery whose trace was asked for, as it stood then.
+    pub(crate) trace: Option<DeliveryRow>,
+    /// When the time was last looked at for questions that are asked at most once a second.
+    pub(crate) swept: Timestamp,
+}
+
+/// A filter being typed into a pane.
+#[derive(Debug)]
+pub(crate) struct Typing {
+    pub(crate) pane: Pane,
+    pub(crate) input: Input,
+    /// What the filter was before.
+    pub(crate) before: String,
+}
+
+/// Everything the console knows.
+pub(crate) struct State {
+    pub(crate) theme: Theme,
+    pub(crate) zone: TimeZone,
+    /// Columns and rows of the terminal.
+    pub(crate) size: (u16, u16),
+    /// The present, as of the last message.
+    pub(crate) now: Timestamp,
+    pub(crate) phase: Phase,
+    pub(crate) focus: Pane,
+    /// Whether the focused pane is shown alone.
+    pub(crate) zoomed: bool,
+    /// The pane below Events where there is room for two only.
+    pub(crate) below: Pane,
+    pub(crate) status: Option<Status>,
+    pub(crate) events: Events,
+    pub(crate) trace: Trace,
+    pub(crate) variables: Variables,
+    pub(crate) storage: Storage,
+    pub(crate) logs: Logs,
+    /// What lies over the panes, topmost last.
+    pub(crate) overlays: Vec<Overlay>,
+    /// The filter being typed.
+    pub(crate) typing: Option<Typing>,
+    pub(crate) toast: Option<Toast>,
+    /// How long ago the link showed life, in words, as it was drawn last.
+    pub(crate) age: String,
+    /// Why the journal could not be read the last time.
+    pub(crate) trouble: Option<String>,
+    /// What is out of date, or being asked for.
+    pub(crate) pending: Asked,
+    /// Whether the screen no longer shows the state.
+    pub(crate) dirty: bool,
+}
+
+impl State {
+    pub(crate) fn new(theme: Theme, zone: TimeZone, size: (u16, u16), now: Timestamp) -> Self {
+        Self {
+            theme,
+            zone,
+            size,
+            now,
+            phase: Phase::Starting,
+            focus: Pane::Events,
+            zoomed: false,
+            below: Pane::Trace,
+            status: None,
+            events: Events::default(),
+            trace: Trace::default(),
+            variables: Variables::default(),
+            storage: Storage::default(),
+            logs: Logs::default(),
+            overlays: Vec::new(),
+            typing: None,
+            toast: None,
+            age: String::new(),
+            trouble: None,
+            pending: Asked::default(),
+            dirty: true,
+        }
+    }
+
+    pub(crate) fn ready(&self) -> bool {
+        self.phase == Phase::Ready
+    }
+
+    pub(crate) fn focus_on(&mut self, pane: Pane) {
+        self.focus = pane;
+        if pane != Pane::Events {
+            self.below = pane;
+        }
+    }
+
+    /// Shows a sentence for some seconds; an error stays longer.
+    pub(crate) fn say(&mut self, tone: Tone, text: impl Into<String>) {
+        let seconds = if tone == Tone::Bad { 10 } else { 5 };
+        self.toast = Some(Toast { tone, text: text.into(), until: Timestamp(self.now.0.saturating_add(seconds * 1_000_000)) });
+        self.dirty = true;
+    }
+
+    /// Deliveries being handled, as far as is known.
+    pub(crate) fn running(&self) -> usize {
+        self.status.as_ref().map_or(0, |s| s.running)
+    }
+}

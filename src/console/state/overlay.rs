@@ -1,0 +1,95 @@
+use super::super::action::Do;
+use super::super::theme::Pieces;
+use super::{Input, Scroll};
+use crate::workbench::Command;
+
+/// What lies over the panes and takes the keys.
+#[derive(Debug)]
+pub(crate) enum Overlay {
+    Help(Scroll),
+    Chooser(Chooser),
+    Pager(Pager),
+    Confirm(Confirm),
+    Form(Form),
+}
+
+/// A long text, shown whole.
+#[derive(Debug)]
+pub(crate) struct Pager {
+    pub(crate) title: String,
+    pub(crate) lines: Vec<Pieces>,
+    pub(crate) scroll: Scroll,
+    /// What is copied.
+    pub(crate) whole: String,
+}
+
+/// What is done when the developer says yes.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Pending {
+    Quit,
+    Apply,
+}
+
+/// A question before something that matters.
+#[derive(Debug)]
+pub(crate) struct Confirm {
+    pub(crate) title: String,
+    /// What will happen.
+    pub(crate) lines: Vec<Pieces>,
+    pub(crate) scroll: Scroll,
+    pub(crate) pending: Pending,
+}
+
+/// A variable being typed.
+#[derive(Debug)]
+pub(crate) struct Form {
+    pub(crate) title: String,
+    pub(crate) name: Input,
+    /// Whether the name can be typed: for a new variable.
+    pub(crate) new: bool,
+    pub(crate) value: Input,
+    pub(crate) on_value: bool,
+    /// Whether it is, or becomes, a secret.
+    pub(crate) secure: bool,
+    pub(crate) error: Option<String>,
+}
+
+/// What choosing does.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Purpose {
+    Act(Do),
+    Ask(Command),
+}
+
+/// One thing that can be chosen.
+#[derive(Debug, Clone)]
+pub(crate) struct Choice {
+    pub(crate) name: String,
+    pub(crate) detail: String,
+    pub(crate) keys: String,
+    /// Why it can't be chosen now.
+    pub(crate) refused: Option<&'static str>,
+    pub(crate) purpose: Purpose,
+}
+
+/// A list narrowed by typing: the palette, the event types.
+#[derive(Debug)]
+pub(crate) struct Chooser {
+    pub(crate) title: String,
+    pub(crate) input: Input,
+    pub(crate) all: Vec<Choice>,
+    /// Places in `all`, best match first.
+    pub(crate) ranked: Vec<usize>,
+    pub(crate) scroll: Scroll,
+}
+
+impl Chooser {
+    pub(crate) fn new(title: &str, all: Vec<Choice>) -> Self {
+        let ranked = (0..all.len()).collect();
+        Self { title: title.into(), input: Input::new(""), all, ranked, scroll: Scroll::default() }
+    }
+
+    pub(crate) fn selected(&self) -> Option<&Choice> {
+        self.all.get(*self.ranked.get(self.scroll.at)?)
+    }
+}

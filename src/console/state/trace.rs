@@ -1,0 +1,43 @@
+use serde_json::Value;
+
+use super::super::theme::Pieces;
+use super::Scroll;
+use crate::journal::{DeliveryRow, ObservationRow};
+
+/// One line of a trace.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct TraceLine {
+    /// When, in microseconds after the arrival; `None` for the continuation of the line above.
+    pub(crate) offset: Option<u64>,
+    /// How deep in the steps.
+    pub(crate) depth: usize,
+    pub(crate) pieces: Pieces,
+    /// How long it took, in microseconds.
+    pub(crate) micros: Option<u64>,
+    /// Whether it is text worth breaking over several rows (a reason, a log line).
+    pub(crate) wraps: bool,
+    /// What there is to see of it in detail.
+    pub(crate) detail: Option<Value>,
+}
+
+/// The trace of the selected delivery.
+#[derive(Debug, Default)]
+pub(crate) struct Trace {
+    /// Whose trace is shown.
+    pub(crate) delivery: Option<DeliveryRow>,
+    pub(crate) rows: Vec<ObservationRow>,
+    pub(crate) lines: Vec<TraceLine>,
+    pub(crate) scroll: Scroll,
+    /// How many columns are scrolled away at the left.
+    pub(crate) shift: usize,
+}
+
+impl Trace {
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    pub(crate) fn selected(&self) -> Option<&TraceLine> {
+        self.lines.get(self.scroll.at)
+    }
+}

@@ -1,0 +1,35 @@
+use super::Scroll;
+use crate::workbench::VariableRow;
+
+/// The environment's variables.
+#[derive(Debug, Default)]
+pub(crate) struct Variables {
+    pub(crate) rows: Vec<VariableRow>,
+    pub(crate) scroll: Scroll,
+    /// What the session last said about them: the runtime's acknowledgement, say.
+    pub(crate) message: Option<String>,
+    /// Why they could not be read or changed.
+    pub(crate) error: Option<String>,
+    pub(crate) loaded: bool,
+    /// Whether an answer is on its way.
+    pub(crate) busy: bool,
+}
+
+impl Variables {
+    pub(crate) fn load(&mut self, rows: Vec<VariableRow>) {
+        let selected = self.selected().map(|v| v.name.clone());
+        self.rows = rows;
+        self.loaded = true;
+        let at = selected.and_then(|name| self.rows.iter().position(|v| v.name == name));
+        self.scroll.at = at.unwrap_or(self.scroll.at);
+        self.scroll.clamp(self.rows.len());
+    }
+
+    pub(crate) fn selected(&self) -> Option<&VariableRow> {
+        self.rows.get(self.scroll.at)
+    }
+
+    pub(crate) fn staged(&self) -> impl Iterator<Item = &VariableRow> {
+        self.rows.iter().filter(|v| v.staged.is_some())
+    }
+}

@@ -1,0 +1,10 @@
+//! What the observations of a delivery, a variable's states or a document say, as lines to read. Knows nothing of the
+//! screen but the tones.
+
+mod detail;
+mod trace;
+mod variables;
+
+pub(crate) use detail::{copied_line, detail, document, line_detail, log_line};
+pub(crate) use trace::{level, load, outcome};
+pub(crate) use variables::{copied_value, diff, shown, value_of};

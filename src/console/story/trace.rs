@@ -1,0 +1,257 @@
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
+
+use super::super::state::{Trace, TraceLine};
+use super::super::text;
+use super::super::theme::{Piece, Pieces, Tone};
+use crate::journal::{DeliveryRow, ObservationRow};
+use crate::observe::{Answer, ApiCall, Fact, Level, Origin, StepKind, StepOutcome, StoreCall};
+
+/// How a result is shown: its symbol, its word and its tone.
+pub(crate) fn outcome(result: &str) -> (&'static str, Tone) {
+    match result {
+        "success" => ("✓", Tone::Good),
+        "fail" => ("✗", Tone::Bad),
+        "retry" => ("!", Tone::Warn),
+        "reschedule" => ("»", Tone::Note),
+        _ => ("○", Tone::Dim),
+    }
+}
+
+/// The tone of a log level.
+pub(crate) fn level(level: Level) -> Tone {
+    match level {
+        Level::Debug => Tone::Dim,
+        Level::Info => Tone::Plain,
+        Level::Warning => Tone::Warn,
+        Level::Error => Tone::Bad,
+    }
+}
+
+/// Takes in what was observed of a delivery. The selection stays on its line.
+pub(crate) fn load(trace: &mut Trace, delivery: DeliveryRow, rows: Vec<ObservationRow>) {
+    trace.lines = lines(&delivery, &rows);
+    trace.delivery = Some(delivery);
+    trace.rows = rows;
+    trace.scroll.clamp(trace.lines.len());
+}
+
+/// How a step ended.
+struct Ending<'a> {
+    outcome: StepOutcome,
+    detail: Option<&'a str>,
+    request: Option<&'a Value>,
+    micros: u64,
+}
+
+struct Teller<'a> {
+    arrived: i64,
+    endings: HashMap<u32, Ending<'a>>,
+    depths: HashMap<u32, usize>,
+    lines: Vec<TraceLine>,
+}
+
+fn lines(delivery: &DeliveryRow, rows: &[ObservationRow]) -> Vec<TraceLine> {
+    let endings = rows.iter().filter_map(|r| match &r.observation.fact {
+        Fact::StepEnded { outcome, detail, request, micros } => Some((
+            r.observation.step,
+            Ending { outcome: *outcome, detail: detail.as_deref(), request: request.as_ref(), micros: *micros },
+        )),
+        _ => None,
+    });
+    let mut teller =
+        Teller { arrived: delivery.arrived_at.0, endings: endings.collect(), depths: HashMap::from([(0, 0)]), lines: Vec::new() };
+    for row in rows {
+        teller.tell(row);
+    }
+    teller.lines
+}
+
+impl Teller<'_> {
+    fn tell(&mut self, row: &ObservationRow) {
+        let step = row.observation.step;
+        let depth = self.depths.get(&step).copied().unwrap_or_default();
+        match &row.observation.fact {
+            Fact::StepStarted { parent, step_kind, name, request } => {
+                let outer = self.depths.get(parent).copied().unwrap_or_default();
+                self.depths.insert(step, outer + 1);
+                self.step(row, outer, *step_kind, name, request.as_ref());
+            }
+            Fact::ApiCall(call) => self.api_call(row, depth, call),
+            Fact::StoreCall(call) => self.store_call(row, depth, call),
+            Fact::Log { level: how, target, message } => {
+                let tone = level(*how);
+                let head = vec![Piece::new(tone, how.to_string()), Piece::new(Tone::Dim, format!(" {target}: "))];
+                self.text(row, depth, head, tone, message);
+            }
+            Fact::Answered(answer) => self.answer(row, depth, answer),
+            fact => self.other(row, depth, fact),
+        }
+    }
+
+    fn push(&mut self, row: &ObservationRow, depth: usize, pieces: Pieces, micros: Option<u64>, detail: Option<Value>) {
+        let offset = Some(u64::try_from(row.observation.at.0.saturating_sub(self.arrived)).unwrap_or_default());
+        self.lines.push(TraceLine { offset, depth, pieces, micros, wraps: false, detail });
+    }
+
+    /// A text of several lines: the first behind its head, the others below, each broken where it is too long.
+    fn text(&mut self, row: &ObservationRow, depth: usize, head: Pieces, tone: Tone, text: &str) {
+        let mut parts = text.trim_end().split('\n');
+        let mut pieces = head;
+        pieces.push(Piece::new(tone, parts.next().unwrap_or_default()));
+        self.push(row, depth, pieces, None, None);
+        if let Some(line) = self.lines.last_mut() {
+            line.wraps = true;
+        }
+        for part in parts {
+            let pieces = vec![Piece::new(tone, part)];
+            self.lines.push(TraceLine { offset: None, depth: depth + 1, pieces, micros: None, wraps: true, detail: None });
+        }
+    }
+
+    /// The reason of a failure: below what failed, whole.
+    fn reason(&mut self, depth: usize, why: &str) {
+        for part in why.trim_end().split('\n') {
+            let pieces = vec![Piece::new(Tone::Bad, part)];
+            self.lines.push(TraceLine { offset: None, depth: depth + 1, pieces, micros: None, wraps: true, detail: None });
+        }
+    }
+
+    fn step(&mut self, row: &ObservationRow, depth: usize, kind: StepKind, name: &str, request: Option<&Value>) {
+        let ending = self.endings.get(&row.observation.step);
+        let (symbol, tone, word) = match ending.map(|e| e.outcome) {
+            None => ("●", Tone::Note, "  running"),
+            Some(StepOutcome::Done) => ("✓", Tone::Good, ""),
+            Some(StepOutcome::Yes) => ("✓", Tone::Good, "  yes"),
+            Some(StepOutcome::No) => ("○", Tone::Dim, "  no"),
+            Some(StepOutcome::Failed) => ("✗", Tone::Bad, "  failed"),
+        };
+        let mut pieces = vec![
+            Piece::new(tone, symbol),
+            Piece::new(Tone::Dim, format!(" {} ", kind_word(kind))),
+            Piece::new(Tone::Strong, name),
+        ];
+        if !word.is_empty() {
+            pieces.push(Piece::new(tone, word));
+        }
+        let (detail, micros) = (ending.and_then(|e| e.detail), ending.map(|e| e.micros));
+        let failed = ending.is_some_and(|e| e.outcome == StepOutcome::Failed);
+        if let Some(detail) = detail.filter(|_| !failed) {
+            pieces.push(Piece::new(Tone::Dim, format!("  {detail}")));
+        }
+        let after = ending.and_then(|e| e.request);
+        let whole = json!({
+            "step": kind_word(kind), "name": name, "outcome": ending.map(|e| e.outcome), "detail": detail,
+            "request_before": request, "request_after": after,
+        });
+        let why = detail.filter(|_| failed).map(str::to_owned);
+        self.push(row, depth, pieces, micros, Some(whole));
+        if let Some(why) = why {
+            self.reason(depth, &why);
+        }
+    }
+
+    fn api_call(&mut self, row: &ObservationRow, depth: usize, call: &ApiCall) {
+        let failed = call.error.is_some() || call.status.is_none_or(|s| s >= 400);
+        let status = call.status.map_or_else(|| "no answer".into(), |s| s.to_string());
+        let pieces = vec![
+            if failed { Piece::new(Tone::Bad, "✗") } else { Piece::new(Tone::Dim, "·") },
+            Piece::new(Tone::Dim, " api "),
+            Piece::new(if failed { Tone::Bad } else { Tone::Good }, status),
+            Piece::new(Tone::Key, format!(" {}", call.method)),
+            Piece::new(Tone::Plain, format!(" {}", call.path)),
+        ];
+        self.push(row, depth, pieces, Some(call.micros), serde_json::to_value(call).ok());
+        if let Some(why) = &call.error {
+            self.reason(depth, why);
+        }
+    }
+
+    fn store_call(&mut self, row: &ObservationRow, depth: usize, call: &StoreCall) {
+        let failed = call.error.is_some();
+        let mut pieces = vec![
+            if failed { Piece::new(Tone::Bad, "✗") } else { Piece::new(Tone::Good, "✓") },
+            Piece::new(Tone::Dim, format!(" {} ", call.backend)),
+            Piece::new(Tone::Key, &call.operation),
+            Piece::new(Tone::Plain, format!(" {}.{}", call.database, call.collection)),
+        ];
+        if let Some(output) = &call.output {
+            let text = super::super::json::line(&super::super::json::relaxed(output));
+            pieces.push(Piece::new(Tone::Value, format!(" → {}", text::fit(&text, 80))));
+        }
+        self.push(row, depth, pieces, Some(call.micros), serde_json::to_value(call).ok());
+        if let Some(why) = &call.error {
+            self.reason(depth, why);
+        }
+    }
+
+    fn answer(&mut self, row: &ObservationRow, depth: usize, answer: &Answer) {
+        let (symbol, tone) = outcome(&answer.result);
+        let mut pieces = vec![Piece::new(tone, format!("{symbol} result: {}", answer.result))];
+        let meaning = match answer.result.as_str() {
+            "reschedule" => format!("  Connect delivers it again in {} s", answer.countdown),
+            "retry" => "  Connect delivers it again by itself".into(),
+            "skip" => "  nothing was to be done".into(),
+            _ => String::new(),
+        };
+        pieces.push(Piece::new(Tone::Dim, meaning));
+        self.push(row, depth, pieces, Some(answer.micros), serde_json::to_value(answer).ok());
+        if let Some(message) = answer.message.as_deref().filter(|m| !m.is_empty()) {
+            let tone = if matches!(tone, Tone::Bad | Tone::Warn) { tone } else { Tone::Plain };
+            for part in message.trim_end().split('\n') {
+                let pieces = vec![Piece::new(tone, part)];
+                self.lines.push(TraceLine { offset: None, depth: depth + 1, pieces, micros: None, wraps: true, detail: None });
+            }
+        }
+    }
+
+    fn other(&mut self, row: &ObservationRow, depth: usize, fact: &Fact) {
+        let plain = |text: String| vec![Piece::new(Tone::Dim, "· "), Piece::new(Tone::Plain, text)];
+        let (pieces, detail) = match fact {
+            Fact::TaskQueued { task_id, origin, .. } => {
+                (plain(format!("task {task_id} asked for: {}", origin_word(origin))), None)
+            }
+            Fact::TaskArrived(task) => {
+                (plain(format!("task {} arrived ({})", task.task_id, task.category)), Some(task.task.clone()))
+            }
+            Fact::ObjectFetched { object } => {
+                let field = |name| object.get(name).and_then(Value::as_str).unwrap_or("?");
+                (plain(format!("object {} fetched, status {}", field("id"), field("status"))), Some(object.clone()))
+            }
+            Fact::ResultSent { .. } => (plain("result handed to the socket".into()), None),
+            Fact::Interrupted { reason } => (vec![Piece::new(Tone::Warn, format!("‖ interrupted: {reason}"))], None),
+            Fact::RedeliveryScheduled { task_id, due, .. } => {
+                let seconds = due.0.saturating_sub(row.observation.at.0) / 1_000_000;
+                (vec![Piece::new(Tone::Note, format!("» task {task_id} comes again {seconds} s later"))], None)
+            }
+            Fact::FrameRejected { reason, excerpt, .. } => {
+                (vec![Piece::new(Tone::Bad, format!("✗ a frame was not understood: {reason}: {excerpt}"))], None)
+            }
+            // Endings are told with their beginnings; what concerns the session belongs to no delivery.
+            _ => return,
+        };
+        self.push(row, depth, pieces, None, detail);
+    }
+}
+
+fn kind_word(kind: StepKind) -> &'static str {
+    match kind {
+        StepKind::Handler => "handler",
+        StepKind::Saga => "saga",
+        StepKind::Middleware => "middleware",
+        StepKind::Decision => "should_execute",
+        StepKind::Execute => "execute",
+        StepKind::Compensate => "compensate",
+    }
+}
+
+fn origin_word(origin: &Origin) -> String {
+    match origin {
+        Origin::Trigger => "triggered".into(),
+        Origin::Reschedule => "delivered again after a reschedule".into(),
+        Origin::Retry => "delivered again after a retry".into(),
+        Origin::Redelivery => "delivered again, the runner was gone".into(),
+        Origin::Replay(of) => format!("a replay of #{of}"),
+    }
+}

@@ -1,0 +1,145 @@
+//! What things look like. Everything that is drawn names a [`Tone`], what it means; only this module knows colours.
+//!
+//! The terminal's own foreground and background are left alone, so light and dark both work; colours are of the sixteen
+//! every terminal has; a selection is reversed. Nothing is told by colour alone.
+
+use ratatui::buffer::Buffer;
+use ratatui::style::{Color, Modifier, Style};
+use ratatui::text::Span;
+
+use super::text;
+
+/// What a piece of text means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Tone {
+    /// Ordinary text.
+    #[default]
+    Plain,
+    /// Of little importance.
+    Dim,
+    /// A heading, a name that matters.
+    Strong,
+    /// It went well.
+    Good,
+    /// It failed.
+    Bad,
+    /// Look at it.
+    Warn,
+    /// Under way, or new.
+    Note,
+    /// A key to press, a name in JSON.
+    Key,
+    /// A string or an id.
+    Value,
+}
+
+/// A piece of text and what it means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Piece {
+    pub(crate) tone: Tone,
+    pub(crate) text: String,
+}
+
+impl Piece {
+    pub(crate) fn new(tone: Tone, text: impl AsRef<str>) -> Self {
+        Self { tone, text: text::clean(text.as_ref()).into_owned() }
+    }
+}
+
+/// A line of pieces, not yet cut to any width.
+pub(crate) type Pieces = Vec<Piece>;
+
+/// How to draw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Theme {
+    /// Whether colours may be used (`NO_COLOR` is not set).
+    pub(crate) colour: bool,
+    /// Whether to do without borders and without characters beyond ASCII of our own.
+    pub(crate) plain: bool,
+}
+
+impl Theme {
+    pub(crate) fn style(self, tone: Tone) -> Style {
+        let (colour, modifier) = match tone {
+            Tone::Plain => (None, Modifier::empty()),
+            Tone::Dim => (None, Modifier::DIM),
+            Tone::Strong => (None, Modifier::BOLD),
+            Tone::Good => (Some(Color::Green), Modifier::empty()),
+            Tone::Bad => (Some(Color::Red), Modifier::BOLD),
+            Tone::Warn => (Some(Color::Yellow), Modifier::BOLD),
+            Tone::Note => (Some(Color::Cyan), Modifier::empty()),
+            Tone::Key => (Some(Color::Blue), Modifier::BOLD),
+            Tone::Value => (Some(Color::Magenta), Modifier::empty()),
+        };
+        let style = Style::new().add_modifier(modifier);
+        colour.filter(|_| self.colour).map_or(style, |colour| style.fg(colour))
+    }
+
+    /// The style of a selected row: loud in the focused pane, quiet elsewhere.
+    pub(crate) fn selection(self, focused: bool) -> Style {
+        Style::new().add_modifier(if focused { Modifier::REVERSED } else { Modifier::UNDERLINED })
+    }
+
+    pub(crate) fn span(self, piece: &Piece) -> Span<'static> {
+        Span::styled(piece.text.clone(), self.style(piece.tone))
+    }
+
+    /// The last touch of a frame in plain mode: our own symbols become ASCII, text of the payload stays as it is.
+    pub(crate) fn finish(self, buffer: &mut Buffer) {
+        if !self.plain {
+            return;
+        }
+        for cell in &mut buffer.content {
+            if let Some(ascii) = ascii(cell.symbol()) {
+                cell.set_symbol(ascii);
+            }
+        }
+    }
+}
+
+fn ascii(symbol: &str) -> Option<&'static str> {
+    Some(match symbol {
+        "✓" => "+",
+        "✗" => "x",
+        "●" | "•" => "*",
+        "○" => "o",
+        "→" | "▸" | "»" => ">",
+        "←" => "<",
+        "↻" => "@",
+        "↑" => "^",
+        "↓" | "▾" => "v",
+        "·" => ".",
+        "…" => "~",
+        "µ" => "u",
+        "‖" => "=",
+        "⏎" => "$",
+        "│" | "┃" => "|",
+        "─" | "━" => "-",
+        "└" | "├" | "╰" | "╭" | "┌" | "┐" | "┘" | "╮" | "╯" => "+",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_colour_emphasis_remains() {
+        let theme = Theme { colour: false, plain: false };
+        assert_eq!(theme.style(Tone::Bad).fg, None);
+        assert!(theme.style(Tone::Bad).add_modifier.contains(Modifier::BOLD));
+        assert!(theme.selection(true).add_modifier.contains(Modifier::REVERSED));
+    }
+
+    #[test]
+    fn no_tone_paints_the_background_or_relies_on_black_or_white() {
+        let theme = Theme { colour: true, plain: false };
+        for tone in [Tone::Plain, Tone::Dim, Tone::Strong, Tone::Good, Tone::Bad, Tone::Warn, Tone::Note, Tone::Key, Tone::Value]
+        {
+            let style = theme.style(tone);
+            assert_eq!(style.bg, None);
+            assert!(!matches!(style.fg, Some(Color::White | Color::Black | Color::Gray)));
+        }
+    }
+}

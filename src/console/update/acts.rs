@@ -1,0 +1,258 @@
+use super::super::action::{self, ACTIONS, Context, Do};
+use super::super::keymap;
+use super::super::message::{Ask, Effect};
+use super::super::state::{Choice, Chooser, Confirm, Form, Input, Overlay, Pane, Pending, Purpose, Scroll, State, Typing};
+use super::super::story;
+use super::super::theme::{Piece, Tone};
+use super::{journal, moves, typing};
+use crate::observe::Backend;
+use crate::workbench::{Command, VariableChange};
+
+/// The event type of a Test Subscription.
+const PURCHASE: &str = "asset_purchase_request_processing";
+
+/// Does what an action says, or tells why it can't be done.
+pub(crate) fn perform(state: &mut State, what: Do, effects: &mut Vec<Effect>) {
+    state.dirty = true;
+    if let Some(Err(reason)) = action::of(what).map(|a| (a.available)(state)) {
+        return state.say(Tone::Warn, format!("Not now: {reason}."));
+    }
+    match what {
+        Do::Trigger => trigger(state, PURCHASE, effects),
+        Do::TriggerType => state.overlays.push(Overlay::Chooser(Chooser::new("Trigger an event of type", event_types()))),
+        Do::Replay => replay(state, effects),
+        Do::Open => open(state),
+        Do::Filter => filter(state),
+        Do::Follow if state.events.paused => moves::to_end(state, effects),
+        Do::Follow => state.events.pause(),
+        Do::Copy => copy(state, effects),
+        Do::EditVariable => edit(state),
+        Do::AddVariable => state.overlays.push(Overlay::Form(Form {
+            title: "New variable".into(),
+            name: Input::new(""),
+            new: true,
+            value: Input::new(""),
+            on_value: false,
+            secure: false,
+            error: None,
+        })),
+        Do::UnsetVariable => {
+            let name = state.variables.selected().map(|v| v.name.clone()).unwrap_or_default();
+            stage(state, VariableChange::Unset { name }, effects);
+        }
+        Do::UnstageVariable => {
+            let names = state.variables.selected().map(|v| v.name.clone()).into_iter().collect();
+            state.variables.busy = true;
+            effects.push(Effect::Command(Ask::Stage, Command::Unstage { names }));
+        }
+        Do::Apply => state.overlays.push(Overlay::Confirm(Confirm {
+            title: "Apply changes".into(),
+            lines: story::diff(&state.variables.rows),
+            scroll: Scroll::default(),
+            pending: Pending::Apply,
+        })),
+        Do::SwitchBackend => switch(state, effects),
+        Do::Reload => reload(state, effects),
+        Do::NextPage | Do::PreviousPage => {
+            state.storage.turn(what == Do::NextPage);
+            documents(state, effects);
+        }
+        Do::NextPane => state.focus_on(state.focus.step(1)),
+        Do::PreviousPane => state.focus_on(state.focus.step(Pane::ALL.len() - 1)),
+        Do::Show(pane) => {
+            state.zoomed = !(state.zoomed && state.focus == pane);
+            state.focus_on(pane);
+        }
+        Do::Zoom => state.zoomed = !state.zoomed,
+        Do::Palette => state.overlays.push(Overlay::Chooser(palette(state))),
+        Do::Help => state.overlays.push(Overlay::Help(Scroll::default())),
+        Do::Close => close(state, effects),
+        Do::Redraw => effects.push(Effect::Redraw),
+        Do::Suspend => effects.push(Effect::Suspend),
+        Do::Quit => quit(state, effects),
+        Do::Up | Do::Down | Do::Left | Do::Right | Do::PageUp | Do::PageDown | Do::Top | Do::End => {
+            moves::perform(state, what, effects);
+        }
+    }
+}
+
+/// Creates an object of the type and has it delivered.
+pub(crate) fn trigger(state: &mut State, event_type: &str, effects: &mut Vec<Effect>) {
+    state.say(Tone::Note, format!("Creating an object for {event_type} ..."));
+    let command = Command::Trigger { event_type: event_type.into(), object: None, set: Vec::new() };
+    effects.push(Effect::Command(Ask::Trigger, command));
+}
+
+/// Asks for a change of a variable to be staged.
+pub(crate) fn stage(state: &mut State, change: VariableChange, effects: &mut Vec<Effect>) {
+    state.variables.busy = true;
+    effects.push(Effect::Command(Ask::Stage, Command::Stage { changes: vec![change] }));
+}
+
+/// Asks for the documents of the collection that is shown.
+pub(crate) fn documents(state: &mut State, effects: &mut Vec<Effect>) {
+    let question = state.storage.question();
+    effects.push(Effect::Command(Ask::Documents(state.storage.asked), question));
+}
+
+fn replay(state: &mut State, effects: &mut Vec<Effect>) {
+    let Some(delivery) = state.events.selected().map(|d| d.id) else { return };
+    state.say(Tone::Note, format!("Replaying #{delivery} ..."));
+    effects.push(Effect::Command(Ask::Replay(delivery), Command::Replay { delivery }));
+}
+
+fn open(state: &mut State) {
+    let pager = match state.focus {
+        Pane::Events => story::detail(state),
+        Pane::Trace => story::line_detail(state).or_else(|| story::detail(state)),
+        Pane::Storage => story::document(state),
+        Pane::Logs => story::log_line(state),
+        Pane::Variables => None,
+    };
+    match pager {
+        Some(pager) => state.overlays.push(Overlay::Pager(pager)),
+        None => state.say(Tone::Warn, "There is nothing here to open yet."),
+    }
+}
+
+fn filter(state: &mut State) {
+    let before = match state.focus {
+        Pane::Storage => state.storage.filter.clone(),
+        _ => state.events.filter.clone(),
+    };
+    state.typing = Some(Typing { pane: state.focus, input: Input::new(&before), before });
+}
+
+fn copy(state: &mut State, effects: &mut Vec<Effect>) {
+    let (what, text) = match state.focus {
+        Pane::Events => ("the object's id", state.events.selected().map(|d| d.object_id.clone())),
+        Pane::Trace => ("the line", story::copied_line(state)),
+        Pane::Variables => ("the value", story::copied_value(state)),
+        Pane::Storage => ("the document", story::document(state).map(|p| p.whole)),
+        Pane::Logs => ("the line", state.logs.selected().map(|l| l.message.clone())),
+    };
+    match text {
+        Some(text) => put_on_clipboard(state, what, text, effects),
+        None => state.say(Tone::Warn, "There is nothing here that can be copied."),
+    }
+}
+
+/// Copies and says so, naming the way it goes.
+pub(crate) fn put_on_clipboard(state: &mut State, what: &str, text: String, effects: &mut Vec<Effect>) {
+    state.say(Tone::Good, format!("Copied {what} ({} characters) by OSC 52.", text.chars().count()));
+    effects.push(Effect::Copy(text));
+}
+
+fn edit(state: &mut State) {
+    use crate::workbench::VariableState::Value;
+    let Some(variable) = state.variables.selected() else { return };
+    let value = match (&variable.staged, &variable.stored) {
+        (Some(Value(value)), _) | (None, Value(value)) => Input::new(value),
+        _ => Input::new(""),
+    };
+    let form = Form {
+        title: format!("Edit {}", variable.name),
+        name: Input::new(&variable.name),
+        new: false,
+        value: if variable.secure { Input::new("").masked() } else { value },
+        on_value: true,
+        secure: variable.secure,
+        error: None,
+    };
+    state.overlays.push(Overlay::Form(form));
+}
+
+fn switch(state: &mut State, effects: &mut Vec<Effect>) {
+    state.storage.backend = match state.storage.backend {
+        Backend::Driver => Backend::DataApi,
+        Backend::DataApi => Backend::Driver,
+    };
+    state.storage.leave();
+    state.storage.collection = None;
+    state.storage.collections.clear();
+    reload_storage(state, effects);
+}
+
+fn reload(state: &mut State, effects: &mut Vec<Effect>) {
+    if state.focus == Pane::Variables {
+        state.variables.busy = true;
+        effects.push(Effect::Command(Ask::Variables, Command::Variables));
+    } else {
+        reload_storage(state, effects);
+    }
+}
+
+fn reload_storage(state: &mut State, effects: &mut Vec<Effect>) {
+    state.storage.busy = true;
+    state.storage.asked += 1;
+    effects.push(Effect::Command(Ask::Collections, Command::Collections { backend: state.storage.backend }));
+}
+
+fn close(state: &mut State, effects: &mut Vec<Effect>) {
+    if state.toast.take().is_some() {
+        return;
+    }
+    match state.focus {
+        Pane::Events if !state.events.filter.is_empty() => typing::set_filter(state, Pane::Events, "", effects),
+        Pane::Storage if !state.storage.filter.is_empty() => typing::set_filter(state, Pane::Storage, "", effects),
+        _ => state.zoomed = false,
+    }
+}
+
+fn quit(state: &mut State, effects: &mut Vec<Effect>) {
+    let running = state.running();
+    if running == 0 {
+        return effects.push(Effect::Quit);
+    }
+    let line = |text: String| vec![Piece::new(Tone::Plain, text)];
+    state.overlays.push(Overlay::Confirm(Confirm {
+        title: "Quit".into(),
+        lines: vec![
+            line(format!("{} still being handled.", super::text::count(running, "delivery").replace("deliverys", "deliveries"))),
+            line("It will be marked as interrupted and can be replayed.".into()),
+        ],
+        scroll: Scroll::default(),
+        pending: Pending::Quit,
+    }));
+}
+
+fn palette(state: &State) -> Chooser {
+    let here = Context::Pane(state.focus);
+    let mut actions: Vec<_> = ACTIONS.iter().filter(|a| a.what != Do::Palette).collect();
+    actions.sort_by_key(|a| !(a.contexts.contains(&here) || a.hint.is_some()));
+    let choice = |a: &&action::Action| {
+        let elsewhere = !a.contexts.contains(&here) && !a.contexts.contains(&Context::Everywhere);
+        let place = a.contexts.first().filter(|_| elsewhere).map(|c| format!("{}: ", c.title())).unwrap_or_default();
+        Choice {
+            name: a.name.into(),
+            detail: format!("{place}{}", a.description),
+            keys: a.keys.first().map(|k| keymap::shown(k)).unwrap_or_default(),
+            refused: (a.available)(state).err(),
+            purpose: Purpose::Act(a.what),
+        }
+    };
+    Chooser::new("Commands", actions.iter().map(choice).collect())
+}
+
+/// Chosen from the palette, an action of another pane takes the focus there first.
+pub(crate) fn perform_anywhere(state: &mut State, what: Do, effects: &mut Vec<Effect>) {
+    if let Some(action) = action::of(what) {
+        let fits = action.contexts.iter().any(|c| matches!(c, Context::Everywhere) || *c == Context::Pane(state.focus));
+        if let (false, Some(Context::Pane(pane))) = (fits, action.contexts.first()) {
+            state.focus_on(*pane);
+            journal::follow_selection(state, effects);
+        }
+    }
+    perform(state, what, effects);
+}
+
+fn event_types() -> Vec<Choice> {
+    let choice = |event_type: &&str| Choice {
+        name: (*event_type).into(),
+        detail: String::new(),
+        keys: String::new(),
+        refused: None,
+        purpose: Purpose::Ask(Command::Trigger { event_type: (*event_type).into(), object: None, set: Vec::new() }),
+    };
+    super::super::event_types::ALL.iter().map(choice).collect()
+}

@@ -1,0 +1,126 @@
+//! How the state changes: a message comes in, effects come out. Nothing here waits for anything.
+
+mod acts;
+mod journal;
+mod keys;
+mod moves;
+mod overlays;
+mod replies;
+#[cfg(test)]
+mod tests;
+mod typing;
+
+#[cfg(test)]
+pub(crate) use acts::perform;
+
+use super::layout;
+use super::message::{Ask, Effect, Message, Query, Timed};
+use super::state::{Pane, Phase, State};
+use super::text;
+use super::theme::Tone;
+use crate::workbench::Command;
+
+/// How often what may be asked for once in a while is asked for: at most once in this many microseconds.
+const SWEEP: i64 = 900_000;
+
+/// Applies a message; what is to be done outside comes back.
+pub(crate) fn update(state: &mut State, Timed { at, message }: Timed) -> Vec<Effect> {
+    state.now = at;
+    let mut effects = Vec::new();
+    match message {
+        Message::Key(key) => keys::press(state, key, &mut effects),
+        Message::Paste(pasted) => typing::paste(state, &pasted, &mut effects),
+        Message::Resize(columns, rows) => {
+            state.size = (columns, rows);
+            state.dirty = true;
+        }
+        Message::Started(Ok(())) => start(state, &mut effects),
+        Message::Started(Err(why)) => {
+            state.phase = Phase::Failed(why);
+            state.dirty = true;
+        }
+        Message::News => {
+            state.pending.variables_stale = true;
+            journal::refresh(state, &mut effects);
+            ask_status(state, &mut effects);
+        }
+        Message::Tick => tick(state, &mut effects),
+        Message::Read(answer) => journal::take(state, answer, &mut effects),
+        Message::Reply(ask, reply) => replies::take(state, &ask, reply, &mut effects),
+        Message::Panic(what) => complain(state, format!("A part of the session broke: {what}")),
+        Message::Terminate => effects.push(Effect::Quit),
+    }
+    journal::follow_selection(state, &mut effects);
+    sweep(state, &mut effects);
+    effects
+}
+
+fn start(state: &mut State, effects: &mut Vec<Effect>) {
+    state.phase = Phase::Ready;
+    state.dirty = true;
+    ask_status(state, effects);
+    state.variables.busy = true;
+    effects.push(Effect::Command(Ask::Variables, Command::Variables));
+    effects.push(Effect::Command(Ask::Collections, Command::Collections { backend: state.storage.backend }));
+    journal::refresh(state, effects);
+    effects.push(Effect::Read(Query::Logs));
+}
+
+fn ask_status(state: &mut State, effects: &mut Vec<Effect>) {
+    if state.ready() && !state.pending.status {
+        state.pending.status = true;
+        effects.push(Effect::Command(Ask::Status, Command::Status));
+    }
+}
+
+/// Asks again for what went stale, if it can be seen, at most once a second.
+fn sweep(state: &mut State, effects: &mut Vec<Effect>) {
+    if !state.ready() || state.now.0 - state.pending.swept.0 < SWEEP {
+        return;
+    }
+    if state.pending.variables_stale && !state.variables.busy && layout::shows(state, Pane::Variables) {
+        state.pending.variables_stale = false;
+        state.pending.swept = state.now;
+        state.variables.busy = true;
+        effects.push(Effect::Command(Ask::Variables, Command::Variables));
+    }
+    if state.pending.documents_stale && !state.storage.busy && layout::shows(state, Pane::Storage) {
+        state.pending.documents_stale = false;
+        state.pending.swept = state.now;
+        effects.push(Effect::Command(Ask::Collections, Command::Collections { backend: state.storage.backend }));
+    }
+}
+
+fn tick(state: &mut State, effects: &mut Vec<Effect>) {
+    if state.toast.as_ref().is_some_and(|toast| toast.until <= state.now) {
+        state.toast = None;
+        state.dirty = true;
+    }
+    // Times that go on are drawn anew; a screen without any is left alone.
+    state.dirty |= counts(state) || state.age != age(state);
+    state.age = age(state);
+    ask_status(state, effects);
+}
+
+/// How long ago the other side was last heard of, in words.
+pub(crate) fn age(state: &State) -> String {
+    let seen = state.status.as_ref().and_then(|s| s.link.last_seen);
+    seen.map(|at| text::ago(text::seconds_between(at, state.now))).unwrap_or_default()
+}
+
+/// Whether something is on the screen that changes with every second.
+fn counts(state: &State) -> bool {
+    let waiting = |d: &crate::journal::DeliveryRow| super::panes::due(d).is_some_and(|due| due > state.now);
+    state.running() > 0 || state.events.rows.iter().rev().take(usize::from(state.size.1)).any(waiting)
+}
+
+/// After how many seconds the state wants to hear of the time again.
+pub(crate) fn patience(state: &State) -> u64 {
+    let hurried = counts(state) || state.toast.is_some() || state.pending.variables_stale || state.pending.documents_stale;
+    if hurried { 1 } else { 5 }
+}
+
+/// Shows an error of a command.
+fn complain(state: &mut State, why: impl Into<String>) {
+    state.say(Tone::Bad, why);
+}

@@ -1,0 +1,158 @@
+use crossterm::event::{KeyCode, KeyEvent};
+use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
+use nucleo_matcher::{Config, Matcher, Utf32Str};
+
+use super::super::action::{Context, Do};
+use super::super::keymap::{self, Chord};
+use super::super::message::{Ask, Effect};
+use super::super::state::{Chooser, Confirm, Form, Overlay, Pager, Pending, Purpose, Scroll, State};
+use super::super::theme::Tone;
+use super::{acts, moves};
+use crate::workbench::{Command, VariableChange};
+
+/// A key for what lies on top. It was taken off the pile; whatever stays open puts itself back.
+pub(crate) fn press(state: &mut State, overlay: Overlay, key: KeyEvent, effects: &mut Vec<Effect>) {
+    let chord = Chord::from(key);
+    let what = keymap::find(chord, Context::Everywhere).map(|a| a.what);
+    let back = match overlay {
+        _ if key.code == KeyCode::Esc || Some(chord) == keymap::parse("ctrl-c") => None,
+        Overlay::Help(mut scroll) => (!matches!(what, Some(Do::Quit | Do::Help))).then(|| {
+            roll(&mut scroll, what, usize::MAX / 2);
+            Overlay::Help(scroll)
+        }),
+        Overlay::Pager(pager) => page(state, pager, key, what, effects),
+        Overlay::Confirm(confirm) => answer(state, confirm, key, what, effects),
+        Overlay::Chooser(chooser) => choose(state, chooser, key, what, effects),
+        Overlay::Form(form) => fill(state, form, key, effects),
+    };
+    state.overlays.extend(back);
+}
+
+fn roll(scroll: &mut Scroll, what: Option<Do>, len: usize) {
+    if let Some(by) = what.and_then(|what| moves::distance(what, scroll)) {
+        scroll.step(by, len);
+    }
+}
+
+fn page(state: &mut State, mut pager: Pager, key: KeyEvent, what: Option<Do>, effects: &mut Vec<Effect>) -> Option<Overlay> {
+    match what {
+        Some(Do::Quit) => return None,
+        Some(Do::Copy) => acts::put_on_clipboard(state, "all of it", pager.whole.clone(), effects),
+        _ if key.code == KeyCode::Enter => return None,
+        what => roll(&mut pager.scroll, what, pager.lines.len()),
+    }
+    Some(Overlay::Pager(pager))
+}
+
+fn answer(
+    state: &mut State,
+    mut confirm: Confirm,
+    key: KeyEvent,
+    what: Option<Do>,
+    effects: &mut Vec<Effect>,
+) -> Option<Overlay> {
+    match (key.code, what) {
+        (KeyCode::Enter | KeyCode::Char('y'), _) => match confirm.pending {
+            Pending::Quit => effects.push(Effect::Quit),
+            Pending::Apply => {
+                state.variables.busy = true;
+                state.say(Tone::Note, "Applying; waiting for the runtime to acknowledge ...");
+                effects.push(Effect::Command(Ask::Apply, Command::Apply));
+            }
+        },
+        (KeyCode::Char('n'), _) | (_, Some(Do::Quit)) => {}
+        (_, what) => {
+            roll(&mut confirm.scroll, what, confirm.lines.len());
+            return Some(Overlay::Confirm(confirm));
+        }
+    }
+    None
+}
+
+fn choose(
+    state: &mut State,
+    mut chooser: Chooser,
+    key: KeyEvent,
+    what: Option<Do>,
+    effects: &mut Vec<Effect>,
+) -> Option<Overlay> {
+    let ctrl = |letter| Some(Chord::from(key)) == keymap::parse(letter);
+    match key.code {
+        KeyCode::Enter => return chosen(state, chooser, effects),
+        KeyCode::Up | KeyCode::Down | KeyCode::PageUp | KeyCode::PageDown => {
+            roll(&mut chooser.scroll, what, chooser.ranked.len());
+        }
+        _ if ctrl("ctrl-n") => roll(&mut chooser.scroll, Some(Do::Down), chooser.ranked.len()),
+        _ if ctrl("ctrl-p") => roll(&mut chooser.scroll, Some(Do::Up), chooser.ranked.len()),
+        _ => {
+            if chooser.input.key(key) {
+                rank(&mut chooser);
+            }
+        }
+    }
+    Some(Overlay::Chooser(chooser))
+}
+
+fn chosen(state: &mut State, chooser: Chooser, effects: &mut Vec<Effect>) -> Option<Overlay> {
+    let Some(choice) = chooser.selected() else { return Some(Overlay::Chooser(chooser)) };
+    if let Some(reason) = choice.refused {
+        state.say(Tone::Warn, format!("Not now: {reason}."));
+        return Some(Overlay::Chooser(chooser));
+    }
+    match choice.purpose.clone() {
+        Purpose::Act(what) => acts::perform_anywhere(state, what, effects),
+        Purpose::Ask(Command::Trigger { event_type, .. }) => acts::trigger(state, &event_type, effects),
+        Purpose::Ask(command) => effects.push(Effect::Command(Ask::Trigger, command)),
+    }
+    None
+}
+
+/// Orders the choices by how well they match what is typed.
+pub(crate) fn rank(chooser: &mut Chooser) {
+    let pattern = Pattern::parse(chooser.input.text(), CaseMatching::Ignore, Normalization::Smart);
+    let mut matcher = Matcher::new(Config::DEFAULT);
+    let mut buffer = Vec::new();
+    let mut scored: Vec<(u32, usize)> = Vec::new();
+    for (place, choice) in chooser.all.iter().enumerate() {
+        // A match in the name counts before one in what it does.
+        let by_name = pattern.score(Utf32Str::new(&choice.name, &mut buffer), &mut matcher).map(|score| score.saturating_mul(4));
+        let score = by_name.or_else(|| pattern.score(Utf32Str::new(&choice.detail, &mut buffer), &mut matcher));
+        scored.extend(score.map(|score| (score, place)));
+    }
+    scored.sort_by_key(|(score, place)| (std::cmp::Reverse(*score), *place));
+    chooser.ranked = scored.into_iter().map(|(_, place)| place).collect();
+    chooser.scroll = Scroll::default();
+}
+
+fn fill(state: &mut State, mut form: Form, key: KeyEvent, effects: &mut Vec<Effect>) -> Option<Overlay> {
+    match key.code {
+        KeyCode::Tab | KeyCode::BackTab | KeyCode::Up | KeyCode::Down if form.new => form.on_value = !form.on_value,
+        _ if form.new && Some(Chord::from(key)) == keymap::parse("ctrl-s") => {
+            form.secure = !form.secure;
+            let value = super::super::state::Input::new(form.value.text());
+            form.value = if form.secure { value.masked() } else { value };
+        }
+        KeyCode::Enter if !form.on_value => form.on_value = true,
+        KeyCode::Enter => return submit(state, form, effects),
+        _ if form.on_value => {
+            form.value.key(key);
+        }
+        _ => {
+            form.name.key(key);
+        }
+    }
+    Some(Overlay::Form(form))
+}
+
+fn submit(state: &mut State, mut form: Form, effects: &mut Vec<Effect>) -> Option<Overlay> {
+    let name = form.name.text().trim().to_owned();
+    let taken = form.new && state.variables.rows.iter().any(|v| v.name == name && !v.id.is_none());
+    if name.is_empty() || taken {
+        form.on_value = false;
+        form.error = Some(if taken { format!("{name} exists already: edit it instead.") } else { "It needs a name.".into() });
+        return Some(Overlay::Form(form));
+    }
+    let change = VariableChange::Set { name, value: form.value.text().into(), secure: form.new.then_some(form.secure) };
+    acts::stage(state, change, effects);
+    None
+}

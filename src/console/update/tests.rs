@@ -1,0 +1,337 @@
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use rstest::rstest;
+
+use super::super::action::{ACTIONS, Do};
+use super::super::fixture::{self, deliveries, delivery, empty, fill, tell, typical};
+use super::super::keymap;
+use super::super::message::{Answer, Ask, Effect, Message, Query};
+use super::super::state::{Overlay, Pane, Part, Span, State};
+use super::super::theme::Tone;
+use crate::observe::Backend;
+use crate::workbench::{Command, Delivered, Reply, VariableChange, WorkbenchError};
+
+/// Presses keys by their names in the table; any other word is typed letter by letter.
+fn press(state: &mut State, keys: &str) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    for word in keys.split(' ') {
+        let chords = match keymap::parse(word) {
+            Some(chord) => vec![chord],
+            None => word.chars().map(|c| keymap::Chord { code: KeyCode::Char(c), ctrl: false }).collect(),
+        };
+        for chord in chords {
+            let modifiers = if chord.ctrl { KeyModifiers::CONTROL } else { KeyModifiers::NONE };
+            effects.extend(tell(state, Message::Key(KeyEvent::new(chord.code, modifiers))));
+        }
+    }
+    effects
+}
+
+fn commands(effects: &[Effect]) -> Vec<&Command> {
+    effects.iter().filter_map(|e| if let Effect::Command(_, command) = e { Some(command) } else { None }).collect()
+}
+
+fn delivered(task_id: &str) -> Result<Reply, WorkbenchError> {
+    Ok(Reply::Delivered(Delivered { task_id: task_id.into(), object_id: "PR-1".into(), event_type: "x".into() }))
+}
+
+#[test]
+fn one_key_creates_a_test_subscription_and_its_delivery_is_selected_when_it_arrives() {
+    let mut state = typical(120, 40);
+    press(&mut state, "k k k");
+    let effects = press(&mut state, "t");
+    assert!(
+        matches!(&commands(&effects)[..], [Command::Trigger { event_type, .. }] if event_type == "asset_purchase_request_processing")
+    );
+    let new = delivery(9, None);
+    tell(&mut state, Message::Reply(Ask::Trigger, delivered(&new.task_id)));
+    let mut rows = deliveries();
+    fill(&mut state, rows.clone());
+    assert_ne!(state.events.selected().map(|d| d.id), Some(9));
+    rows.push(new);
+    fill(&mut state, rows);
+    assert_eq!(state.events.selected().map(|d| d.id), Some(9));
+}
+
+#[test]
+fn a_replay_selects_the_new_delivery_even_if_it_arrived_before_the_answer() {
+    let mut state = typical(120, 40);
+    press(&mut state, "k k");
+    let chosen = state.events.selected().unwrap().id;
+    assert_eq!(commands(&press(&mut state, "r")), [&Command::Replay { delivery: chosen }]);
+    let mut rows = deliveries();
+    rows.push(delivery(9, Some("success")));
+    fill(&mut state, rows);
+    assert_eq!(state.events.selected().map(|d| d.id), Some(chosen), "nothing moves before it is known which one it is");
+    tell(&mut state, Message::Reply(Ask::Replay(chosen), delivered("TQ-9481-7650-8096-0009")));
+    assert_eq!(state.events.selected().map(|d| d.id), Some(9));
+}
+
+#[test]
+fn following_stops_when_the_developer_moves_and_counts_what_comes() {
+    let mut state = typical(120, 40);
+    assert_eq!(state.events.selected().map(|d| d.id), Some(8));
+    press(&mut state, "up");
+    let mut rows = deliveries();
+    rows.extend([delivery(9, None), delivery(10, None)]);
+    fill(&mut state, rows);
+    assert_eq!((state.events.selected().map(|d| d.id), state.events.unseen()), (Some(7), 2));
+    press(&mut state, "G");
+    assert_eq!((state.events.selected().map(|d| d.id), state.events.unseen()), (Some(10), 0));
+}
+
+#[test]
+fn the_trace_follows_the_selection_and_is_read_again_when_the_delivery_goes_on() {
+    let mut state = typical(120, 40);
+    assert!(press(&mut state, "up").contains(&Effect::Read(Query::Trace(7))));
+    assert!(press(&mut state, "down").contains(&Effect::Read(Query::Trace(8))));
+    let mut rows = deliveries();
+    rows.pop();
+    rows.push(delivery(8, Some("success")));
+    assert!(fill(&mut state, rows.clone()).contains(&Effect::Read(Query::Trace(8))));
+    assert!(!fill(&mut state, rows).contains(&Effect::Read(Query::Trace(8))), "nothing changed: nothing is read");
+}
+
+#[test]
+fn only_a_stretch_of_the_deliveries_is_held_and_the_next_is_read_before_its_edge() {
+    let mut state = typical(120, 40);
+    let rows: Vec<_> = (1000..1256).map(|id| delivery(id, Some("success"))).collect();
+    let (filter, span) = (state.events.filter(), Span::Tail);
+    tell(&mut state, Message::Read(Answer::Deliveries { filter, span, rows, total: 1_000_000, failures: 0 }));
+    let effects: Vec<_> = (0..250).flat_map(|_| press(&mut state, "up")).collect();
+    let reads = effects.iter().filter(|e| matches!(e, Effect::Read(Query::Deliveries { span: Span::Around(_), .. }))).count();
+    assert!(reads > 0);
+    let id = state.events.selected().unwrap().id;
+    let rows: Vec<_> = (id - 128..id + 128).map(|id| delivery(id, Some("success"))).collect();
+    let (filter, span) = (state.events.filter(), state.events.span);
+    tell(&mut state, Message::Read(Answer::Deliveries { filter, span, rows, total: 1_000_000, failures: 0 }));
+    assert_eq!(state.events.selected().map(|d| d.id), Some(id), "the selection stays where it was");
+}
+
+#[test]
+fn news_while_reading_asks_once_more_and_never_piles_up() {
+    let mut state = empty(120, 40);
+    let reads = |effects: &[Effect]| effects.iter().filter(|e| matches!(e, Effect::Read(Query::Deliveries { .. }))).count();
+    let mut asked = reads(&tell(&mut state, Message::Started(Ok(()))));
+    for _ in 0..100 {
+        asked += reads(&tell(&mut state, Message::News));
+    }
+    assert_eq!(asked, 1);
+    assert_eq!(reads(&fill(&mut state, deliveries())), 1);
+    assert_eq!(reads(&fill(&mut state, deliveries())), 0);
+}
+
+#[test]
+fn a_filter_takes_all_keys_narrows_while_it_is_typed_and_esc_takes_it_back() {
+    let mut state = typical(120, 40);
+    let effects = press(&mut state, "/ qtz");
+    assert_eq!(state.events.filter, "qtz");
+    assert!(!effects.contains(&Effect::Quit) && commands(&effects).is_empty() && !state.zoomed);
+    press(&mut state, "esc");
+    assert_eq!(state.events.filter, "");
+    press(&mut state, "/ fail enter esc");
+    assert_eq!(state.events.filter, "", "esc drops a filter that stands");
+}
+
+#[test]
+fn an_answer_to_an_older_filter_is_not_shown() {
+    let mut state = typical(120, 40);
+    let (filter, span) = (state.events.filter(), state.events.span);
+    press(&mut state, "/ fail enter");
+    tell(&mut state, Message::Read(Answer::Deliveries { filter, span, rows: Vec::new(), total: 0, failures: 0 }));
+    assert_eq!(state.events.rows.len(), 8);
+}
+
+#[test]
+fn an_edited_variable_is_staged_and_applied_only_after_the_diff_was_shown() {
+    let mut state = typical(120, 40);
+    press(&mut state, "3 3 down e");
+    let Some(Overlay::Form(form)) = state.overlays.last() else { panic!("no form") };
+    assert_eq!((form.name.text(), form.value.text()), ("DB", "connect"));
+    let effects = press(&mut state, "q2 enter");
+    let change = VariableChange::Set { name: "DB".into(), value: "connectq2".into(), secure: None };
+    assert_eq!(commands(&effects), [&Command::Stage { changes: vec![change] }]);
+    assert!(commands(&press(&mut state, "a")).is_empty(), "first the diff");
+    assert!(matches!(state.overlays.last(), Some(Overlay::Confirm(_))));
+    assert_eq!(commands(&press(&mut state, "enter")), [&Command::Apply]);
+    let message = "Extension configuration has been updated.".to_owned();
+    let reply = Reply::Variables { variables: Vec::new(), message: Some(message.clone()) };
+    tell(&mut state, Message::Reply(Ask::Apply, Ok(reply)));
+    assert_eq!(state.variables.message.as_ref(), Some(&message));
+    assert_eq!(state.toast.as_ref().map(|t| t.text.clone()), Some(message));
+}
+
+#[test]
+fn a_secret_is_never_filled_into_the_editor() {
+    let mut state = typical(120, 40);
+    press(&mut state, "3 down down e");
+    let Some(Overlay::Form(form)) = state.overlays.last() else { panic!("no form") };
+    assert_eq!((form.name.text(), form.value.text()), ("DB_PASSWORD", ""));
+    assert!(form.value.area().mask_char().is_some());
+    press(&mut state, "esc y");
+    assert_eq!(state.toast.as_ref().map(|t| t.tone), Some(Tone::Warn), "nor copied");
+}
+
+#[test]
+fn a_new_variable_needs_a_name_that_is_not_taken() {
+    let mut state = typical(120, 40);
+    assert!(commands(&press(&mut state, "3 n enter enter")).is_empty());
+    assert!(commands(&press(&mut state, "D B enter v enter")).is_empty(), "DB exists");
+    press(&mut state, "2 enter ctrl-s");
+    let effects = press(&mut state, "enter");
+    let change = VariableChange::Set { name: "DB2".into(), value: "v".into(), secure: Some(true) };
+    assert_eq!(commands(&effects), [&Command::Stage { changes: vec![change] }]);
+}
+
+#[test]
+fn what_cannot_be_done_says_why() {
+    let mut state = empty(120, 40);
+    assert!(commands(&press(&mut state, "t")).is_empty());
+    assert_eq!(state.toast.as_ref().map(|t| t.text.as_str()), Some("Not now: the session is still starting."));
+}
+
+#[test]
+fn quitting_asks_only_while_a_delivery_is_being_handled() {
+    let mut state = typical(120, 40);
+    assert!(press(&mut state, "q").contains(&Effect::Quit));
+    state.status.as_mut().unwrap().running = 1;
+    assert!(!press(&mut state, "q").contains(&Effect::Quit));
+    assert!(!press(&mut state, "esc").contains(&Effect::Quit));
+    assert!(press(&mut state, "q y").contains(&Effect::Quit));
+    assert!(tell(&mut state, Message::Terminate).contains(&Effect::Quit), "a signal is not asked back");
+}
+
+#[test]
+fn a_number_shows_its_pane_alone_and_once_more_all_of_them() {
+    let mut state = typical(120, 40);
+    press(&mut state, "4");
+    assert_eq!((state.focus, state.zoomed), (Pane::Storage, true));
+    press(&mut state, "2");
+    assert_eq!((state.focus, state.zoomed), (Pane::Trace, true));
+    press(&mut state, "2");
+    assert_eq!((state.focus, state.zoomed), (Pane::Trace, false));
+    press(&mut state, "tab backtab backtab z");
+    assert_eq!((state.focus, state.zoomed), (Pane::Events, true));
+}
+
+#[test]
+fn the_palette_finds_an_action_of_another_pane_and_goes_there() {
+    let mut state = typical(120, 40);
+    press(&mut state, ": switchback enter");
+    assert_eq!((state.focus, state.storage.backend), (Pane::Storage, Backend::DataApi));
+}
+
+#[test]
+fn any_event_type_can_be_chosen_by_a_few_letters() {
+    let mut state = typical(120, 40);
+    let effects = press(&mut state, "T tiersetupproc enter");
+    assert!(
+        matches!(&commands(&effects)[..], [Command::Trigger { event_type, .. }] if event_type == "tier_config_setup_request_processing"),
+        "{effects:?}"
+    );
+}
+
+#[test]
+fn switching_the_backend_reads_collections_and_documents_of_the_other() {
+    let mut state = typical(120, 40);
+    let effects = press(&mut state, "4 b");
+    assert_eq!(commands(&effects), [&Command::Collections { backend: Backend::DataApi }]);
+    assert!(state.storage.documents.is_empty(), "documents of the other backend are not left standing");
+    let reply = Reply::Collections { database: "connect".into(), collections: vec!["h".into()], own: Some("h".into()) };
+    let effects = tell(&mut state, Message::Reply(Ask::Collections, Ok(reply)));
+    assert!(
+        matches!(&commands(&effects)[..], [Command::Find { backend: Backend::DataApi, collection: Some(c), .. }] if c == "h")
+    );
+}
+
+#[test]
+fn a_failed_query_is_an_error_and_not_an_empty_collection() {
+    let mut state = typical(120, 40);
+    press(&mut state, "4 / {bad enter");
+    let asked = state.storage.asked;
+    let why = WorkbenchError::Usage("not a filter".into());
+    tell(&mut state, Message::Reply(Ask::Documents(asked), Err(why)));
+    assert_eq!(state.storage.error.as_deref(), Some("not a filter"));
+    assert!(state.storage.found.is_none());
+}
+
+#[test]
+fn a_late_answer_of_another_collection_is_dropped() {
+    let mut state = typical(120, 40);
+    press(&mut state, "4 left down");
+    assert_eq!((state.storage.part, state.storage.collection.as_deref()), (Part::Collections, Some("requests_http")));
+    let late = state.storage.asked - 1;
+    tell(&mut state, Message::Reply(Ask::Documents(late), Ok(Reply::Documents(fixture::found()))));
+    assert!(state.storage.documents.is_empty());
+}
+
+#[test]
+fn copying_takes_the_whole_value_and_names_the_way() {
+    let mut state = typical(120, 40);
+    let effects = press(&mut state, "4 y");
+    let Some(Effect::Copy(text)) = effects.first() else { panic!("{effects:?}") };
+    assert_eq!(fixture::parsed(text)["quantity"], 10);
+    assert!(state.toast.as_ref().unwrap().text.contains("OSC 52"));
+}
+
+#[test]
+fn failures_count_from_when_the_developer_last_looked() {
+    let mut state = typical(120, 40);
+    press(&mut state, "4");
+    let mut rows = deliveries();
+    rows.push(delivery(9, Some("fail")));
+    fill(&mut state, rows);
+    assert_eq!(state.events.new_failures(), 1);
+    press(&mut state, "1");
+    assert_eq!(state.events.new_failures(), 0);
+}
+
+#[test]
+fn a_quiet_screen_is_not_drawn_again_by_the_clock() {
+    let mut state = typical(120, 40);
+    state.events.rows.retain(|d| d.countdown == 0);
+    tell(&mut state, Message::Tick);
+    state.dirty = false;
+    state.now = fixture::at(16.0);
+    tell(&mut state, Message::Tick);
+    tell(&mut state, Message::Reply(Ask::Status, Ok(Reply::Status(Box::new(fixture::status())))));
+    assert!(!state.dirty);
+    assert_eq!(super::patience(&state), 5);
+}
+
+#[test]
+fn a_paste_is_never_taken_for_keys() {
+    let mut state = typical(120, 40);
+    let effects = tell(&mut state, Message::Paste("q\nt".into()));
+    assert!(effects.is_empty() && state.overlays.is_empty());
+    press(&mut state, "/");
+    tell(&mut state, Message::Paste("PR-1\n".into()));
+    assert_eq!(state.events.filter, "PR-1");
+}
+
+#[test]
+fn a_journal_that_cannot_be_read_is_said_and_reading_goes_on() {
+    let mut state = typical(120, 40);
+    tell(&mut state, Message::News);
+    let query = Query::Deliveries { filter: state.events.filter(), span: Span::Tail };
+    tell(&mut state, Message::Read(Answer::Failed(query, "disk I/O error".into())));
+    assert!(state.toast.as_ref().is_some_and(|t| t.tone == Tone::Bad && t.text.contains("disk I/O error")));
+    assert!(!tell(&mut state, Message::News).is_empty());
+}
+
+#[rstest]
+#[case(60, 16)]
+#[case(80, 24)]
+#[case(120, 40)]
+fn no_action_in_any_pane_can_bring_the_console_down(#[case] columns: u16, #[case] rows: u16) {
+    use ratatui::{Terminal, backend::TestBackend};
+    for pane in Pane::ALL {
+        for action in ACTIONS.iter().filter(|a| a.what != Do::Quit) {
+            for mut state in [empty(columns, rows), typical(columns, rows)] {
+                state.focus_on(pane);
+                super::acts::perform(&mut state, action.what, &mut Vec::new());
+                let mut terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
+                terminal.draw(|frame| super::super::panes::draw(frame, &state)).unwrap();
+            }
+        }
+    }
+}

@@ -1,0 +1,57 @@
+use ratatui::Frame;
+use ratatui::layout::Rect;
+
+use super::super::action::{ACTIONS, Action, Context};
+use super::super::keymap;
+use super::super::state::{Scroll, State};
+use super::super::text;
+use super::super::theme::{Piece, Pieces, Tone};
+use super::{put, window};
+
+/// All keys: those of the focused pane first, then those of everywhere, then the other panes'.
+pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, scroll: &Scroll) {
+    let lines = lines(state);
+    let screen = frame.area();
+    let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2);
+    let columns = screen.width.min(96);
+    let inner = window(frame, state.theme, "Keys", "↑↓ move · Esc close", columns, height.min(screen.height));
+    let first = scroll.top(lines.len(), usize::from(inner.height));
+    for (y, row) in (inner.y..inner.bottom()).zip(lines.iter().skip(first)) {
+        put(frame.buffer_mut(), state.theme, Rect::new(inner.x, y, inner.width, 1), row, 0);
+    }
+}
+
+fn lines(state: &State) -> Vec<Pieces> {
+    let here = Context::Pane(state.focus);
+    let others = Context::ALL.into_iter().filter(|c| *c != here && *c != Context::Everywhere);
+    let mut lines = Vec::new();
+    for context in [here, Context::Everywhere].into_iter().chain(others) {
+        let mut actions = ACTIONS.iter().filter(|a| a.contexts.contains(&context)).peekable();
+        if actions.peek().is_none() {
+            continue;
+        }
+        if !lines.is_empty() {
+            lines.push(Vec::new());
+        }
+        lines.push(vec![Piece::new(Tone::Strong, context.title())]);
+        lines.extend(actions.map(|a| line(state, a)));
+    }
+    lines
+}
+
+fn line(state: &State, action: &Action) -> Pieces {
+    let keys = action.keys.iter().map(|k| keymap::shown(k)).collect::<Vec<_>>().join(" ");
+    let refused = (action.available)(state).err();
+    let tone = if refused.is_some() { Tone::Dim } else { Tone::Plain };
+    let mut pieces = vec![
+        Piece::new(if refused.is_some() { Tone::Dim } else { Tone::Key }, text::pad(&format!("  {keys}"), 18)),
+        Piece::new(tone, action.description),
+    ];
+    if action.destructive {
+        pieces.push(Piece::new(Tone::Dim, " (staged: can be taken back)"));
+    }
+    if let Some(reason) = refused {
+        pieces.push(Piece::new(Tone::Dim, format!(" · not now: {reason}")));
+    }
+    pieces
+}

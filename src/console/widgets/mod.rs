@@ -1,0 +1,51 @@
+//! What several panes are drawn with.
+
+mod chooser;
+mod confirm;
+mod form;
+mod help;
+mod lines;
+mod pager;
+
+pub(crate) use lines::{line, put, wrap};
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::widgets::{Block, BorderType, Borders, Clear};
+
+use super::state::{Overlay, State};
+use super::theme::{Theme, Tone};
+
+/// Draws what lies over the panes.
+pub(crate) fn overlay(frame: &mut Frame<'_>, state: &State, overlay: &Overlay) {
+    match overlay {
+        Overlay::Help(scroll) => help::draw(frame, state, scroll),
+        Overlay::Chooser(chooser) => chooser::draw(frame, state, chooser),
+        Overlay::Pager(pager) => pager::draw(frame, state, pager),
+        Overlay::Confirm(confirm) => confirm::draw(frame, state, confirm),
+        Overlay::Form(form) => form::draw(frame, state, form),
+    }
+}
+
+/// A frame around something; without borders in plain mode.
+pub(crate) fn block(theme: Theme, focused: bool) -> Block<'static> {
+    let tone = if focused { Tone::Key } else { Tone::Dim };
+    let block = Block::new().border_style(theme.style(tone)).border_type(BorderType::Rounded);
+    block.borders(if theme.plain { Borders::NONE } else { Borders::ALL })
+}
+
+/// Opens a window of at most this size in the middle; what it holds goes into the area returned.
+fn window(frame: &mut Frame<'_>, theme: Theme, title: &str, hint: &str, columns: u16, rows: u16) -> Rect {
+    let screen = frame.area();
+    let (columns, rows) = (columns.min(screen.width), rows.min(screen.height));
+    let area = Rect::new((screen.width - columns) / 2, (screen.height - rows) / 2, columns, rows);
+    frame.render_widget(Clear, area);
+    let title = line(theme, Tone::Strong, &format!(" {} ", super::text::fit(title, usize::from(columns).saturating_sub(4))));
+    let mut block = block(theme, true).title(title);
+    if !hint.is_empty() {
+        block = block.title_bottom(line(theme, Tone::Dim, &format!(" {hint} ")));
+    }
+    let inner = block.inner(area);
+    frame.render_widget(block, area);
+    inner
+}
