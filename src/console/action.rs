@@ -99,6 +99,12 @@ fn ready(state: &State) -> Result<(), &'static str> {
     state.ready().then_some(()).ok_or("the session is still starting")
 }
 
+fn local(state: &State) -> Result<(), &'static str> {
+    ready(state)?;
+    let remote = state.status.as_ref().is_some_and(|s| s.mode == "remote");
+    if remote { Err("objects of a remote Connect are created in its portal") } else { Ok(()) }
+}
+
 fn has_delivery(state: &State) -> Result<(), &'static str> {
     state.events.selected().map(|_| ()).ok_or("no delivery is selected")
 }
@@ -155,8 +161,8 @@ impl Action {
 pub(crate) const ACTIONS: &[Action] = &[
     act(Do::Trigger, "trigger test subscription", "create a Test Subscription and deliver it", &["t"], ANY)
         .hint("Test Subscription")
-        .when(ready),
-    act(Do::TriggerType, "trigger event type", "choose an event type, create its object and deliver it", &["T"], ANY).when(ready),
+        .when(local),
+    act(Do::TriggerType, "trigger event type", "choose an event type, create its object and deliver it", &["T"], ANY).when(local),
     act(Do::Replay, "replay", "run the selected delivery again through the same path", &["r"], &[In(Events), In(Trace)])
         .hint("replay")
         .when(has_delivery),

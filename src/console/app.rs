@@ -1,13 +1,14 @@
 //! The loop: keys, signals, the journal's news and answers come in, the screen goes out. It draws when something changed,
 //! at most thirty times a second, and once before anything else.
 
-use std::future::pending;
+use std::future::{pending, poll_fn};
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc as blocking;
+use std::task::Poll;
 
 use crossterm::event::{Event, EventStream};
-use futures::{FutureExt, StreamExt};
+use futures::StreamExt;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Duration, Instant, sleep_until};
@@ -26,6 +27,9 @@ use crate::workbench::WorkbenchError;
 const FRAME: Duration = Duration::from_millis(33);
 /// News of the journal is looked at no more often than this.
 const NEWS: Duration = Duration::from_millis(50);
+
+/// How many keys are taken at once: a paste into a terminal without bracketed paste, say.
+const BURST: usize = 256;
 
 /// A session on its way.
 pub(crate) type Arrival = oneshot::Receiver<Result<Arc<dyn Source>, String>>;
@@ -70,7 +74,7 @@ impl App {
     }
 
     /// Runs until the developer or a signal ends it.
-    pub async fn run(mut self, arrival: Arrival) -> io::Result<()> {
+    pub(crate) async fn run(mut self, arrival: Arrival) -> io::Result<()> {
         self.draw()?;
         let mut keys = EventStream::new();
         let mut signals = Signals::listen()?;
@@ -80,7 +84,7 @@ impl App {
             let draw_due = self.drawn + FRAME;
             tokio::select! {
                 biased;
-                key = keys.next() => self.keys(key, &mut keys)?,
+                burst = pressed(&mut keys) => self.keys(burst)?,
                 asked = signals.next() => self.signal(asked)?,
                 arrived = wait_for(&mut arrival) => {
                     arrival = None;
@@ -115,27 +119,25 @@ impl App {
 
     fn draw(&mut self) -> io::Result<()> {
         self.state.dirty = false;
+        self.state.size = self.screen.size()?;
         self.screen.draw(&self.state)?;
         self.drawn = Instant::now();
         Ok(())
     }
 
-    /// One key and all that wait behind it: a burst of keys is drawn once.
-    fn keys(&mut self, first: Option<io::Result<Event>>, keys: &mut EventStream) -> io::Result<()> {
-        let mut next = Some(first);
-        while let Some(event) = next {
+    fn keys(&mut self, burst: Vec<io::Result<Event>>) -> io::Result<()> {
+        for event in burst {
             match event {
-                Some(Ok(Event::Key(key))) => self.take(Message::Key(key))?,
-                Some(Ok(Event::Paste(text))) => self.take(Message::Paste(text))?,
-                Some(Ok(Event::Resize(columns, rows))) => self.take(Message::Resize(columns, rows))?,
-                Some(Ok(_)) => {}
+                Ok(Event::Key(key)) => self.take(Message::Key(key))?,
+                Ok(Event::Paste(text)) => self.take(Message::Paste(text))?,
+                Ok(Event::Resize(columns, rows)) => self.take(Message::Resize(columns, rows))?,
+                Ok(_) => {}
                 // The terminal is gone.
-                Some(Err(_)) | None => {
-                    self.quit = true;
-                    return Ok(());
-                }
+                Err(_) => self.quit = true,
             }
-            next = if self.quit { None } else { keys.next().now_or_never() };
+            if self.quit {
+                break;
+            }
         }
         Ok(())
     }
@@ -202,6 +204,25 @@ impl App {
         }
         Ok(())
     }
+}
+
+/// A key and all that wait behind it, so that a burst is drawn once.
+///
+/// The stream keeps the waker it saw first until a key wakes it, so it must never be polled with any other than the
+/// loop's own (by `now_or_never`, say): the next key would wake nobody.
+async fn pressed(keys: &mut EventStream) -> Vec<io::Result<Event>> {
+    let mut burst = Vec::new();
+    poll_fn(move |cx| {
+        while burst.len() < BURST {
+            match keys.poll_next_unpin(cx) {
+                Poll::Ready(Some(event)) => burst.push(event),
+                Poll::Ready(None) => burst.push(Err(io::ErrorKind::UnexpectedEof.into())),
+                Poll::Pending => break,
+            }
+        }
+        if burst.is_empty() { Poll::Pending } else { Poll::Ready(std::mem::take(&mut burst)) }
+    })
+    .await
 }
 
 async fn wait_for(arrival: &mut Option<Arrival>) -> Result<Arc<dyn Source>, String> {

@@ -12,7 +12,7 @@ use super::source::{Reading, Source};
 use super::state::{Span, State};
 use super::theme::Theme;
 use super::update::update;
-use crate::journal::{DeliveryFilter, DeliveryRow, DeliveryState, LogRow, ObservationRow};
+use crate::journal::{DeliveryFilter, DeliveryRow, DeliveryState, JournalError, LogRow, ObservationRow};
 use crate::observe::{
     Answer as Answered, ApiCall, Backend, Fact, Level, LinkState, Observation, StepKind, StepOutcome, StoreCall, TaskArrived,
     Timestamp,
@@ -241,6 +241,7 @@ pub(crate) fn status() -> Status {
         running: 0,
         unsent: 0,
         waiting: 1,
+        pending: 0,
         endpoints: Vec::new(),
         troubles: Vec::new(),
         data_dir: "data".into(),
@@ -332,7 +333,7 @@ impl Source for Fake {
         self.news.subscribe()
     }
 
-    fn reader(&self) -> Result<Box<dyn Reading>, String> {
+    fn reader(&self) -> Result<Box<dyn Reading>, JournalError> {
         Ok(Box::new(FakeReader(Arc::clone(&self.deliveries))))
     }
 }
@@ -349,14 +350,14 @@ impl Fake {
         };
         all.push(row.clone());
         self.news.send_modify(|row| *row += 1);
-        Reply::Delivered(Delivered { task_id: row.task_id, object_id: row.object_id, event_type: row.event_type })
+        Reply::Delivered(Delivered { task_id: row.task_id, object_id: row.object_id, event_type: row.event_type, note: None })
     }
 }
 
 struct FakeReader(Arc<Mutex<Vec<DeliveryRow>>>);
 
 impl Reading for FakeReader {
-    fn deliveries(&self, filter: &DeliveryFilter, span: Span, limit: usize) -> Result<Vec<DeliveryRow>, String> {
+    fn deliveries(&self, filter: &DeliveryFilter, span: Span, limit: usize) -> Result<Vec<DeliveryRow>, JournalError> {
         let all = self.0.lock().unwrap();
         let text = filter.text.clone().unwrap_or_default();
         let fits = all.iter().filter(|d| format!("{d:?}").contains(&text)).cloned().collect::<Vec<_>>();
@@ -368,20 +369,20 @@ impl Reading for FakeReader {
         Ok(fits.into_iter().skip(from).take(limit).collect())
     }
 
-    fn count(&self, filter: &DeliveryFilter) -> Result<usize, String> {
+    fn count(&self, filter: &DeliveryFilter) -> Result<usize, JournalError> {
         let all = self.0.lock().unwrap();
         Ok(all.iter().filter(|d| filter.result.is_none() || d.result == filter.result).count())
     }
 
-    fn delivery(&self, id: i64) -> Result<Option<DeliveryRow>, String> {
+    fn delivery(&self, id: i64) -> Result<Option<DeliveryRow>, JournalError> {
         Ok(self.0.lock().unwrap().iter().find(|d| d.id == id).cloned())
     }
 
-    fn observations(&self, delivery: i64) -> Result<Vec<ObservationRow>, String> {
+    fn observations(&self, delivery: i64) -> Result<Vec<ObservationRow>, JournalError> {
         Ok(observations(delivery, delivery == 2))
     }
 
-    fn logs(&self, _: usize) -> Result<Vec<LogRow>, String> {
+    fn logs(&self, _: usize) -> Result<Vec<LogRow>, JournalError> {
         Ok(logs())
     }
 }

@@ -45,22 +45,13 @@ use self::state::State;
 use self::terminal::{PanicWatch, Screen};
 use self::theme::Theme;
 use crate::observe::Timestamp;
+use crate::workbench::WorkbenchError;
 
 /// How the console shall look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
     /// No borders, and no characters beyond ASCII of its own: for screen readers and poor fonts.
     pub plain: bool,
-    /// Whether to use colours. Nothing is told by colour alone.
-    pub colour: bool,
-}
-
-impl Options {
-    /// Plain or not, with colours unless `NO_COLOR` is set in the environment.
-    #[must_use]
-    pub fn from_env(plain: bool) -> Self {
-        Self { plain, colour: std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) }
-    }
 }
 
 /// Why the console could not be shown, or ended before its time.
@@ -69,6 +60,9 @@ pub enum ConsoleError {
     /// Input or output is no terminal.
     #[error("There is no terminal to draw on. `connect-console run --headless` does the same without a screen.")]
     NoTerminal,
+    /// There was no session to show; why.
+    #[error("{0}")]
+    NotStarted(WorkbenchError),
     /// The terminal refused something.
     #[error("The terminal could not be used: {0}")]
     Terminal(#[from] io::Error),
@@ -80,14 +74,11 @@ pub enum ConsoleError {
 /// How many messages may wait for the loop.
 const WAITING: usize = 256;
 
-/// Draws at once, and shows the session as soon as it stands. Returns when the developer quits or a signal ends it.
-async fn open<F>(starting: F, options: Options) -> Result<(), ConsoleError>
+/// Draws at once, and shows the session as soon as it stands.
+async fn show<F>(starting: F, options: Options) -> Result<(), ConsoleError>
 where
     F: Future<Output = Result<Arc<dyn Source>, String>> + Send + 'static,
 {
-    if !terminal::present() {
-        return Err(ConsoleError::NoTerminal);
-    }
     let outside = Handle::current();
     let (arrived, arrival) = oneshot::channel();
     outside.spawn(async move { arrived.send(starting.await).is_ok() });
@@ -115,7 +106,8 @@ fn draw_until_quit(outside: Handle, arrival: Arrival, options: Options) -> io::R
         let _ = tell.try_send(Message::Panic(panic));
     });
     let screen = Screen::enter()?;
-    let theme = Theme { colour: options.colour, plain: options.plain };
+    let colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let theme = Theme { colour, plain: options.plain };
     let state = State::new(theme, TimeZone::system(), screen.size()?, Timestamp::now());
     runtime.block_on(App::new(screen, state, outside, channel).run(arrival))
 }

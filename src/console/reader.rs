@@ -8,7 +8,7 @@ use tokio::sync::mpsc::Sender;
 
 use super::message::{Answer, Message, Query};
 use super::source::{Reading, Source};
-use crate::journal::DeliveryFilter;
+use crate::journal::{DeliveryFilter, JournalError};
 
 /// How many deliveries are held in memory.
 const STRETCH: usize = 256;
@@ -29,7 +29,7 @@ pub(crate) fn serve(source: &Arc<dyn Source>, questions: &Receiver<Query>, answe
                 Ok(answer) => answer,
                 Err(why) => {
                     reader = None;
-                    Answer::Failed(query, why)
+                    Answer::Failed(query, why.to_string())
                 }
             };
             if answers.blocking_send(Message::Read(answer)).is_err() {
@@ -39,14 +39,14 @@ pub(crate) fn serve(source: &Arc<dyn Source>, questions: &Receiver<Query>, answe
     }
 }
 
-fn open<'a>(reader: &'a mut Option<Box<dyn Reading>>, source: &Arc<dyn Source>) -> Result<&'a dyn Reading, String> {
+fn open<'a>(reader: &'a mut Option<Box<dyn Reading>>, source: &Arc<dyn Source>) -> Result<&'a dyn Reading, JournalError> {
     match reader {
         Some(reader) => Ok(&**reader),
         None => Ok(&**reader.insert(source.reader()?)),
     }
 }
 
-fn read(reader: &dyn Reading, query: &Query) -> Result<Answer, String> {
+fn read(reader: &dyn Reading, query: &Query) -> Result<Answer, JournalError> {
     Ok(match query {
         Query::Deliveries { filter, span } => {
             let rows = reader.deliveries(filter, *span, STRETCH)?;

@@ -34,7 +34,7 @@ impl Signals {
     }
 
     /// The next one.
-    pub async fn next(&mut self) -> Asked {
+    pub(crate) async fn next(&mut self) -> Asked {
         tokio::select! {
             _ = self.term.recv() => Asked::End,
             _ = self.hup.recv() => Asked::End,

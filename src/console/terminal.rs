@@ -12,6 +12,7 @@ use crossterm::terminal::{
 use crossterm::{cursor, execute, queue};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+use ratatui::layout::Size;
 
 use super::panes;
 use super::state::State;
@@ -64,14 +65,21 @@ impl Screen {
     /// Draws the state; the terminal shows all of it at once.
     pub(crate) fn draw(&mut self, state: &State) -> io::Result<()> {
         queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
-        self.terminal.draw(|frame| panes::draw(frame, state))?;
+        self.terminal.draw(|frame| {
+            // The terminal may just have changed its size: the message about that is on its way.
+            if frame.area().as_size() == Size::from(state.size) {
+                panes::draw(frame, state);
+            }
+        })?;
         queue!(self.terminal.backend_mut(), EndSynchronizedUpdate)?;
         io::Write::flush(self.terminal.backend_mut())
     }
 
     /// Forgets what is on the screen, so that all of it is drawn again.
     pub(crate) fn clear(&mut self) -> io::Result<()> {
-        self.terminal.clear()
+        // Not `Terminal::clear`: that asks the terminal where its cursor is and waits for the answer.
+        let size = self.terminal.size()?;
+        self.terminal.resize(size.into())
     }
 
     /// Gives the terminal back for a while.

@@ -68,7 +68,7 @@ impl Theme {
             Tone::Bad => (Some(Color::Red), Modifier::BOLD),
             Tone::Warn => (Some(Color::Yellow), Modifier::BOLD),
             Tone::Note => (Some(Color::Cyan), Modifier::empty()),
-            Tone::Key => (Some(Color::Blue), Modifier::BOLD),
+            Tone::Key => (Some(Color::Cyan), Modifier::BOLD),
             Tone::Value => (Some(Color::Magenta), Modifier::empty()),
         };
         let style = Style::new().add_modifier(modifier);
@@ -77,7 +77,8 @@ impl Theme {
 
     /// The style of a selected row: loud in the focused pane, quiet elsewhere.
     pub(crate) fn selection(self, focused: bool) -> Style {
-        Style::new().add_modifier(if focused { Modifier::REVERSED } else { Modifier::UNDERLINED })
+        let style = Style::new().fg(Color::Reset);
+        if focused { style.add_modifier(Modifier::REVERSED) } else { Style::new().add_modifier(Modifier::UNDERLINED) }
     }
 
     pub(crate) fn span(self, piece: &Piece) -> Span<'static> {

@@ -8,7 +8,7 @@ use super::super::keymap;
 use super::super::state::State;
 use super::super::text;
 use super::super::theme::{Piece, Tone};
-use super::super::widgets::put;
+use super::super::widgets::{put, wrap};
 
 /// The bottom line: the keys of the focused pane.
 pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) {
@@ -54,8 +54,10 @@ pub(crate) fn toast(frame: &mut Frame<'_>, state: &State, footer: Rect) {
         Tone::Warn => "! ",
         _ => "",
     };
-    let rows = text::chop(&text::clean(&format!("{symbol}{}", toast.text)), usize::from(footer.width - 4));
-    let rows: Vec<_> = rows.iter().take(usize::from(footer.y.min(4))).collect();
+    let said = Piece::new(toast.tone, format!("{symbol}{}", toast.text));
+    let rows = wrap(&[said], usize::from(footer.width - 4));
+    let rows: Vec<String> =
+        rows.iter().take(usize::from(footer.y.min(4))).map(|r| r.iter().map(|p| p.text.as_str()).collect()).collect();
     let wide = rows.iter().map(|r| text::width(r)).max().unwrap_or_default();
     let wide = u16::try_from(wide).unwrap_or(footer.width).saturating_add(2).min(footer.width);
     let height = u16::try_from(rows.len()).unwrap_or(1);

@@ -65,8 +65,8 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) {
     for ((y, variable), place) in (list.y..list.bottom()).zip(variables.rows.iter().skip(first)).zip(first..) {
         let row = Rect::new(list.x, y, list.width, 1);
         put(frame.buffer_mut(), state.theme, row, &cells(variable, &columns), 0);
-        if place == variables.scroll.at {
-            frame.buffer_mut().set_style(row, state.theme.selection(state.focus == Pane::Variables));
+        if place == variables.scroll.at && state.focus == Pane::Variables {
+            frame.buffer_mut().set_style(row, state.theme.selection(true));
         }
     }
 }

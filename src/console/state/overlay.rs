@@ -10,7 +10,7 @@ pub(crate) enum Overlay {
     Chooser(Chooser),
     Pager(Pager),
     Confirm(Confirm),
-    Form(Form),
+    Form(Box<Form>),
 }
 
 /// A long text, shown whole.

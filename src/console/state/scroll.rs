@@ -66,8 +66,7 @@ mod tests {
 
     #[test]
     fn the_view_moves_no_more_than_the_selection_needs() {
-        let mut scroll = Scroll::default();
-        scroll.at = 12;
+        let mut scroll = Scroll { at: 12, ..Scroll::default() };
         assert_eq!(scroll.begin(100, 10, |_| 1), 3);
         scroll.at = 8;
         assert_eq!(scroll.begin(100, 10, |_| 1), 3);
@@ -78,8 +77,7 @@ mod tests {
     proptest! {
         #[test]
         fn the_selected_line_is_always_seen(len in 1_usize..60, at in 0_usize..80, before in 0_usize..80, height in 1_usize..20, tall in 1_usize..4) {
-            let mut scroll = Scroll::default();
-            scroll.at = before;
+            let mut scroll = Scroll { at: before, ..Scroll::default() };
             scroll.begin(len, height, |i| 1 + i % tall);
             scroll.at = at;
             let first = scroll.begin(len, height, |i| 1 + i % tall);

@@ -27,7 +27,7 @@ pub(crate) fn perform(state: &mut State, what: Do, effects: &mut Vec<Effect>) {
         Do::Follow => state.events.pause(),
         Do::Copy => copy(state, effects),
         Do::EditVariable => edit(state),
-        Do::AddVariable => state.overlays.push(Overlay::Form(Form {
+        Do::AddVariable => state.overlays.push(Overlay::Form(Box::new(Form {
             title: "New variable".into(),
             name: Input::new(""),
             new: true,
@@ -35,7 +35,7 @@ pub(crate) fn perform(state: &mut State, what: Do, effects: &mut Vec<Effect>) {
             on_value: false,
             secure: false,
             error: None,
-        })),
+        }))),
         Do::UnsetVariable => {
             let name = state.variables.selected().map(|v| v.name.clone()).unwrap_or_default();
             stage(state, VariableChange::Unset { name }, effects);
@@ -159,7 +159,7 @@ fn edit(state: &mut State) {
         secure: variable.secure,
         error: None,
     };
-    state.overlays.push(Overlay::Form(form));
+    state.overlays.push(Overlay::Form(Box::new(form)));
 }
 
 fn switch(state: &mut State, effects: &mut Vec<Effect>) {

@@ -124,7 +124,7 @@ pub(crate) fn rank(chooser: &mut Chooser) {
     chooser.scroll = Scroll::default();
 }
 
-fn fill(state: &mut State, mut form: Form, key: KeyEvent, effects: &mut Vec<Effect>) -> Option<Overlay> {
+fn fill(state: &mut State, mut form: Box<Form>, key: KeyEvent, effects: &mut Vec<Effect>) -> Option<Overlay> {
     match key.code {
         KeyCode::Tab | KeyCode::BackTab | KeyCode::Up | KeyCode::Down if form.new => form.on_value = !form.on_value,
         _ if form.new && Some(Chord::from(key)) == keymap::parse("ctrl-s") => {
@@ -144,9 +144,9 @@ fn fill(state: &mut State, mut form: Form, key: KeyEvent, effects: &mut Vec<Effe
     Some(Overlay::Form(form))
 }
 
-fn submit(state: &mut State, mut form: Form, effects: &mut Vec<Effect>) -> Option<Overlay> {
+fn submit(state: &mut State, mut form: Box<Form>, effects: &mut Vec<Effect>) -> Option<Overlay> {
     let name = form.name.text().trim().to_owned();
-    let taken = form.new && state.variables.rows.iter().any(|v| v.name == name && !v.id.is_none());
+    let taken = form.new && state.variables.rows.iter().any(|v| v.name == name && v.id.is_some());
     if name.is_empty() || taken {
         form.on_value = false;
         form.error = Some(if taken { format!("{name} exists already: edit it instead.") } else { "It needs a name.".into() });

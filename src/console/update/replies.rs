@@ -70,14 +70,15 @@ fn settle(state: &mut State, ask: &Ask) {
 }
 
 fn await_delivery(state: &mut State, ask: &Ask, delivered: Delivered, effects: &mut Vec<Effect>) {
-    let Delivered { task_id, object_id, .. } = delivered;
-    state.say(
-        Tone::Good,
-        match ask {
-            Ask::Replay(of) => format!("Replay of #{of} is on its way: {object_id} as task {task_id}."),
-            _ => format!("{object_id} is created and on its way as task {task_id}."),
-        },
-    );
+    let Delivered { task_id, object_id, note, .. } = delivered;
+    let said = match ask {
+        Ask::Replay(of) => format!("Replay of #{of} is on its way: {object_id} as task {task_id}."),
+        _ => format!("{object_id} is created and on its way as task {task_id}."),
+    };
+    match note {
+        Some(note) => state.say(Tone::Warn, format!("{said} {note}")),
+        None => state.say(Tone::Good, said),
+    }
     state.events.awaited = Some(task_id);
     // It may have come already, or lie outside of the stretch in memory: the newest are read.
     if !state.events.meet() {
