@@ -7,7 +7,7 @@ use crate::workbench::Command;
 #[derive(Debug)]
 pub(crate) enum Overlay {
     Help(Scroll),
-    Chooser(Chooser),
+    Chooser(Box<Chooser>),
     Pager(Pager),
     Confirm(Confirm),
     Form(Box<Form>),

@@ -19,7 +19,9 @@ pub(crate) fn perform(state: &mut State, what: Do, effects: &mut Vec<Effect>) {
     }
     match what {
         Do::Trigger => trigger(state, PURCHASE, effects),
-        Do::TriggerType => state.overlays.push(Overlay::Chooser(Chooser::new("Trigger an event of type", event_types()))),
+        Do::TriggerType => {
+            state.overlays.push(Overlay::Chooser(Box::new(Chooser::new("Trigger an event of type", event_types()))))
+        }
         Do::Replay => replay(state, effects),
         Do::Open => open(state),
         Do::Filter => filter(state),
@@ -64,7 +66,7 @@ pub(crate) fn perform(state: &mut State, what: Do, effects: &mut Vec<Effect>) {
             state.focus_on(pane);
         }
         Do::Zoom => state.zoomed = !state.zoomed,
-        Do::Palette => state.overlays.push(Overlay::Chooser(palette(state))),
+        Do::Palette => state.overlays.push(Overlay::Chooser(Box::new(palette(state)))),
         Do::Help => state.overlays.push(Overlay::Help(Scroll::default())),
         Do::Close => close(state, effects),
         Do::Redraw => effects.push(Effect::Redraw),

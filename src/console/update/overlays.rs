@@ -71,7 +71,7 @@ fn answer(
 
 fn choose(
     state: &mut State,
-    mut chooser: Chooser,
+    mut chooser: Box<Chooser>,
     key: KeyEvent,
     what: Option<Do>,
     effects: &mut Vec<Effect>,
@@ -93,7 +93,7 @@ fn choose(
     Some(Overlay::Chooser(chooser))
 }
 
-fn chosen(state: &mut State, chooser: Chooser, effects: &mut Vec<Effect>) -> Option<Overlay> {
+fn chosen(state: &mut State, chooser: Box<Chooser>, effects: &mut Vec<Effect>) -> Option<Overlay> {
     let Some(choice) = chooser.selected() else { return Some(Overlay::Chooser(chooser)) };
     if let Some(reason) = choice.refused {
         state.say(Tone::Warn, format!("Not now: {reason}."));
