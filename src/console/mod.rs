@@ -6,8 +6,6 @@
 //! [`update`] applies to the [`state`], plain data; the [`panes`] draw that. Whatever takes time runs elsewhere and comes
 //! back as a message. Keys are data ([`action`]), and everything that explains them is made from that table.
 
-#![allow(dead_code)] // until the session is joined
-
 mod action;
 mod app;
 mod event_types;
@@ -32,11 +30,12 @@ mod widgets;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use thiserror::Error;
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use self::app::{App, Arrival};
 use self::message::Message;
@@ -45,7 +44,7 @@ use self::state::State;
 use self::terminal::{PanicWatch, Screen};
 use self::theme::Theme;
 use crate::observe::Timestamp;
-use crate::workbench::WorkbenchError;
+use crate::workbench::{Session, WorkbenchError};
 
 /// How the console shall look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +72,42 @@ pub enum ConsoleError {
 
 /// How many messages may wait for the loop.
 const WAITING: usize = 256;
+
+/// How long a session that is still starting when the developer quits is waited for, to be stopped properly.
+const STARTED_WITHIN: Duration = Duration::from_secs(10);
+
+/// Shows a session until the developer quits or a signal ends it, then closes the session. The screen is there at once,
+/// before the session is: `opening` is driven while it is shown. Colours are used unless `NO_COLOR` is set.
+///
+/// # Errors
+/// [`ConsoleError`]; the terminal is restored in every case.
+pub async fn run<F>(opening: F, options: Options) -> Result<(), ConsoleError>
+where
+    F: Future<Output = Result<Session, WorkbenchError>> + Send + 'static,
+{
+    if !terminal::present() {
+        return Err(ConsoleError::NoTerminal);
+    }
+    let (opened, mut session) = watch::channel(None);
+    let starting = async move {
+        let outcome = opening.await;
+        let source = outcome.clone().map(|session| Arc::new(session) as Arc<dyn Source>).map_err(|why| why.to_string());
+        // It is looked at when the screen is gone.
+        let _ = opened.send(Some(outcome));
+        source
+    };
+    let shown = show(starting, options).await;
+    let opened = tokio::time::timeout(STARTED_WITHIN, session.wait_for(Option::is_some)).await;
+    let opened = opened.ok().and_then(Result::ok).and_then(|outcome| outcome.clone());
+    match opened {
+        Some(Ok(session)) => {
+            session.close().await;
+            shown
+        }
+        Some(Err(why)) => shown.and(Err(ConsoleError::NotStarted(why))),
+        None => shown,
+    }
+}
 
 /// Draws at once, and shows the session as soon as it stands.
 async fn show<F>(starting: F, options: Options) -> Result<(), ConsoleError>

@@ -5,7 +5,7 @@ use tokio::sync::watch;
 
 use super::state::Span;
 use crate::journal::{DeliveryFilter, DeliveryRow, JournalError, LogFilter, LogRow, ObservationRow, Reader, Window};
-use crate::workbench::{Command, Reply, WorkbenchError};
+use crate::workbench::{Command, Reply, Session, WorkbenchError};
 
 /// A session, as the console sees it.
 #[async_trait]
@@ -16,6 +16,21 @@ pub(crate) trait Source: Send + Sync + 'static {
     fn news(&self) -> watch::Receiver<i64>;
     /// A reader of the journal.
     fn reader(&self) -> Result<Box<dyn Reading>, JournalError>;
+}
+
+#[async_trait]
+impl Source for Session {
+    async fn command(&self, command: Command) -> Result<Reply, WorkbenchError> {
+        Session::command(self, command).await
+    }
+
+    fn news(&self) -> watch::Receiver<i64> {
+        Session::news(self)
+    }
+
+    fn reader(&self) -> Result<Box<dyn Reading>, JournalError> {
+        Session::reader(self).map(|reader| Box::new(reader) as Box<dyn Reading>)
+    }
 }
 
 impl Reading for Reader {
