@@ -65,7 +65,7 @@ fn fresh_id(id: &str, renamed: &mut HashMap<String, String>) -> Option<String> {
         return None;
     }
     let (body, suffix) = match groups.len().checked_sub(*numbering) {
-        Some(n) if n > 0 => groups.split_at_checked(n)?,
+        Some(n) if n == shape.len() => groups.split_at_checked(n)?,
         // An id of another shape, as people write them: the whole of it is replaced by one of Connect's shape.
         _ => (groups.as_slice(), ["001", "001"].get(..*numbering)?),
     };
