@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
@@ -5,6 +6,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
 use super::ApiError;
+use super::retry::{self, Attempt};
 use crate::observe::{self, Fact, Scope, Secret};
 
 /// One page of a list, with the total Connect gives in `Content-Range: items 0-9/37`.
@@ -17,10 +19,13 @@ pub struct Page {
 }
 
 /// A client of the REST API with one key. Cheap to clone.
+///
+/// A call that got no answer or a 5xx is tried again, three times at most and about a second apart, if repeating it
+/// can do no harm; 429 and 503 are waited out as their `Retry-After` says. Each try is an observation of its own.
 #[derive(Debug, Clone)]
 pub struct Client {
     http: reqwest::Client,
-    base: String,
+    base: Arc<str>,
     headers: HeaderMap,
     scope: Scope,
 }
@@ -55,25 +60,32 @@ impl ClientBuilder {
         self
     }
 
-    /// The client.
+    /// The client. Proxies are taken from the environment (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`), except for this
+    /// machine itself.
     ///
     /// # Errors
-    /// [`ApiError::Settings`] when the key or the user agent cannot be sent in a header.
+    /// [`ApiError::Settings`] when the address, the key or the user agent cannot be used.
     pub fn build(self) -> Result<Client, ApiError> {
-        crate::connect::tls::install();
-        let mut key = HeaderValue::from_str(self.api_key.reveal())
-            .map_err(|_| ApiError::Settings("the API key holds characters that can't be sent in a header".into()))?;
-        key.set_sensitive(true);
+        super::tls::install();
+        let url = reqwest::Url::parse(&self.base)
+            .map_err(|e| ApiError::Settings(format!("`{}` is no address of an API: {e}", self.base)))?;
         let agent = HeaderValue::from_str(&self.user_agent)
             .map_err(|_| ApiError::Settings("the user agent holds characters that can't be sent in a header".into()))?;
-        let headers = HeaderMap::from_iter([(AUTHORIZATION, key), (USER_AGENT, agent)]);
-        let http = reqwest::Client::builder()
-            .connect_timeout(self.connect_timeout)
-            .timeout(self.timeout)
-            .build()
-            .map_err(|e| ApiError::Settings(format!("no HTTP client could be made: {e}")))?;
-        Ok(Client { http, base: self.base, headers, scope: Scope::discard() })
+        let headers = HeaderMap::from_iter([(AUTHORIZATION, key_header(&self.api_key)?), (USER_AGENT, agent)]);
+        let mut http = reqwest::Client::builder().connect_timeout(self.connect_timeout).timeout(self.timeout);
+        if matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]")) {
+            http = http.no_proxy();
+        }
+        let http = http.build().map_err(|e| ApiError::Settings(format!("no HTTP client could be made: {e}")))?;
+        Ok(Client { http, base: self.base.into(), headers, scope: Scope::discard() })
     }
+}
+
+fn key_header(api_key: &Secret) -> Result<HeaderValue, ApiError> {
+    let mut key = HeaderValue::from_str(api_key.reveal())
+        .map_err(|_| ApiError::Settings("the API key holds characters that can't be sent in a header".into()))?;
+    key.set_sensitive(true);
+    Ok(key)
 }
 
 impl Client {
@@ -86,9 +98,17 @@ impl Client {
     /// The same client with one more header. A value that can't be sent in a header is left out.
     #[must_use]
     pub fn with_header(&self, name: &'static str, value: &str) -> Self {
+        self.with_headers(&[(name, value)])
+    }
+
+    /// The same client with more headers; their names in lower case. Values that can't be sent are left out.
+    #[must_use]
+    pub fn with_headers(&self, headers: &[(&'static str, &str)]) -> Self {
         let mut client = self.clone();
-        if let Ok(value) = HeaderValue::from_str(value) {
-            client.headers.insert(HeaderName::from_static(name), value);
+        for (name, value) in headers {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                client.headers.insert(HeaderName::from_static(name), value);
+            }
         }
         client
     }
@@ -98,11 +118,8 @@ impl Client {
     /// # Errors
     /// [`ApiError::Settings`] when the key cannot be sent in a header.
     pub fn with_key(&self, api_key: &Secret) -> Result<Self, ApiError> {
-        let mut key = HeaderValue::from_str(api_key.reveal())
-            .map_err(|_| ApiError::Settings("the API key holds characters that can't be sent in a header".into()))?;
-        key.set_sensitive(true);
         let mut client = self.clone();
-        client.headers.insert(AUTHORIZATION, key);
+        client.headers.insert(AUTHORIZATION, key_header(api_key)?);
         Ok(client)
     }
 
@@ -111,7 +128,7 @@ impl Client {
     /// # Errors
     /// [`ApiError`], as for every call.
     pub async fn get(&self, path: &str) -> Result<Value, ApiError> {
-        Ok(self.call(Method::GET, path, None).await?.0)
+        Ok(self.call(Method::GET, path, None).await?.body)
     }
 
     /// Gets one page of a list; `path` carries RQL, `limit` and `offset`.
@@ -119,15 +136,21 @@ impl Client {
     /// # Errors
     /// [`ApiError::Unexpected`] when the answer is no list or lacks its `Content-Range`.
     pub async fn page(&self, path: &str) -> Result<Page, ApiError> {
-        let unexpected = |reason: &str| ApiError::Unexpected { method: "GET".into(), path: path.into(), reason: reason.into() };
-        let (body, content_range) = self.call(Method::GET, path, None).await?;
-        let Value::Array(items) = body else { return Err(unexpected("the answer is not a list")) };
-        let total = content_range
-            .as_deref()
-            .and_then(|range| range.rsplit('/').next())
-            .and_then(|total| total.trim().parse().ok())
-            .ok_or_else(|| unexpected("the answer has no Content-Range header with a total"))?;
-        Ok(Page { items, total })
+        let answer = self.call(Method::GET, path, None).await?;
+        let total = answer.total(path)?;
+        match answer.body {
+            Value::Array(items) => Ok(Page { items, total }),
+            _ => Err(ApiError::unexpected("GET", path, "the answer is not a list")),
+        }
+    }
+
+    /// How many objects `path` (a collection and RQL) has, by the `Content-Range` of an empty page.
+    ///
+    /// # Errors
+    /// [`ApiError::Unexpected`] when the answer lacks its `Content-Range`.
+    pub async fn count(&self, path: &str) -> Result<u64, ApiError> {
+        let page = format!("{path}{}limit=0&offset=0", if path.contains('?') { '&' } else { '?' });
+        self.call(Method::GET, &page, None).await?.total(&page)
     }
 
     /// Posts to a collection or an action.
@@ -135,7 +158,7 @@ impl Client {
     /// # Errors
     /// [`ApiError`], as for every call.
     pub async fn post(&self, path: &str, body: Option<&Value>) -> Result<Value, ApiError> {
-        Ok(self.call(Method::POST, path, body).await?.0)
+        Ok(self.call(Method::POST, path, body).await?.body)
     }
 
     /// Updates an object.
@@ -143,7 +166,7 @@ impl Client {
     /// # Errors
     /// [`ApiError`], as for every call.
     pub async fn put(&self, path: &str, body: &Value) -> Result<Value, ApiError> {
-        Ok(self.call(Method::PUT, path, Some(body)).await?.0)
+        Ok(self.call(Method::PUT, path, Some(body)).await?.body)
     }
 
     /// Deletes an object.
@@ -154,60 +177,91 @@ impl Client {
         self.call(Method::DELETE, path, None).await.map(|_| ())
     }
 
-    async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<(Value, Option<String>), ApiError> {
-        let since = Instant::now();
-        let exchange = self.exchange(method.clone(), path, body).await;
-        let mut seen = observe::ApiCall {
-            method: method.to_string(),
-            path: path.into(),
-            status: None,
-            request: body.cloned(),
-            response: None,
-            content_range: None,
-            error: None,
-            micros: u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX),
-        };
-        let outcome = match exchange {
-            Ok((status, content_range, answer)) => {
-                seen.status = Some(status.as_u16());
-                seen.content_range.clone_from(&content_range);
-                seen.response = (!answer.is_null()).then(|| answer.clone());
-                if status.is_success() {
-                    Ok((answer, content_range))
-                } else {
-                    Err(ApiError::refused(method.as_str(), path, status.as_u16(), &answer))
-                }
+    async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer, ApiError> {
+        let mut tried = 0;
+        loop {
+            let exchange = self.exchange(&method, path, body).await;
+            tried += 1;
+            let attempt = match &exchange {
+                Ok(answer) => Attempt::Answered { status: answer.status.as_u16(), retry_after: answer.retry_after },
+                Err(failure) => Attempt::Unanswered { connected: failure.connected },
+            };
+            if let Some(pause) = retry::pause(&method, attempt, tried) {
+                tokio::time::sleep(pause).await;
+                continue;
             }
-            Err(reason) => {
-                seen.error = Some(reason.clone());
-                Err(ApiError::NoAnswer { method: method.to_string(), path: path.into(), reason })
-            }
-        };
-        self.scope.innermost().emit(Fact::ApiCall(seen));
-        outcome
+            return match exchange {
+                Ok(answer) if answer.status.is_success() => Ok(answer),
+                Ok(answer) => Err(ApiError::refused(method.as_str(), path, answer.status.as_u16(), &answer.body)),
+                Err(Failure { reason, .. }) => Err(ApiError::NoAnswer { method: method.to_string(), path: path.into(), reason }),
+            };
+        }
     }
 
-    async fn exchange(
-        &self,
-        method: Method,
-        path: &str,
-        body: Option<&Value>,
-    ) -> Result<(StatusCode, Option<String>, Value), String> {
+    /// One try, reported.
+    async fn exchange(&self, method: &Method, path: &str, body: Option<&Value>) -> Result<Answer, Failure> {
+        let since = Instant::now();
+        let exchange = self.send(method.clone(), path, body).await;
+        let answer = exchange.as_ref().ok();
+        self.scope.innermost().emit(Fact::ApiCall(observe::ApiCall {
+            method: method.to_string(),
+            path: path.into(),
+            status: answer.map(|a| a.status.as_u16()),
+            request: body.cloned(),
+            response: answer.and_then(|a| (!a.body.is_null()).then(|| a.body.clone())),
+            content_range: answer.and_then(|a| a.content_range.clone()),
+            error: exchange.as_ref().err().map(|f| f.reason.clone()),
+            micros: u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX),
+        }));
+        exchange
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer, Failure> {
         let url = format!("{}/{}", self.base, path.trim_start_matches('/'));
         let mut request = self.http.request(method, url).headers(self.headers.clone());
         if let Some(body) = body {
             request = request.json(body);
         }
-        let answer = request.send().await.map_err(|e| reason(&e))?;
+        let answer = request.send().await?;
         let status = answer.status();
-        let content_range = answer.headers().get("content-range").and_then(|v| v.to_str().ok()).map(Into::into);
-        let text = answer.bytes().await.map_err(|e| reason(&e))?;
+        let header = |name| answer.headers().get(name).and_then(|v| v.to_str().ok());
+        let content_range = header("content-range").map(Into::into);
+        let retry_after = header("retry-after").and_then(|seconds| seconds.trim().parse().ok()).map(Duration::from_secs);
+        let text = answer.bytes().await?;
         let body = if text.is_empty() {
             Value::Null
         } else {
             serde_json::from_slice(&text).unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&text).into_owned()))
         };
-        Ok((status, content_range, body))
+        Ok(Answer { status, content_range, retry_after, body })
+    }
+}
+
+struct Answer {
+    status: StatusCode,
+    content_range: Option<String>,
+    retry_after: Option<Duration>,
+    body: Value,
+}
+
+impl Answer {
+    /// The total of `Content-Range: items <first>-<last>/<total>`.
+    fn total(&self, path: &str) -> Result<u64, ApiError> {
+        let range = self.content_range.as_deref();
+        let total = range.and_then(|range| range.rsplit('/').next()).and_then(|total| total.trim().parse().ok());
+        total.ok_or_else(|| ApiError::unexpected("GET", path, "the answer has no Content-Range header with a total"))
+    }
+}
+
+struct Failure {
+    /// Whether the request may have reached Connect.
+    connected: bool,
+    reason: String,
+}
+
+impl From<reqwest::Error> for Failure {
+    fn from(error: reqwest::Error) -> Self {
+        Self { connected: !error.is_connect() && !error.is_builder(), reason: reason(&error) }
     }
 }
 

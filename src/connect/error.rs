@@ -49,6 +49,10 @@ fn list(errors: &[String]) -> String {
 }
 
 impl ApiError {
+    pub(super) fn unexpected(method: &str, path: &str, reason: &str) -> Self {
+        Self::Unexpected { method: method.into(), path: path.into(), reason: reason.into() }
+    }
+
     /// Reads Connect's error body, `{"error_code": "VAL_001", "errors": ["field: what"]}`.
     pub(super) fn refused(method: &str, path: &str, status: u16, body: &Value) -> Self {
         let errors = match &body["errors"] {

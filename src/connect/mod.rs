@@ -2,6 +2,7 @@
 
 mod client;
 mod error;
+mod retry;
 pub mod tls;
 
 pub use client::{Client, ClientBuilder, Page};

@@ -135,9 +135,10 @@ impl Step {
         &self.scope
     }
 
-    /// Runs `work` inside the step: whatever it reports through a scope of the same delivery is placed here.
-    pub async fn run<F: Future>(&self, work: F) -> F::Output {
-        INNERMOST.scope(self.scope.clone(), work).await
+    /// Runs `work` inside the step: whatever it reports through a scope of the same delivery is placed here. The future
+    /// doesn't borrow the step: it can be spawned, and the step ended when it was given up.
+    pub fn run<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
+        INNERMOST.scope(self.scope.clone(), work)
     }
 
     /// Ends the step.

@@ -1,8 +1,8 @@
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use thiserror::Error;
 
-use super::{Message, Task};
+use super::{Message, Task, legacy};
 
 /// A frame that is no message of the protocol. The texts are shown to a developer as they are.
 #[derive(Debug, Error)]
@@ -17,6 +17,14 @@ pub enum DecodeError {
     /// No type.
     #[error("the message has no `message_type`")]
     NoType,
+    /// Neither version 1 nor 2.
+    #[error("the `{message_type}` message is of version {version}; this runtime understands 1 and 2")]
+    Version {
+        /// The type.
+        message_type: String,
+        /// What stands there.
+        version: Value,
+    },
     /// A body is needed for this type.
     #[error("the `{message_type}` message has no `data`")]
     NoData {
@@ -51,26 +59,63 @@ pub fn decode(frame: &str) -> Result<Message, DecodeError> {
     };
     let Some(Value::String(message_type)) = envelope.remove("message_type") else { return Err(DecodeError::NoType) };
     let data = envelope.remove("data").unwrap_or(Value::Null);
+    match envelope.get("version") {
+        Some(version) if version == 2 => decode_v2(message_type, data),
+        None => decode_v1(message_type, data),
+        Some(version) if version == 1 => decode_v1(message_type, data),
+        Some(version) => Err(DecodeError::Version { message_type, version: version.clone() }),
+    }
+}
+
+fn decode_v2(message_type: String, data: Value) -> Result<Message, DecodeError> {
     match message_type.as_str() {
         "shutdown" => Ok(Message::Shutdown),
-        "setup_request" => Ok(Message::SetupRequest(body(&message_type, data)?)),
-        "setup_response" => Ok(Message::SetupResponse(body(&message_type, data)?)),
-        "task" => Ok(Message::Task(body::<Task>(&message_type, data)?)),
+        "setup_request" => Ok(Message::SetupRequest(tagged(message_type, data)?)),
+        "setup_response" => Ok(Message::SetupResponse(tagged(message_type, data)?)),
+        "task" => Ok(Message::Task(tagged(message_type, data)?)),
         _ => Ok(Message::Other { message_type }),
     }
 }
 
-fn body<T: DeserializeOwned>(message_type: &str, data: Value) -> Result<Box<T>, DecodeError> {
-    let message_type = || message_type.to_owned();
+fn decode_v1(message_type: String, data: Value) -> Result<Message, DecodeError> {
+    match message_type.as_str() {
+        "shutdown" => Ok(Message::Shutdown),
+        "capabilities" => {
+            let body = legacy::setup_request(object(&message_type, data)?);
+            Ok(Message::SetupRequest(shaped(message_type, body)?))
+        }
+        "configuration" => {
+            let body = legacy::setup_response(object(&message_type, data)?);
+            Ok(Message::SetupResponse(shaped(message_type, body)?))
+        }
+        "task" => {
+            let body = legacy::task(object(&message_type, data)?);
+            Ok(Message::Task(shaped::<Task>(message_type, body)?))
+        }
+        _ => Ok(Message::Other { message_type }),
+    }
+}
+
+fn object(message_type: &str, data: Value) -> Result<Map<String, Value>, DecodeError> {
+    match data {
+        Value::Object(body) => Ok(body),
+        _ => Err(DecodeError::NoData { message_type: message_type.into() }),
+    }
+}
+
+fn tagged<T: DeserializeOwned>(message_type: String, data: Value) -> Result<Box<T>, DecodeError> {
     if data.is_null() {
-        return Err(DecodeError::NoData { message_type: message_type() });
+        return Err(DecodeError::NoData { message_type });
     }
     match data.get("model_type").and_then(Value::as_str) {
-        Some(found) if found == message_type() => {}
+        Some(found) if found == message_type => shaped(message_type, data),
         found => {
             let found = found.map_or_else(|| "nothing".into(), |f| format!("`{f}`"));
-            return Err(DecodeError::ModelType { message_type: message_type(), found });
+            Err(DecodeError::ModelType { message_type, found })
         }
     }
-    serde_json::from_value(data).map(Box::new).map_err(|source| DecodeError::Body { message_type: message_type(), source })
+}
+
+fn shaped<T: DeserializeOwned>(message_type: String, body: Value) -> Result<Box<T>, DecodeError> {
+    serde_json::from_value(body).map(Box::new).map_err(|source| DecodeError::Body { message_type, source })
 }

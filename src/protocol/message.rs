@@ -1,5 +1,7 @@
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
+
+use super::lenient;
 
 /// The categories of tasks.
 pub mod category {
@@ -9,6 +11,8 @@ pub mod category {
     pub const INTERACTIVE: &str = "interactive";
     /// A schedule is due.
     pub const SCHEDULED: &str = "scheduled";
+    /// A spreadsheet to transform row by row; not taken by this runtime.
+    pub const TRANSFORMATION: &str = "transformation";
 }
 
 /// A message of the protocol.
@@ -30,36 +34,38 @@ pub enum Message {
     },
 }
 
-/// The envelope as it is written.
-#[derive(Debug, Serialize)]
-pub struct Envelope<'a> {
-    version: u8,
-    message_type: &'a str,
-    data: Value,
-}
-
 impl Message {
     /// The message as a frame of version 2.
     #[must_use]
     pub fn encode(&self) -> String {
-        let (message_type, data) = match self {
-            Self::SetupRequest(body) => ("setup_request", tagged(body, "setup_request")),
-            Self::SetupResponse(body) => ("setup_response", tagged(body, "setup_response")),
-            Self::Task(body) => ("task", tagged(body, "task")),
-            Self::Shutdown => ("shutdown", Value::Null),
-            Self::Other { message_type } => (message_type.as_str(), Value::Null),
-        };
-        json!(Envelope { version: 2, message_type, data }).to_string()
+        match self {
+            Self::SetupRequest(body) => frame("setup_request", body),
+            Self::SetupResponse(body) => frame("setup_response", body),
+            Self::Task(body) => body.encode(),
+            Self::Shutdown => empty_frame("shutdown"),
+            Self::Other { message_type } => empty_frame(message_type),
+        }
     }
 }
 
-fn tagged<T: Serialize>(body: &T, model_type: &str) -> Value {
-    let mut data = match serde_json::to_value(body) {
-        Ok(Value::Object(map)) => map,
-        _ => Map::new(),
-    };
-    data.insert("model_type".into(), model_type.into());
-    Value::Object(data)
+impl Task {
+    /// The task, or with an `output` its result, as a frame of version 2.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        frame("task", self)
+    }
+}
+
+fn empty_frame(message_type: &str) -> String {
+    format!(r#"{{"version":2,"message_type":{},"data":null}}"#, Value::from(message_type))
+}
+
+/// The body is written straight into the frame: every result passes here, and may carry a large object.
+fn frame<T: Serialize>(name: &str, body: &T) -> String {
+    let body = serde_json::to_string(body).unwrap_or_default();
+    // All bodies are structs with fields, so the text ends in `}` after a value.
+    let fields = body.strip_suffix('}').unwrap_or("{\"model_type\":null");
+    format!(r#"{{"version":2,"message_type":"{name}","data":{fields},"model_type":"{name}"}}}}"#)
 }
 
 /// What the runner tells the platform in the handshake.
@@ -96,10 +102,10 @@ pub struct VariableDeclaration {
     /// Its name.
     pub name: String,
     /// The value it gets when it is created.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::text_or_empty")]
     pub initial_value: String,
     /// Whether it is a secret.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::flag")]
     pub secure: bool,
 }
 
@@ -146,20 +152,20 @@ pub struct SetupResponse {
 }
 
 /// A variable with its value.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Variable {
     /// Its name.
     pub name: String,
     /// Its value.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::text_or_empty")]
     pub value: String,
     /// Whether it is a secret.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::flag")]
     pub secure: bool,
 }
 
 /// See [`SetupResponse::logging`].
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Logging {
     /// A secret.
@@ -216,26 +222,28 @@ pub struct Task {
 }
 
 /// See [`Task::options`].
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct TaskOptions {
     /// `TQ-...`
+    #[serde(deserialize_with = "lenient::text")]
     pub task_id: String,
     /// One of [`category`].
+    #[serde(deserialize_with = "lenient::text")]
     pub task_category: String,
     /// Echoed.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::maybe_text")]
     pub correlation_id: Option<String>,
     /// Echoed.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::maybe_text")]
     pub reply_to: Option<String>,
     /// The installation's key, used in place of the runner's for the lookup. A secret.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::maybe_text")]
     pub api_key: Option<String>,
     /// The installation, for multi-account extensions.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::maybe_text")]
     pub installation_id: Option<String>,
     /// A W3C trace parent.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::maybe_text")]
     pub connect_correlation_id: Option<String>,
 }
 
@@ -243,8 +251,10 @@ pub struct TaskOptions {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct TaskInput {
     /// The event type.
+    #[serde(deserialize_with = "lenient::text")]
     pub event_type: String,
     /// The object: `PR-...`, a schedule, ...
+    #[serde(deserialize_with = "lenient::text")]
     pub object_id: String,
     /// Interactive: the object itself.
     #[serde(default)]
@@ -260,10 +270,10 @@ pub struct Output {
     #[serde(default)]
     pub data: Option<Value>,
     /// Seconds, with `reschedule` only.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::countdown")]
     pub countdown: u64,
     /// Seconds the handler took; 0 when it failed.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::seconds")]
     pub runtime: f64,
     /// The reason; a report is cut at 4,000 characters.
     #[serde(default)]

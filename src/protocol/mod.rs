@@ -4,11 +4,14 @@
 //! `{"version": 2, "message_type", "data": {..., "model_type"}}`, version 1 is the legacy form without `version`.
 //! Unknown fields are ignored at every level; all fields of a message are always written, `null` when unset.
 
+mod debug;
 mod decode;
+mod legacy;
+mod lenient;
 mod message;
 
 pub use decode::{DecodeError, decode};
 pub use message::{
-    Definition, Envelope, Logging, LoggingMeta, Message, Output, Repository, Schedulable, SetupRequest, SetupResponse, Task,
-    TaskInput, TaskOptions, TaskResult, Variable, VariableDeclaration, category,
+    Definition, Logging, LoggingMeta, Message, Output, Repository, Schedulable, SetupRequest, SetupResponse, Task, TaskInput,
+    TaskOptions, TaskResult, Variable, VariableDeclaration, category,
 };
