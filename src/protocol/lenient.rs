@@ -6,7 +6,7 @@ use serde_json::Value;
 
 /// A text that must be there.
 pub(super) fn text<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
-    maybe_text(from)?.ok_or_else(|| D::Error::custom("null where a text belongs"))
+    maybe_text(from)?.ok_or_else(|| D::Error::custom("a text belongs where null stands"))
 }
 
 /// A text, empty for null.
@@ -20,7 +20,7 @@ pub(super) fn maybe_text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<St
         Value::Null => Ok(None),
         Value::String(text) => Ok(Some(text)),
         Value::Number(number) => Ok(Some(number.to_string())),
-        other => Err(D::Error::custom(format!("`{other}` where a text belongs"))),
+        _ => Err(D::Error::custom("a text belongs here")),
     }
 }
 
@@ -38,7 +38,7 @@ pub(super) fn countdown<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Er
         _ => None,
     };
     // A float becomes the nearest whole number that fits: the cast saturates.
-    seconds.map(|s| s.max(0.0) as u64).ok_or_else(|| D::Error::custom(format!("`{value}` where a number of seconds belongs")))
+    seconds.map(|s| s.max(0.0) as u64).ok_or_else(|| D::Error::custom("a number of seconds belongs here"))
 }
 
 /// Seconds; null is 0.

@@ -1,1 +1,133 @@
-//! (room runtime)
+//! The extension runtime: takes tasks from Connect, hands them to an [`Extension`], sends the results back.
+//!
+//! One [`link`](link::Link) owns the connection. Each of its [sessions](session) reads frames as they come; a task is
+//! reported the moment it arrives and waits in the [intake](dispatch::Intake) for its turn. It is [handled](handle) in
+//! a task of its own, bounded in time and number, and whatever goes wrong there becomes its result. Results go through
+//! the [outbox](outbox::Outbox), which has them on disk before the socket gets them and keeps them until it took them:
+//! what a lost connection or a killed process leaves unsent goes out, once, on the next connection. A result restored
+//! after a crash lacks its task's own API key, because that is never written to disk.
+//!
+//! The runtime knows the wire and an [`Observer`]; it knows neither the local Connect nor the journal.
+
+mod answer;
+mod backoff;
+mod configuration;
+mod dispatch;
+mod error;
+mod handle;
+mod in_flight;
+mod link;
+mod lookup;
+mod options;
+mod outbox;
+mod outbox_file;
+mod session;
+mod shared;
+mod socket;
+mod status;
+mod template;
+mod trace;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+pub use error::RuntimeError;
+pub use options::{Limits, RuntimeOptions};
+pub use status::RuntimeStatus;
+
+use crate::connect::ClientBuilder;
+use crate::extension::Extension;
+use crate::observe::{Fact, Level, LinkState, Observer, Scope, SeenVariable};
+use shared::Shared;
+
+/// How long the last results may take once the handlers were given up, and the shutdown hook.
+const LAST_RESULTS: Duration = Duration::from_secs(3);
+
+/// A running runtime. Cheap to clone; it runs until it is [stopped](Runtime::stop) or Connect asks it to stop.
+#[derive(Clone)]
+pub struct Runtime {
+    shared: Arc<Shared>,
+    status: watch::Receiver<RuntimeStatus>,
+    ended: CancellationToken,
+}
+
+impl Runtime {
+    /// Starts a runtime for `extension` in the background.
+    ///
+    /// # Errors
+    /// [`RuntimeError`] when the options can't be used, the outbox is not to be had, or no tokio runtime is there.
+    pub fn start(options: RuntimeOptions, extension: Extension, observer: Arc<dyn Observer>) -> Result<Self, RuntimeError> {
+        let tokio = tokio::runtime::Handle::try_current().map_err(|_| RuntimeError::NoTokio)?;
+        let scope = Scope::new(observer);
+        let client = ClientBuilder::new(options.api_base(), options.api_key.clone()).user_agent(options.user_agent()).build()?;
+        let (results, outgoing) = mpsc::unbounded_channel();
+        let outbox = outbox::Outbox::open(&options.outbox, outgoing, scope.clone())?;
+        scope.emit(Fact::Extension {
+            name: extension.name().into(),
+            version: extension.version().into(),
+            declared: serde_json::to_value(extension.setup_request()).unwrap_or_default(),
+        });
+        if outbox.len() > 0 {
+            let line = format!("{} results of an earlier run are still to be sent", outbox.len());
+            scope.log(Level::Info, "runtime", line);
+        }
+        let shared = Arc::new(Shared::new(options, extension, client, scope, results));
+        let (status, watched) = watch::channel(RuntimeStatus::default());
+        let intake = dispatch::Intake::start(&shared);
+        let link = link::Link::new(Arc::clone(&shared), intake, outbox, status.clone());
+        let runtime = Self { shared, status: watched, ended: CancellationToken::new() };
+        tokio.spawn(runtime.clone().supervise(tokio.spawn(link.run()), status));
+        Ok(runtime)
+    }
+
+    /// How it is doing, now and whenever that changes.
+    #[must_use]
+    pub fn status(&self) -> watch::Receiver<RuntimeStatus> {
+        self.status.clone()
+    }
+
+    /// The variables in force now, secrets in clear: not for showing.
+    #[must_use]
+    pub fn variables(&self) -> Vec<SeenVariable> {
+        self.shared.configuration().variables.to_vec()
+    }
+
+    /// Stops it: no more tasks are begun (those that wait are given back to Connect as `retry`), running handlers get
+    /// their [grace](Limits::grace), results go out, the shutdown hook is called.
+    pub async fn stop(&self) {
+        self.shared.draining.cancel();
+        self.ended().await;
+    }
+
+    /// Waits until it has ended, because it was stopped or because Connect asked it to stop.
+    pub async fn ended(&self) {
+        self.ended.cancelled().await;
+    }
+
+    /// Sees the link through to its end.
+    async fn supervise(self, mut link: tokio::task::JoinHandle<()>, status: watch::Sender<RuntimeStatus>) {
+        let shared = &self.shared;
+        shared.draining.cancelled().await;
+        if tokio::time::timeout(shared.options.limits.grace, &mut link).await.is_err() {
+            shared.hurry.cancel();
+            if tokio::time::timeout(LAST_RESULTS, &mut link).await.is_err() {
+                shared.quit.cancel();
+                let _ = link.await;
+            }
+        }
+        if let Some(hook) = shared.extension.shutdown_hook() {
+            shared.run_hook("on_shutdown", hook, LAST_RESULTS).await;
+        }
+        let unsent = self.status.borrow().unsent;
+        let detail = match unsent {
+            0 => "the runtime has ended".into(),
+            n => format!("the runtime has ended; {n} results are kept for the next start"),
+        };
+        status.send_modify(|status| status.link = LinkState::Closed);
+        shared.scope.emit(Fact::Link { state: LinkState::Closed, detail });
+        self.ended.cancel();
+    }
+}

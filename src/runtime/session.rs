@@ -1,0 +1,291 @@
+use std::collections::VecDeque;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use futures::{SinkExt, StreamExt};
+use tokio_tungstenite::tungstenite::{self, Message as Frame, Utf8Bytes};
+
+use super::link::Link;
+use super::shared::Job;
+use super::socket::{Reader, Writer};
+use crate::observe::{DeliveryKey, Fact, Level, LinkState, TaskArrived, Timestamp};
+use crate::protocol::{self, Message, Task};
+
+/// How long Connect may take to answer the setup request.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// How long is read on after the writing half broke: what Connect has sent already shall not be lost.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+/// The largest message that is taken; Connect itself sends at most 2 MiB.
+const LARGEST: usize = 16 << 20;
+/// How many characters of a rejected frame are shown.
+const EXCERPT: usize = 200;
+
+/// How a session ended.
+pub(super) enum Ended {
+    /// The runtime is stopped and has nothing left to send.
+    Finished,
+    /// The connection is gone.
+    Lost {
+        /// Why, in words.
+        why: String,
+        /// Whether the handshake had been completed.
+        configured: bool,
+    },
+}
+
+/// One session on an open socket: handshake, tasks in, results out. Everything is polled side by side in one task:
+/// reading never waits for writing nor for any handling, and writing never waits for reading.
+pub(super) async fn run(link: &mut Link, mut writer: Writer, mut reader: Reader) -> Ended {
+    let mut session = Session::new(link);
+    let why = session.serve(&mut writer, &mut reader).await;
+    let configured = session.configured;
+    let close = tokio::time::timeout(Duration::from_secs(1), async {
+        let _ = writer.send(Frame::Close(Some(normal_close()))).await;
+        while let Some(Ok(_)) = reader.next().await {}
+    });
+    match why {
+        None => {
+            // The peer's answer to the close is a courtesy.
+            let _ = close.await;
+            Ended::Finished
+        }
+        Some(why) => Ended::Lost { why, configured },
+    }
+}
+
+fn normal_close() -> tungstenite::protocol::CloseFrame {
+    tungstenite::protocol::CloseFrame { code: tungstenite::protocol::frame::coding::CloseCode::Normal, reason: "".into() }
+}
+
+struct Session<'a> {
+    link: &'a mut Link,
+    /// Frames that go out before any result.
+    control: VecDeque<Frame>,
+    /// Something is in the socket's buffer.
+    unflushed: bool,
+    /// A task for which there is no room yet, and the size of its frame. Nothing is read meanwhile.
+    held: Option<(Job, usize)>,
+    configured: bool,
+    last_seen: Instant,
+    began: Instant,
+}
+
+enum Pushed {
+    /// The socket's buffer has room for a frame.
+    Room,
+    /// The socket took all that was in its buffer.
+    Flushed,
+}
+
+impl<'a> Session<'a> {
+    fn new(link: &'a mut Link) -> Self {
+        let setup = Message::SetupRequest(Box::new(link.shared.extension.setup_request()));
+        let control = VecDeque::from([Frame::text(setup.encode())]);
+        let now = Instant::now();
+        Self { link, control, unflushed: false, held: None, configured: false, last_seen: now, began: now }
+    }
+
+    /// Serves until the connection is lost (then says why) or the runtime is done.
+    async fn serve(&mut self, writer: &mut Writer, reader: &mut Reader) -> Option<String> {
+        let draining = self.link.shared.draining.clone();
+        let mut said_goodbye = false;
+        let mut tick = tokio::time::interval(self.link.shared.options.limits.keepalive.clamp(TICK_LEAST, TICK_MOST));
+        tick.reset();
+        loop {
+            let feeding = !self.control.is_empty() || (self.configured && self.link.outbox.has_unfed());
+            let bytes = self.held.as_ref().map_or(0, |(_, bytes)| *bytes);
+            tokio::select! {
+                biased;
+                () = draining.cancelled(), if !said_goodbye => {
+                    said_goodbye = true;
+                    self.control.push_back(Frame::text(Message::Shutdown.encode()));
+                }
+                _ = tick.tick() => {
+                    if let Some(why) = self.keep_alive() { return Some(why) }
+                }
+                pushed = std::future::poll_fn(|cx| poll_push(cx, writer, feeding)), if feeding || self.unflushed => {
+                    if let Err(why) = pushed.and_then(|pushed| self.push(writer, pushed)) {
+                        self.last_words(reader).await;
+                        return Some(format!("writing failed: {why}"));
+                    }
+                }
+                () = self.link.outbox.absorb() => {}
+                room = self.link.intake.room(bytes), if self.held.is_some() => {
+                    if let (Ok(room), Some((job, _))) = (room, self.held.take()) { self.link.intake.push(job, room) }
+                }
+                frame = reader.next(), if self.held.is_none() => {
+                    if let Some(why) = self.frame(frame) { return Some(why) }
+                }
+            }
+            self.link.publish(|_| {});
+            if said_goodbye && self.link.finished() && self.control.is_empty() && !self.unflushed {
+                return None;
+            }
+        }
+    }
+
+    /// Gives the socket its next frame, or takes note that it took all.
+    fn push(&mut self, writer: &mut Writer, pushed: Pushed) -> Result<(), tungstenite::Error> {
+        match pushed {
+            Pushed::Flushed => {
+                self.unflushed = false;
+                let Link { outbox, in_flight, .. } = &mut *self.link;
+                outbox.flushed(|key| in_flight.end(key));
+            }
+            Pushed::Room => {
+                let frame = self.control.pop_front().or_else(|| self.link.outbox.feed().map(Frame::Text));
+                if let Some(frame) = frame {
+                    self.unflushed = true;
+                    writer.start_send_unpin(frame)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks for a sign of life; says why when the other side is to be held for dead.
+    fn keep_alive(&mut self) -> Option<String> {
+        if !self.configured && self.began.elapsed() >= HANDSHAKE {
+            return Some(format!("Connect sent no configuration within {} s", HANDSHAKE.as_secs()));
+        }
+        let keepalive = self.link.shared.options.limits.keepalive;
+        // While nothing is read, for want of room, nothing can be heard either.
+        if self.held.is_none() && self.last_seen.elapsed() >= keepalive * 3 {
+            return Some(format!("Connect gave no sign of life for {:.0} s", self.last_seen.elapsed().as_secs_f64()));
+        }
+        self.control.push_back(Frame::Ping(tungstenite::Bytes::new()));
+        None
+    }
+
+    /// Reads what was on its way when the writing half broke.
+    async fn last_words(&mut self, reader: &mut Reader) {
+        let deadline = tokio::time::Instant::now() + LAST_WORDS;
+        loop {
+            if let Some((job, bytes)) = self.held.take() {
+                let Ok(Ok(room)) = tokio::time::timeout_at(deadline, self.link.intake.room(bytes)).await else { return };
+                self.link.intake.push(job, room);
+            }
+            let Ok(frame) = tokio::time::timeout_at(deadline, reader.next()).await else { return };
+            if self.frame(frame).is_some() {
+                return;
+            }
+        }
+    }
+
+    /// Takes in one frame; says why when the connection is over.
+    fn frame(&mut self, frame: Option<Result<Frame, tungstenite::Error>>) -> Option<String> {
+        let frame = match frame {
+            Some(Ok(frame)) => frame,
+            Some(Err(error)) => return Some(self.broken(&error)),
+            None => return Some("Connect closed the connection".into()),
+        };
+        self.last_seen = Instant::now();
+        self.link.publish(|status| status.last_seen = Some(Timestamp::now()));
+        match frame {
+            Frame::Text(text) => self.text(&text),
+            // JSON in binary frames is as good.
+            Frame::Binary(bytes) => match Utf8Bytes::try_from(bytes) {
+                Ok(text) => self.text(&text),
+                Err(_) => self.reject("the frame is binary and not UTF-8".into(), 0, ""),
+            },
+            Frame::Close(Some(close)) => {
+                return Some(
+                    format!("Connect closed the connection ({} {})", u16::from(close.code), close.reason).replace(" )", ")"),
+                );
+            }
+            _ => {}
+        }
+        None
+    }
+
+    fn broken(&self, error: &tungstenite::Error) -> String {
+        use tungstenite::Error::{Capacity, Protocol, Utf8};
+        if let Capacity(_) | Protocol(_) | Utf8(_) = error {
+            self.reject(error.to_string(), 0, "");
+        }
+        format!("the connection broke: {error}")
+    }
+
+    fn text(&mut self, text: &str) {
+        if text.len() > LARGEST {
+            return self.reject(format!("the message is larger than {} MiB", LARGEST >> 20), text.len(), text);
+        }
+        match protocol::decode(text) {
+            Ok(Message::Task(task)) if task.output.is_some() => {
+                self.reject("the task has a result already".into(), text.len(), text);
+            }
+            Ok(Message::Task(task)) => self.task(task, text.len()),
+            Ok(Message::SetupResponse(response)) => self.configure(*response),
+            Ok(Message::Shutdown) => {
+                self.link.shared.scope.log(Level::Info, "runtime", "Connect asked the extension to stop");
+                self.link.shared.draining.cancel();
+            }
+            Ok(Message::SetupRequest(_)) => self.reject("a setup request makes no sense here".into(), text.len(), text),
+            Ok(Message::Other { message_type }) => {
+                let line = format!("a `{message_type}` message was left aside: this runtime has no use for it");
+                self.link.shared.scope.log(Level::Debug, "runtime", line);
+            }
+            Err(error) => self.reject(error.to_string(), text.len(), text),
+        }
+    }
+
+    fn configure(&mut self, response: protocol::SetupResponse) {
+        let shared = self.link.shared.clone();
+        if shared.configure(response, self.configured) {
+            let shared = shared.clone();
+            tokio::spawn(async move { shared.start_up().await });
+        }
+        let generation = shared.configuration().generation;
+        self.link.publish(|status| status.configured = generation);
+        if !self.configured {
+            self.configured = true;
+            self.link.change(LinkState::Connected, shared.options.server_address.clone());
+        }
+    }
+
+    /// A task came in: it is known from this moment on, whatever becomes of the connection.
+    fn task(&mut self, task: Box<Task>, bytes: usize) {
+        let shared = &self.link.shared;
+        if !self.link.in_flight.begin(&task.options) {
+            let line = format!("task {} came again while it is being handled: it is answered once", task.options.task_id);
+            return shared.scope.log(Level::Warning, "runtime", line);
+        }
+        let scope = shared.scope.delivery(DeliveryKey::random());
+        scope.emit(Fact::TaskArrived(TaskArrived {
+            task_id: task.options.task_id.clone(),
+            category: task.options.task_category.clone(),
+            event_type: task.input.event_type.clone(),
+            object_id: task.input.object_id.clone(),
+            task: without_key(&task),
+        }));
+        self.held = Some((Job { task, scope, arrived: Instant::now() }, bytes));
+    }
+
+    fn reject(&self, reason: String, bytes: usize, text: &str) {
+        // A configuration or a key that came in a broken frame is still a secret.
+        let secret = ["api_key", "variables", "configuration"].iter().any(|word| text.contains(word));
+        let excerpt = if secret { "(not shown: it may hold secrets)".into() } else { text.chars().take(EXCERPT).collect() };
+        self.link.shared.scope.emit(Fact::FrameRejected { reason, bytes, excerpt });
+    }
+}
+
+/// The keepalive tick also watches the handshake.
+const TICK_LEAST: Duration = Duration::from_millis(10);
+const TICK_MOST: Duration = Duration::from_secs(20);
+
+fn poll_push(cx: &mut Context<'_>, writer: &mut Writer, feeding: bool) -> Poll<Result<Pushed, tungstenite::Error>> {
+    Poll::Ready(if feeding {
+        ready!(writer.poll_ready_unpin(cx)).map(|()| Pushed::Room)
+    } else {
+        ready!(writer.poll_flush_unpin(cx)).map(|()| Pushed::Flushed)
+    })
+}
+
+/// The task as an observation shows it.
+fn without_key(task: &Task) -> serde_json::Value {
+    let mut value = serde_json::to_value(task).unwrap_or_default();
+    if let Some(options) = value.get_mut("options").and_then(|o| o.as_object_mut()) {
+        options.shift_remove("api_key");
+    }
+    value
+}
