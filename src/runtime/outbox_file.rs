@@ -30,9 +30,12 @@ enum Line {
     Sent { sent: u64 },
 }
 
+/// Results by their numbers, oldest first.
+type Unsent = Vec<(u64, Box<Task>)>;
+
 impl OutboxFile {
     /// Opens the file for this process alone and reads the results that were not sent.
-    pub(super) fn open(path: &Path) -> Result<(Self, Vec<(u64, Box<Task>)>), RuntimeError> {
+    pub(super) fn open(path: &Path) -> Result<(Self, Unsent), RuntimeError> {
         let failed = |source| RuntimeError::Outbox { path: path.into(), source };
         if let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
             create_private_dir(dir).map_err(failed)?;
@@ -84,7 +87,7 @@ impl OutboxFile {
 }
 
 /// The results that were not sent, and the highest number. Lines that were cut off are skipped.
-fn unsent(text: &str) -> (Vec<(u64, Box<Task>)>, u64) {
+fn unsent(text: &str) -> (Unsent, u64) {
     let mut unsent = VecDeque::new();
     let mut last = 0;
     for line in text.lines() {
