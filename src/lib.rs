@@ -31,3 +31,22 @@ pub mod replay;
 pub mod sandbox;
 #[cfg(feature = "console")]
 pub mod workbench;
+
+/// Runs connect-console around your extension: the whole `main` of an extension written in Rust.
+///
+/// Without arguments it opens the console; `run --headless --remote` runs the extension against a real Connect.
+///
+/// ```no_run
+/// use connect_console::extension::{Background, Extension};
+///
+/// fn main() -> std::process::ExitCode {
+///     let extension = Extension::new("greeter", "0.1.0")
+///         .background("asset_purchase_request_processing", &["pending"], |_cx, _request| async { Ok(Background::Done) });
+///     connect_console::main(extension)
+/// }
+/// ```
+#[cfg(feature = "console")]
+#[must_use]
+pub fn main(extension: extension::Extension) -> std::process::ExitCode {
+    cli::main(workbench::Source::Given(Box::new(extension)))
+}

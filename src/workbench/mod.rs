@@ -3,8 +3,20 @@
 //!
 //! The console and the command line use the same commands, whether the session runs in this process or in another one.
 
+mod bench;
 mod command;
+mod control;
+mod documents;
+mod local;
+mod options;
+mod paths;
+mod session;
+mod variables;
 
 pub use command::{
     Command, Delivered, Endpoint, Found, LinkStatus, Reply, Status, VariableChange, VariableRow, VariableState, WorkbenchError,
 };
+pub use options::{Connect, OpenOptions, Ports, Source};
+pub use paths::data_dir_of;
+pub(crate) use paths::private_dir;
+pub use session::Session;

@@ -1,0 +1,157 @@
+//! What runs beside the runtime when there is no real Connect: the stand-in for it, and the sandbox.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::paths::write_private;
+use super::{Endpoint, OpenOptions, Ports, WorkbenchError};
+use crate::journal::Journal;
+use crate::observe::Observer;
+use crate::platform::{Platform, PlatformOptions};
+use crate::runtime::RuntimeOptions;
+use crate::sandbox::{Sandbox, SandboxOptions};
+use crate::tutorial;
+
+/// The local Connect and the sandbox of a session.
+pub(super) struct Local {
+    pub(super) platform: Platform,
+    pub(super) sandbox: Sandbox,
+    /// Where the sandbox was the last time.
+    before: Option<Addresses>,
+}
+
+/// Where everything listened: the same places are taken again next time, so that programs that know them still find them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Addresses {
+    connect: String,
+    mongodb: String,
+    data_api: String,
+}
+
+impl Addresses {
+    fn file(data_dir: &Path) -> PathBuf {
+        data_dir.join("addresses.json")
+    }
+
+    fn load(data_dir: &Path) -> Option<Self> {
+        std::fs::read(Self::file(data_dir)).ok().and_then(|text| serde_json::from_slice(&text).ok())
+    }
+
+    fn save(&self, data_dir: &Path) -> Result<(), WorkbenchError> {
+        let file = Self::file(data_dir);
+        write_private(&file, &serde_json::to_vec(self).unwrap_or_default())
+            .map_err(|e| WorkbenchError::Usage(format!("{} can't be written: {e}", file.display())))
+    }
+
+    fn ports(&self) -> Option<Ports> {
+        Some(Ports { connect: port(&self.connect)?, mongodb: port(&self.mongodb)?, data_api: port(&self.data_api)? })
+    }
+}
+
+/// The port of `host:port` or of a URL.
+fn port(address: &str) -> Option<u16> {
+    let host_and_port = address.split_once("://").map_or(address, |(_, rest)| rest).split('/').next()?;
+    host_and_port.rsplit_once(':')?.1.parse().ok()
+}
+
+impl Local {
+    /// Starts both, at the addresses of the last time where there was one.
+    pub(super) async fn start(
+        options: &OpenOptions,
+        journal: &Journal,
+        observer: &Arc<dyn Observer>,
+        troubles: &mut Vec<String>,
+    ) -> Result<Self, WorkbenchError> {
+        let before = Addresses::load(&options.data_dir);
+        let wanted = before.as_ref().and_then(Addresses::ports).unwrap_or(options.ports);
+        let dir = &options.data_dir;
+        let platform = PlatformOptions { dir: dir.clone(), port: wanted.connect };
+        let sandbox = SandboxOptions { dir: dir.clone(), port: wanted.mongodb, http_port: wanted.data_api, auth: true };
+        let (platform, sandbox) =
+            tokio::join!(Platform::start(platform, Arc::clone(observer)), Sandbox::start(sandbox, Arc::clone(observer)),);
+        let usage = |e: &dyn std::error::Error| WorkbenchError::Usage(e.to_string());
+        let (platform, sandbox) = (platform.map_err(|e| usage(&e))?, sandbox.map_err(|e| usage(&e))?);
+        let local = Self { platform, sandbox, before };
+        let redactor = journal.redactor();
+        redactor.learn("CONNECT_API_KEY", &local.platform.access().api_key);
+        redactor.learn("SANDBOX_PASSWORD", &local.sandbox.access().password);
+        redactor.learn("SANDBOX_API_KEY", &local.sandbox.access().api_key);
+        for (endpoint, wanted) in local.endpoints().iter().zip([wanted.connect, wanted.mongodb, wanted.data_api]) {
+            if wanted != 0 && port(&endpoint.address) != Some(wanted) {
+                troubles.push(format!("port {wanted} was taken: {} is at {}", endpoint.name, endpoint.address));
+            }
+        }
+        Ok(local)
+    }
+
+    pub(super) fn endpoints(&self) -> Vec<Endpoint> {
+        let Addresses { connect, mongodb, data_api } = self.addresses();
+        let endpoint = |name: &str, address| Endpoint { name: name.into(), address };
+        vec![endpoint("connect", connect), endpoint("mongodb", mongodb), endpoint("data-api", data_api)]
+    }
+
+    pub(super) fn defaults(&self) -> tutorial::Defaults {
+        let access = self.sandbox.access();
+        tutorial::Defaults {
+            data_api_endpoint: access.data_api.clone(),
+            api_key: access.api_key.clone(),
+            db_host: access.mongodb.clone(),
+            db_user: access.user.clone(),
+            db_password: access.password.clone(),
+        }
+    }
+
+    fn addresses(&self) -> Addresses {
+        Addresses {
+            connect: self.platform.access().server_address.clone(),
+            mongodb: self.sandbox.access().mongodb.clone(),
+            data_api: self.sandbox.access().data_api.clone(),
+        }
+    }
+
+    /// Variables that still name the place where the sandbox listened last time get its present one: otherwise a taken
+    /// port would make yesterday's documents unreachable. Values a developer typed are left alone.
+    pub(super) async fn follow_the_sandbox(&self, data_dir: &Path) -> Result<(), WorkbenchError> {
+        let now = self.addresses();
+        if let Some(before) = &self.before {
+            let moves = [(&before.mongodb, &now.mongodb), (&before.data_api, &now.data_api)];
+            for variable in self.platform.variables() {
+                if let Some((_, new)) = moves.iter().find(|(old, new)| **old == variable.value && old != new) {
+                    let stored = self.platform.set_variable(&variable.name, new, variable.secure).await;
+                    stored.map_err(|e| WorkbenchError::Failed(e.to_string()))?;
+                }
+            }
+        }
+        now.save(data_dir)
+    }
+
+    pub(super) fn runtime_options(&self, data_dir: &Path) -> RuntimeOptions {
+        let access = self.platform.access();
+        RuntimeOptions {
+            api_key: access.api_key.clone(),
+            environment_id: access.environment_id.clone(),
+            instance_id: format!("console-{}", std::process::id()),
+            server_address: access.server_address.clone(),
+            api_address: access.api_address.clone(),
+            unsecure: true,
+            outbox: data_dir.join("outbox"),
+            limits: Default::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::port;
+
+    #[rstest::rstest]
+    #[case("127.0.0.1:27411", Some(27411))]
+    #[case("http://127.0.0.1:80/app/local", Some(80))]
+    #[case("nowhere", None)]
+    #[case("host:port", None)]
+    fn the_port_of_an_address(#[case] address: &str, #[case] expected: Option<u16>) {
+        assert_eq!(port(address), expected);
+    }
+}
