@@ -1,6 +1,8 @@
 //! The program `connect-console`: parses the command line and hands over.
 #![forbid(unsafe_code)]
 
-fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    connect_console::cli::main(connect_console::workbench::Source::Tutorial)
 }

@@ -1,1 +1,120 @@
-//! (room cli)
+//! The command line: the headless twin of every pane, and the way into the console.
+//!
+//! A command finds the session running in the same data directory and acts in it; with none running it starts what it
+//! needs and stops it again. `--json` prints one JSON object a line; errors go to stderr as one sentence. Exit status:
+//! 0 done, 1 the thing failed, 2 wrong usage.
+
+mod args;
+mod describe;
+mod doctor;
+mod env;
+mod error;
+mod events;
+mod output;
+mod run;
+mod serve;
+mod store;
+mod trigger;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Args, Verb};
+use error::CliError;
+use output::Output;
+
+use crate::console;
+use crate::journal::Reader;
+//PROBE use crate::probe;
+use crate::workbench::{self, Connect, OpenOptions, Ports, Session, Source};
+
+/// Runs the program around an extension and returns its exit status. See [`crate::main`].
+#[must_use]
+pub fn main(source: Source) -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            // clap knows best how to say it: help and version are no errors and go to stdout.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let outcome = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| CliError::failed(format!("no threads could be started: {e}")))
+        .and_then(|runtime| runtime.block_on(dispatch(args, source)));
+    match outcome {
+        Ok(()) | Err(CliError::Quiet) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::complain(&error);
+            error.status()
+        }
+    }
+}
+
+/// What every command needs to know.
+struct Setting {
+    options: OpenOptions,
+    output: Output,
+    plain: bool,
+}
+
+impl Setting {
+    async fn session(&self) -> Result<Session, CliError> {
+        Ok(Session::open(self.options.clone()).await?)
+    }
+
+    /// The journal alone, for commands that only read; `None` where nothing was ever recorded.
+    fn reader(&self) -> Result<Option<Reader>, CliError> {
+        let dir = &self.options.data_dir;
+        if dir.join("journal.sqlite").exists() { Ok(Some(Reader::open(dir)?)) } else { Ok(None) }
+    }
+}
+
+async fn dispatch(args: Args, source: Source) -> Result<(), CliError> {
+    let data_dir = match args.global.data_dir {
+        Some(dir) => dir,
+        None => {
+            let here = std::env::current_dir().map_err(|e| CliError::usage(format!("the current directory is gone: {e}")))?;
+            workbench::data_dir_of(&here)?
+        }
+    };
+    let extension = match args.extension.as_deref() {
+        None => source,
+        Some("tutorial") => Source::Tutorial,
+        //PROBE Some("probe") => Source::Given(Box::new(probe::extension())),
+        Some(other) => {
+            return Err(CliError::usage(format!("`{other}` is no extension this program knows: `tutorial` or `probe`")));
+        }
+    };
+    if args.global.verbose {
+        output::log_to(&data_dir)?;
+    }
+    let options = OpenOptions { data_dir, extension, connect: Connect::Local, ports: Ports::default() };
+    let setting = Setting { options, output: Output::new(args.global.json), plain: args.global.plain };
+    match args.verb {
+        None => open_console(setting).await,
+        Some(Verb::Run(run)) => run::run(setting, run).await,
+        Some(Verb::Trigger(trigger)) => trigger::trigger(setting, trigger).await,
+        Some(Verb::Replay(replay)) => trigger::replay(setting, replay).await,
+        Some(Verb::Events { verb }) => events::events(setting, verb).await,
+        Some(Verb::Env { verb }) => env::env(setting, verb).await,
+        Some(Verb::Store { verb }) => store::store(setting, verb).await,
+        Some(Verb::Sandbox(sandbox)) => serve::sandbox(setting, sandbox).await,
+        Some(Verb::Platform(platform)) => serve::platform(setting, platform).await,
+        Some(Verb::Doctor) => doctor::doctor(setting).await,
+    }
+}
+
+async fn open_console(setting: Setting) -> Result<(), CliError> {
+    use std::io::IsTerminal;
+    if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
+        return Err(CliError::usage(
+            "there is no terminal to open the console in; `connect-console run --headless` does the same without a screen".into(),
+        ));
+    }
+    let opening = Box::pin(Session::open(setting.options));
+    console::run(opening, console::Options { plain: setting.plain }).await.map_err(|e| CliError::failed(e.to_string()))
+}

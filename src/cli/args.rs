@@ -1,0 +1,309 @@
+use std::path::PathBuf;
+
+use clap::{Args as Group, Parser, Subcommand, ValueEnum};
+
+use crate::observe::Backend;
+
+/// A terminal developer console for CloudBlue Connect extensions.
+///
+/// Without a command it opens the console: a local Connect, a MongoDB sandbox, the extension runtime and the tutorial
+/// extension, on one screen, offline.
+#[derive(Parser)]
+#[command(version, name = "connect-console")]
+pub(super) struct Args {
+    #[command(subcommand)]
+    pub(super) verb: Option<Verb>,
+    #[command(flatten)]
+    pub(super) global: Global,
+    /// The extension to run: `tutorial` (saves requests to MongoDB) or `probe` (does what a request's note says)
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(super) extension: Option<String>,
+}
+
+#[derive(Group)]
+pub(super) struct Global {
+    /// Keep everything in this directory instead of the one of the current project
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(super) data_dir: Option<PathBuf>,
+    /// Print one JSON object a line
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    /// No borders, no symbols: for screen readers and simple terminals
+    #[arg(long, global = true)]
+    pub(super) plain: bool,
+    /// Write a log of the program's own doings to connect-console.log in the data directory
+    #[arg(short, long, global = true)]
+    pub(super) verbose: bool,
+}
+
+#[derive(Subcommand)]
+pub(super) enum Verb {
+    /// Run the extension without a screen and print what happens
+    Run(Run),
+    /// Create an object (a Test Subscription, say) in the local Connect and deliver it
+    Trigger(Trigger),
+    /// Run past deliveries again
+    Replay(Replay),
+    /// The deliveries so far
+    Events {
+        #[command(subcommand)]
+        verb: Events,
+    },
+    /// Environment variables: stored, staged, live
+    Env {
+        #[command(subcommand)]
+        verb: Env,
+    },
+    /// The documents the extension has stored
+    Store {
+        #[command(subcommand)]
+        verb: Store,
+    },
+    /// Only the MongoDB-compatible sandbox with its Data API; the first line says where, with credentials
+    Sandbox(Sandbox),
+    /// Only the local Connect, for an extension started elsewhere; the first line says where, with its key
+    Platform(Platform),
+    /// What is configured and reachable, and what is wrong
+    Doctor,
+}
+
+#[derive(Group)]
+pub(super) struct Run {
+    /// Without a screen
+    #[arg(long)]
+    pub(super) headless: bool,
+    /// End as soon as nothing is left to do
+    #[arg(long)]
+    pub(super) until_idle: bool,
+    /// Attach to the Connect named by API_KEY, ENVIRONMENT_ID, INSTANCE_ID, SERVER_ADDRESS and API_ADDRESS
+    #[arg(long)]
+    pub(super) remote: bool,
+    /// With --remote: ws:// and http:// instead of wss:// and https://
+    #[arg(long, requires = "remote")]
+    pub(super) unsecure: bool,
+}
+
+#[derive(Group)]
+pub(super) struct Trigger {
+    /// The event type, `asset_purchase_request_processing` for instance
+    pub(super) event_type: String,
+    /// The object as a JSON file (`-` for stdin) instead of the built-in sample
+    #[arg(long, value_name = "FILE")]
+    pub(super) file: Option<PathBuf>,
+    /// Change the object: a dotted path and a JSON value or text (`asset.params.0.value=hello`)
+    #[arg(long, value_name = "PATH=VALUE", value_parser = pair)]
+    pub(super) set: Vec<(String, String)>,
+    #[command(flatten)]
+    pub(super) wait: Wait,
+}
+
+#[derive(Group)]
+pub(super) struct Replay {
+    /// Numbers of deliveries, as `events list` shows them
+    #[arg(required = true, value_name = "ID")]
+    pub(super) deliveries: Vec<i64>,
+    #[command(flatten)]
+    pub(super) wait: Wait,
+}
+
+#[derive(Group)]
+pub(super) struct Wait {
+    /// Wait for the result and print it; exit status 1 when the task failed
+    #[arg(long)]
+    pub(super) wait: bool,
+    /// How many seconds to wait at most
+    #[arg(long, default_value_t = 300, value_name = "SECONDS")]
+    pub(super) timeout: u64,
+}
+
+#[derive(Subcommand)]
+pub(super) enum Events {
+    /// The deliveries, newest last
+    List {
+        #[command(flatten)]
+        filter: Filter,
+        /// How many of the newest
+        #[arg(long, default_value_t = 50, value_name = "N")]
+        limit: usize,
+    },
+    /// Everything seen of one delivery
+    Show {
+        /// Its number
+        id: i64,
+    },
+    /// Print deliveries as they are answered, until stopped
+    Tail {
+        #[command(flatten)]
+        filter: Filter,
+    },
+}
+
+#[derive(Group)]
+pub(super) struct Filter {
+    /// Only what has this text in its type, object, result, reason or task
+    #[arg(long, value_name = "TEXT")]
+    pub(super) filter: Option<String>,
+    /// Only this event type
+    #[arg(long = "type", value_name = "EVENT_TYPE")]
+    pub(super) event_type: Option<String>,
+    /// Only this object
+    #[arg(long, value_name = "ID")]
+    pub(super) object: Option<String>,
+    /// Only this result: success, fail, skip, reschedule, retry
+    #[arg(long)]
+    pub(super) result: Option<String>,
+}
+
+#[derive(Subcommand)]
+pub(super) enum Env {
+    /// All variables with their states
+    List {
+        /// Show the values of secure ones
+        #[arg(long)]
+        reveal: bool,
+    },
+    /// Stage values; NAME alone reads the value from the terminal without echo, or from stdin
+    Set {
+        /// NAME=VALUE or NAME
+        #[arg(required = true, value_name = "NAME[=VALUE]")]
+        variables: Vec<String>,
+        /// They are secrets
+        #[arg(long)]
+        secure: bool,
+        /// Apply at once
+        #[arg(long)]
+        apply: bool,
+    },
+    /// Stage deletions
+    Unset {
+        /// Names
+        #[arg(required = true, value_name = "NAME")]
+        names: Vec<String>,
+        /// Apply at once
+        #[arg(long)]
+        apply: bool,
+    },
+    /// Forget staged changes: these, or all
+    Unstage {
+        /// Names
+        #[arg(value_name = "NAME")]
+        names: Vec<String>,
+    },
+    /// What applying would change
+    Diff,
+    /// Store what is staged and push it to the running extension
+    Apply,
+}
+
+#[derive(Subcommand)]
+pub(super) enum Store {
+    /// Documents, as Extended JSON
+    Find {
+        #[command(flatten)]
+        place: Place,
+        /// A filter: Extended JSON or mongosh literals, such as {status: 'pending'}
+        #[arg(long, default_value = "", value_name = "QUERY")]
+        filter: String,
+        /// Which fields, such as {id: 1}
+        #[arg(long, default_value = "", value_name = "DOCUMENT")]
+        projection: String,
+        /// In which order, such as {created: -1}
+        #[arg(long, default_value = "", value_name = "DOCUMENT")]
+        sort: String,
+        /// How many to pass over
+        #[arg(long, default_value_t = 0, value_name = "N")]
+        skip: u64,
+        /// How many at most
+        #[arg(long, default_value_t = 20, value_name = "N")]
+        limit: u64,
+    },
+    /// How many documents match
+    Count {
+        #[command(flatten)]
+        place: Place,
+        /// A filter, as for `find`
+        #[arg(long, default_value = "", value_name = "QUERY")]
+        filter: String,
+    },
+    /// The collections of the extension's database
+    Collections {
+        /// Through which backend
+        #[arg(long, value_enum, default_value_t = Which::Driver)]
+        backend: Which,
+    },
+}
+
+#[derive(Group)]
+pub(super) struct Place {
+    /// Through which backend
+    #[arg(long, value_enum, default_value_t = Which::Driver)]
+    pub(super) backend: Which,
+    /// The database; otherwise the extension's variable DB
+    #[arg(long, value_name = "NAME")]
+    pub(super) db: Option<String>,
+    /// The collection; otherwise the extension's own for that backend
+    #[arg(long, value_name = "NAME")]
+    pub(super) collection: Option<String>,
+}
+
+/// Backends, as they are named on the command line.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Which {
+    Driver,
+    DataApi,
+    Both,
+}
+
+impl Which {
+    pub(super) fn backends(self) -> &'static [Backend] {
+        match self {
+            Self::Driver => &[Backend::Driver],
+            Self::DataApi => &[Backend::DataApi],
+            Self::Both => &[Backend::DataApi, Backend::Driver],
+        }
+    }
+}
+
+#[derive(Group)]
+pub(super) struct Sandbox {
+    /// Port of the MongoDB protocol; 0 for any
+    #[arg(long, default_value_t = 27_411, value_name = "N")]
+    pub(super) port: u16,
+    /// Port of the Data API; 0 for any
+    #[arg(long, default_value_t = 27_412, value_name = "N")]
+    pub(super) http_port: u16,
+    /// Let everybody on this machine in
+    #[arg(long)]
+    pub(super) no_auth: bool,
+}
+
+#[derive(Group)]
+pub(super) struct Platform {
+    /// Port of the WebSocket hub and the REST API; 0 for any
+    #[arg(long, default_value_t = 27_410, value_name = "N")]
+    pub(super) port: u16,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((path, value)) if !path.is_empty() => Ok((path.to_owned(), value.to_owned())),
+        _ => Err("it takes the form PATH=VALUE".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn a_value_may_hold_an_equals_sign() {
+        assert_eq!(pair("a.b=c=d"), Ok(("a.b".into(), "c=d".into())));
+        assert!(pair("=x").is_err() && pair("x").is_err());
+    }
+}

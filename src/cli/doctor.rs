@@ -1,0 +1,70 @@
+//! `doctor`: what is configured and reachable, and what is wrong, in words.
+
+use serde::Serialize;
+
+use super::{CliError, Setting};
+use crate::observe::{Backend, LinkState};
+use crate::workbench::{Command, Reply, Session};
+
+#[derive(Serialize)]
+struct Finding {
+    what: String,
+    ok: bool,
+    detail: String,
+}
+
+/// `doctor`
+pub(super) async fn doctor(setting: Setting) -> Result<(), CliError> {
+    let session = setting.session().await?;
+    let findings = examine(&session).await;
+    session.close().await;
+    let findings = findings?;
+    for finding in &findings {
+        if setting.output.is_json() {
+            setting.output.object(finding)?;
+        } else {
+            let mark = if finding.ok { "ok   " } else { "WRONG" };
+            setting.output.line(&format!("{mark}  {:<12} {}", finding.what, finding.detail))?;
+        }
+    }
+    if findings.iter().all(|f| f.ok) { Ok(()) } else { Err(CliError::Told) }
+}
+
+async fn examine(session: &Session) -> Result<Vec<Finding>, CliError> {
+    let Reply::Status(mut status) = session.command(Command::Status).await? else {
+        return Err(CliError::failed("the session answered something else than was asked".into()));
+    };
+    // A session that has just been started gets a moment to connect.
+    let mut news = session.news();
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(5);
+    while status.link.state != LinkState::Connected
+        && tokio::time::timeout_at(deadline, news.changed()).await.is_ok_and(|changed| changed.is_ok())
+    {
+        if let Reply::Status(now) = session.command(Command::Status).await? {
+            status = now;
+        }
+    }
+    let finding = |what: &str, ok, detail: String| Finding { what: what.into(), ok, detail };
+    let mut findings = vec![
+        finding("data", true, status.data_dir.clone()),
+        finding("extension", true, format!("{} {}", status.extension, status.extension_version)),
+        finding(
+            "connect",
+            status.link.state == LinkState::Connected,
+            format!("{} {}, link {:?}", status.mode, status.environment_id, status.link.state).to_lowercase(),
+        ),
+    ];
+    findings.extend(status.endpoints.iter().map(|e| finding("listens", true, format!("{} at {}", e.name, e.address))));
+    findings.extend(status.troubles.iter().map(|trouble| finding("port", true, trouble.clone())));
+    for backend in [Backend::DataApi, Backend::Driver] {
+        let count = Command::Count { backend, database: None, collection: None, filter: String::new() };
+        findings.push(match session.command(count).await {
+            Ok(Reply::Count { database, collection, count }) => {
+                finding(&backend.to_string(), true, format!("{count} documents in {database}.{collection}"))
+            }
+            Ok(_) => finding(&backend.to_string(), false, "answered something else than was asked".into()),
+            Err(error) => finding(&backend.to_string(), false, error.to_string()),
+        });
+    }
+    Ok(findings)
+}

@@ -1,0 +1,132 @@
+use std::io::{self, Write};
+use std::path::Path;
+
+use serde::Serialize;
+use unicode_width::UnicodeWidthStr;
+
+use super::CliError;
+use crate::observe::Timestamp;
+
+/// Prints for a reader or for a program.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Output {
+    json: bool,
+}
+
+impl Output {
+    pub(super) fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    /// Whether a program reads along.
+    pub(super) fn is_json(self) -> bool {
+        self.json
+    }
+
+    /// One object on one line.
+    pub(super) fn object<T: Serialize>(self, object: &T) -> Result<(), CliError> {
+        let line = serde_json::to_string(object).map_err(|e| CliError::failed(format!("no JSON could be made of it: {e}")))?;
+        self.raw(&line)
+    }
+
+    /// One line for a reader; control characters of what others sent stay harmless.
+    pub(super) fn line(self, text: &str) -> Result<(), CliError> {
+        self.raw(&harmless(text))
+    }
+
+    fn raw(self, line: &str) -> Result<(), CliError> {
+        let mut out = io::stdout().lock();
+        writeln!(out, "{line}")?;
+        out.flush()?;
+        Ok(())
+    }
+
+    /// Aligned columns under a heading; nothing where there are no rows.
+    pub(super) fn table(self, heading: &[&str], rows: &[Vec<String>]) -> Result<(), CliError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| harmless(cell)).collect()).collect();
+        let width = |column: usize, name: &str| {
+            rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width()).chain([name.width()]).max().unwrap_or(0)
+        };
+        let widths: Vec<usize> = heading.iter().enumerate().map(|(column, name)| width(column, name)).collect();
+        let print = |cells: &mut dyn Iterator<Item = &str>| {
+            let padded: Vec<String> = cells
+                .zip(&widths)
+                .map(|(cell, width)| format!("{cell}{}", " ".repeat(width.saturating_sub(cell.width()))))
+                .collect();
+            self.raw(padded.join("  ").trim_end())
+        };
+        print(&mut heading.iter().copied())?;
+        for row in &rows {
+            print(&mut row.iter().map(String::as_str))?;
+        }
+        Ok(())
+    }
+}
+
+/// Replaces control characters: a payload must not drive the terminal.
+fn harmless(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
+}
+
+/// A moment as a reader's clock shows it, to the millisecond.
+pub(super) fn clock(at: Timestamp) -> String {
+    jiff::Timestamp::from_microsecond(at.0)
+        .map(|t| t.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M:%S%.3f").to_string())
+        .unwrap_or_else(|_| at.0.to_string())
+}
+
+/// A span of time in the unit that suits it.
+pub(super) fn span(micros: u64) -> String {
+    match micros {
+        0..1_000 => format!("{micros}µs"),
+        1_000..1_000_000 => format!("{}.{}ms", micros / 1_000, micros / 100 % 10),
+        _ => format!("{}.{:02}s", micros / 1_000_000, micros / 10_000 % 100),
+    }
+}
+
+/// Says on stderr what went wrong.
+pub(super) fn complain(error: &CliError) {
+    if !matches!(error, CliError::Told | CliError::Quiet) {
+        let _ = writeln!(io::stderr(), "connect-console: {}", harmless(&error.to_string()));
+    }
+}
+
+/// A remark on stderr that is no error.
+pub(super) fn remark(text: &str) {
+    let _ = writeln!(io::stderr(), "{}", harmless(text));
+}
+
+/// Sends the program's own log (`tracing`) to a file in the data directory.
+pub(super) fn log_to(data_dir: &Path) -> Result<(), CliError> {
+    use tracing_subscriber::EnvFilter;
+    let appender = tracing_appender::rolling::never(data_dir, "connect-console.log");
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("connect_console=debug,warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(false)
+        .with_writer(appender)
+        .try_init()
+        .map_err(|e| CliError::failed(format!("no log can be kept: {e}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_payload_cannot_drive_the_terminal() {
+        assert_eq!(harmless("a\x1b[31mb\r\n"), "a\u{fffd}[31mb\u{fffd}\u{fffd}");
+    }
+
+    #[rstest::rstest]
+    #[case(0, "0µs")]
+    #[case(999, "999µs")]
+    #[case(1_250, "1.2ms")]
+    #[case(61_234_567, "61.23s")]
+    fn a_span_is_shown_in_the_unit_that_suits_it(#[case] micros: u64, #[case] shown: &str) {
+        assert_eq!(span(micros), shown);
+    }
+}

@@ -1,0 +1,120 @@
+//! `run --headless`: the session without a screen; what happens goes to stdout.
+
+use std::time::{Duration, Instant};
+
+use super::args::Run;
+use super::describe::describe;
+use super::output::clock;
+use super::{CliError, Setting, output};
+use crate::journal::ObservationRow;
+use crate::observe::{Fact, LinkState};
+use crate::runtime::RuntimeOptions;
+use crate::workbench::{Command, Connect, Reply, Session, Status};
+
+/// How long a real Connect may stay silent before nothing is taken to be left to do.
+const REMOTE_SILENCE: Duration = Duration::from_secs(2);
+
+/// `run --headless [--until-idle] [--remote [--unsecure]]`
+pub(super) async fn run(mut setting: Setting, args: Run) -> Result<(), CliError> {
+    if !args.headless {
+        return Err(CliError::usage(
+            "`run` works without a screen: say `run --headless`, or nothing at all for the console".into(),
+        ));
+    }
+    if args.remote {
+        let mut options = RuntimeOptions::from_env().map_err(|e| CliError::usage(e.to_string()))?;
+        options.unsecure = args.unsecure;
+        options.outbox = setting.options.data_dir.join("outbox");
+        setting.options.connect = Connect::Remote(Box::new(options));
+    }
+    let last = setting.reader()?.map(|r| r.last_row()).transpose()?.unwrap_or(0);
+    let session = setting.session().await?;
+    if session.is_elsewhere() && args.remote {
+        return Err(CliError::usage(format!(
+            "a console is running in {}; stop it, or give another directory with --data-dir DIR",
+            setting.options.data_dir.display()
+        )));
+    }
+    for trouble in status(&session).await?.troubles {
+        output::remark(&trouble);
+    }
+    let outcome = follow(&setting, &session, last, args.until_idle).await;
+    session.close().await;
+    outcome
+}
+
+/// Prints what is observed until a signal, or until nothing is left to do.
+async fn follow(setting: &Setting, session: &Session, mut last: i64, until_idle: bool) -> Result<(), CliError> {
+    let reader = session.reader()?;
+    let mut news = session.news();
+    let mut stop = std::pin::pin!(stop_signal());
+    let mut quiet_since = Instant::now();
+    let mut failed = false;
+    loop {
+        news.borrow_and_update();
+        loop {
+            let rows = reader.after(last, 500)?;
+            for row in &rows {
+                last = row.row;
+                quiet_since = Instant::now();
+                failed |=
+                    matches!(&row.observation.fact, Fact::Answered(answer) if matches!(answer.result.as_str(), "fail" | "retry"));
+                show(setting, row)?;
+            }
+            if rows.len() < 500 {
+                break;
+            }
+        }
+        if until_idle && is_idle(&status(session).await?, quiet_since) {
+            return if failed { Err(CliError::Told) } else { Ok(()) };
+        }
+        // With `--until-idle` the state is looked at again now and then: the last change need not be news.
+        let again = tokio::time::sleep(Duration::from_millis(if until_idle { 50 } else { 3_600_000 }));
+        tokio::select! {
+            changed = news.changed() => if changed.is_err() { return Ok(()) },
+            () = again => {}
+            () = &mut stop => return Ok(()),
+        }
+    }
+}
+
+fn is_idle(status: &Status, quiet_since: Instant) -> bool {
+    let nothing_to_do = status.running == 0 && status.unsent == 0 && status.pending == 0;
+    let long_enough = status.mode == "local" || quiet_since.elapsed() > REMOTE_SILENCE;
+    status.link.state == LinkState::Connected && nothing_to_do && long_enough
+}
+
+fn show(setting: &Setting, row: &ObservationRow) -> Result<(), CliError> {
+    if setting.output.is_json() {
+        return setting.output.object(row);
+    }
+    let delivery = row.delivery.map_or_else(|| "    -".into(), |id| format!("{id:>5}"));
+    let text = describe(&row.observation.fact, false);
+    setting.output.line(&format!("{} {delivery} {}", clock(row.observation.at), text.lines().next().unwrap_or_default()))
+}
+
+async fn status(session: &Session) -> Result<Status, CliError> {
+    match session.command(Command::Status).await? {
+        Reply::Status(status) => Ok(*status),
+        _ => Err(CliError::failed("the session answered something else than was asked".into())),
+    }
+}
+
+/// Resolves when the process is asked to end: Ctrl-C, SIGTERM, SIGHUP.
+pub(super) async fn stop_signal() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (Ok(mut term), Ok(mut hup)) = (signal(SignalKind::terminate()), signal(SignalKind::hangup())) else {
+            let _ = tokio::signal::ctrl_c().await;
+            return;
+        };
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = term.recv() => {}
+            _ = hup.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = tokio::signal::ctrl_c().await;
+}

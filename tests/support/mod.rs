@@ -1,0 +1,117 @@
+//! The built program, as the end-to-end tests use it.
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)] // shared by several test programs
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// How long anything may take before a test gives up on it.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+
+/// The program with a data directory and a clean environment.
+pub(crate) fn program(data_dir: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_connect-console"));
+    command.arg("--data-dir").arg(data_dir).stdin(Stdio::null());
+    for name in ["API_KEY", "ENVIRONMENT_ID", "INSTANCE_ID", "SERVER_ADDRESS", "API_ADDRESS"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// What a command printed, and how it ended.
+pub(crate) struct Ran {
+    pub(crate) status: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Ran {
+    fn of(output: Output) -> Self {
+        Self {
+            status: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// Its lines as JSON objects.
+    pub(crate) fn objects(&self) -> Vec<Value> {
+        self.stdout.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect()
+    }
+
+    /// Its only line as a JSON object, after checking that it ended well.
+    pub(crate) fn object(&self) -> Value {
+        assert_eq!(self.status, 0, "stdout: {}\nstderr: {}", self.stdout, self.stderr);
+        let mut objects = self.objects();
+        assert_eq!(objects.len(), 1, "{}", self.stdout);
+        objects.remove(0)
+    }
+}
+
+/// Runs a command to its end.
+pub(crate) fn run(data_dir: &Path, arguments: &[&str]) -> Ran {
+    Ran::of(program(data_dir).args(arguments).output().unwrap())
+}
+
+/// A command that goes on, its stdout read line by line. Killed when dropped.
+pub(crate) struct Running {
+    pub(crate) child: Child,
+    lines: Receiver<String>,
+}
+
+impl Running {
+    pub(crate) fn start(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let (tell, lines) = channel();
+        std::thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
+        Self { child, lines }
+    }
+
+    /// The first line that fits, as a JSON object.
+    pub(crate) fn until(&self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(line) => {
+                    let value: Value = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
+                    if fits(&value) {
+                        return value;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => panic!("waited in vain for {what}"),
+                Err(RecvTimeoutError::Disconnected) => panic!("the program ended before {what}"),
+            }
+        }
+    }
+
+    /// Waits for the runtime's link to the local Connect.
+    pub(crate) fn until_connected(&self) {
+        self.until("the link", |seen| seen["kind"] == "link" && seen["state"] == "connected");
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub(crate) fn terminate(mut self) -> ExitStatus {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "it did not end on SIGTERM");
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
