@@ -12,6 +12,7 @@ pub mod connect;
 pub mod extension;
 pub mod fulfillment;
 pub mod observe;
+pub mod probe;
 pub mod protocol;
 pub mod runtime;
 pub mod storage;
