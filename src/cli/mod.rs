@@ -26,7 +26,7 @@ use output::Output;
 
 use crate::console;
 use crate::journal::Reader;
-//PROBE use crate::probe;
+use crate::probe;
 use crate::workbench::{self, Connect, OpenOptions, Ports, Session, Source};
 
 /// Runs the program around an extension and returns its exit status. See [`crate::main`].
@@ -84,7 +84,7 @@ async fn dispatch(args: Args, source: Source) -> Result<(), CliError> {
     let extension = match args.extension.as_deref() {
         None => source,
         Some("tutorial") => Source::Tutorial,
-        //PROBE Some("probe") => Source::Given(Box::new(probe::extension())),
+        Some("probe") => Source::Given(Box::new(probe::extension())),
         Some(other) => {
             return Err(CliError::usage(format!("`{other}` is no extension this program knows: `tutorial` or `probe`")));
         }
