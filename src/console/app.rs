@@ -130,7 +130,10 @@ impl App {
             match event {
                 Ok(Event::Key(key)) => self.take(Message::Key(key))?,
                 Ok(Event::Paste(text)) => self.take(Message::Paste(text))?,
-                Ok(Event::Resize(columns, rows)) => self.take(Message::Resize(columns, rows))?,
+                Ok(Event::Resize(columns, rows)) => {
+                    Screen::rouse();
+                    self.take(Message::Resize(columns, rows))?;
+                }
                 Ok(_) => {}
                 // The terminal is gone.
                 Err(_) => self.quit = true,

@@ -1,23 +1,18 @@
-//! A session in memory, and states of the console, for tests.
+//! What a session would say, and states of the console, for tests.
 
-use std::sync::{Arc, Mutex};
-
-use async_trait::async_trait;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
-use tokio::sync::watch;
 
 use super::message::{Answer, Ask, Effect, Message, Timed};
-use super::source::{Reading, Source};
-use super::state::{Span, State};
+use super::state::State;
 use super::theme::Theme;
 use super::update::update;
-use crate::journal::{DeliveryFilter, DeliveryRow, DeliveryState, JournalError, LogRow, ObservationRow};
+use crate::journal::{DeliveryRow, DeliveryState, LogRow, ObservationRow};
 use crate::observe::{
     Answer as Answered, ApiCall, Backend, Fact, Level, LinkState, Observation, StepKind, StepOutcome, StoreCall, TaskArrived,
     Timestamp,
 };
-use crate::workbench::{Command, Delivered, Found, LinkStatus, Reply, Status, VariableRow, VariableState, WorkbenchError};
+use crate::workbench::{Found, LinkStatus, Reply, Status, VariableRow, VariableState};
 
 /// 2026-03-04 10:15:00 UTC.
 pub(crate) const NOON: i64 = 1_772_619_300_000_000;
@@ -290,101 +285,6 @@ pub(crate) fn fill(state: &mut State, rows: Vec<DeliveryRow>) -> Vec<Effect> {
 pub(crate) fn trace(state: &mut State, rows: Vec<ObservationRow>) -> Vec<Effect> {
     let delivery = state.events.selected().cloned().map(Box::new);
     tell(state, Message::Read(Answer::Trace { delivery, rows }))
-}
-
-/// A session that lives in memory: whatever is triggered succeeds at once.
-pub(crate) struct Fake {
-    pub(crate) deliveries: Arc<Mutex<Vec<DeliveryRow>>>,
-    news: watch::Sender<i64>,
-}
-
-impl Fake {
-    pub(crate) fn new(deliveries: Vec<DeliveryRow>) -> Self {
-        Self { deliveries: Arc::new(Mutex::new(deliveries)), news: watch::Sender::new(0) }
-    }
-}
-
-#[async_trait]
-impl Source for Fake {
-    async fn command(&self, command: Command) -> Result<Reply, WorkbenchError> {
-        Ok(match command {
-            Command::Status => Reply::Status(Box::new(Status {
-                link: LinkStatus { last_seen: Some(Timestamp::now()), ..status().link },
-                ..status()
-            })),
-            Command::Trigger { event_type, .. } => self.deliver(&event_type, None),
-            Command::Replay { delivery } => self.deliver("asset_purchase_request_processing", Some(delivery)),
-            Command::Collections { .. } => Reply::Collections {
-                database: "connect".into(),
-                collections: vec!["requests".into(), "requests_http".into()],
-                own: Some("requests".into()),
-            },
-            Command::Find { filter, .. } if filter.contains("bad") => {
-                return Err(WorkbenchError::Usage(
-                    "The filter is not valid at character 3: a value is missing after ':'.".into(),
-                ));
-            }
-            Command::Find { .. } => Reply::Documents(found()),
-            _ => Reply::Variables { variables: variables(), message: None },
-        })
-    }
-
-    fn news(&self) -> watch::Receiver<i64> {
-        self.news.subscribe()
-    }
-
-    fn reader(&self) -> Result<Box<dyn Reading>, JournalError> {
-        Ok(Box::new(FakeReader(Arc::clone(&self.deliveries))))
-    }
-}
-
-impl Fake {
-    fn deliver(&self, event_type: &str, replay_of: Option<i64>) -> Reply {
-        let mut all = self.deliveries.lock().unwrap();
-        let id = i64::try_from(all.len()).unwrap() + 1;
-        let row = DeliveryRow {
-            event_type: event_type.into(),
-            replay_of,
-            arrived_at: Timestamp::now(),
-            ..delivery(id, Some("success"))
-        };
-        all.push(row.clone());
-        self.news.send_modify(|row| *row += 1);
-        Reply::Delivered(Delivered { task_id: row.task_id, object_id: row.object_id, event_type: row.event_type, note: None })
-    }
-}
-
-struct FakeReader(Arc<Mutex<Vec<DeliveryRow>>>);
-
-impl Reading for FakeReader {
-    fn deliveries(&self, filter: &DeliveryFilter, span: Span, limit: usize) -> Result<Vec<DeliveryRow>, JournalError> {
-        let all = self.0.lock().unwrap();
-        let text = filter.text.clone().unwrap_or_default();
-        let fits = all.iter().filter(|d| format!("{d:?}").contains(&text)).cloned().collect::<Vec<_>>();
-        let from = match span {
-            Span::Tail => fits.len().saturating_sub(limit),
-            Span::Start => 0,
-            Span::Around(id) => fits.iter().position(|d| d.id >= id).unwrap_or(0).saturating_sub(limit / 2),
-        };
-        Ok(fits.into_iter().skip(from).take(limit).collect())
-    }
-
-    fn count(&self, filter: &DeliveryFilter) -> Result<usize, JournalError> {
-        let all = self.0.lock().unwrap();
-        Ok(all.iter().filter(|d| filter.result.is_none() || d.result == filter.result).count())
-    }
-
-    fn delivery(&self, id: i64) -> Result<Option<DeliveryRow>, JournalError> {
-        Ok(self.0.lock().unwrap().iter().find(|d| d.id == id).cloned())
-    }
-
-    fn observations(&self, delivery: i64) -> Result<Vec<ObservationRow>, JournalError> {
-        Ok(observations(delivery, delivery == 2))
-    }
-
-    fn logs(&self, _: usize) -> Result<Vec<LogRow>, JournalError> {
-        Ok(logs())
-    }
 }
 
 /// The value of a JSON text; for short tests.

@@ -61,17 +61,19 @@ pub(crate) fn areas(state: &State) -> Areas {
             let [above, below] = Layout::vertical([Constraint::Percentage(42), Constraint::Min(0)]).areas(body);
             vec![(Pane::Events, above), (state.below, below)]
         }
-        Shape::Dashboard => dashboard(body),
+        Shape::Dashboard => dashboard(body, state.variables.rows.len()),
     };
     Areas { header, tabs: (tab_rows > 0).then_some(tabs), panes, footer }
 }
 
-fn dashboard(body: Rect) -> Vec<(Pane, Rect)> {
+/// `variables` is how many there are: they get the rows they need, if that leaves enough for the documents.
+fn dashboard(body: Rect, variables: usize) -> Vec<(Pane, Rect)> {
     let logs = (body.height / 7).clamp(4, 12);
     let [events, middle, logs] =
         Layout::vertical([Constraint::Percentage(28), Constraint::Min(0), Constraint::Length(logs)]).areas(body);
     let [trace, right] = Layout::horizontal([Constraint::Percentage(52), Constraint::Min(0)]).areas(middle);
-    let [variables, storage] = Layout::vertical([Constraint::Percentage(42), Constraint::Min(0)]).areas(right);
+    let rows = u16::try_from(variables + 3).unwrap_or(u16::MAX).clamp(6, (right.height / 2 + 1).max(6));
+    let [variables, storage] = Layout::vertical([Constraint::Length(rows), Constraint::Min(0)]).areas(right);
     vec![(Pane::Events, events), (Pane::Trace, trace), (Pane::Variables, variables), (Pane::Storage, storage), (Pane::Logs, logs)]
 }
 

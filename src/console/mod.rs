@@ -22,6 +22,8 @@ mod source;
 mod state;
 mod story;
 mod terminal;
+#[cfg(test)]
+mod tests;
 mod text;
 mod theme;
 mod update;

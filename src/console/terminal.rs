@@ -13,6 +13,7 @@ use crossterm::{cursor, execute, queue};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Size;
+use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 
 use super::panes;
 use super::state::State;
@@ -80,6 +81,14 @@ impl Screen {
         // Not `Terminal::clear`: that asks the terminal where its cursor is and waits for the answer.
         let size = self.terminal.size()?;
         self.terminal.resize(size.into())
+    }
+
+    /// Has the system say again that there are keys to read, if there are. Crossterm asks for readiness by edges and
+    /// drops that of the keys when the size changes at the same moment: they would wait for the next key.
+    pub(crate) fn rouse() {
+        let stdin = io::stdin();
+        // Setting what is already set does that; a terminal that is gone is noticed elsewhere.
+        let _ = tcgetattr(&stdin).and_then(|settings| tcsetattr(&stdin, OptionalActions::Now, &settings));
     }
 
     /// Gives the terminal back for a while.

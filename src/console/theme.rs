@@ -4,6 +4,7 @@
 //! every terminal has; a selection is reversed. Nothing is told by colour alone.
 
 use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::Span;
 
@@ -29,6 +30,8 @@ pub(crate) enum Tone {
     Note,
     /// A key to press, a name in JSON.
     Key,
+    /// A key to press before anything else.
+    Cap,
     /// A string or an id.
     Value,
 }
@@ -69,16 +72,27 @@ impl Theme {
             Tone::Warn => (Some(Color::Yellow), Modifier::BOLD),
             Tone::Note => (Some(Color::Cyan), Modifier::empty()),
             Tone::Key => (Some(Color::Cyan), Modifier::BOLD),
+            Tone::Cap => (Some(Color::Cyan), Modifier::BOLD.union(Modifier::REVERSED)),
             Tone::Value => (Some(Color::Magenta), Modifier::empty()),
         };
         let style = Style::new().add_modifier(modifier);
         colour.filter(|_| self.colour).map_or(style, |colour| style.fg(colour))
     }
 
-    /// The style of a selected row: loud in the focused pane, quiet elsewhere.
-    pub(crate) fn selection(self, focused: bool) -> Style {
-        let style = Style::new().fg(Color::Reset);
-        if focused { style.add_modifier(Modifier::REVERSED) } else { Style::new().add_modifier(Modifier::UNDERLINED) }
+    /// Marks a selected row: loud in the focused pane, quiet elsewhere. What failed stays red.
+    pub(crate) fn select(self, buffer: &mut Buffer, area: Rect, focused: bool) {
+        for position in area.intersection(buffer.area).positions() {
+            let Some(cell) = buffer.cell_mut(position) else { continue };
+            if !focused {
+                cell.modifier.insert(Modifier::UNDERLINED);
+                continue;
+            }
+            if cell.fg != Color::Red {
+                cell.fg = Color::Reset;
+            }
+            cell.modifier.remove(Modifier::DIM);
+            cell.modifier.insert(Modifier::REVERSED);
+        }
     }
 
     pub(crate) fn span(self, piece: &Piece) -> Span<'static> {
@@ -130,7 +144,9 @@ mod tests {
         let theme = Theme { colour: false, plain: false };
         assert_eq!(theme.style(Tone::Bad).fg, None);
         assert!(theme.style(Tone::Bad).add_modifier.contains(Modifier::BOLD));
-        assert!(theme.selection(true).add_modifier.contains(Modifier::REVERSED));
+        let mut buffer = Buffer::with_lines(["row"]);
+        theme.select(&mut buffer, Rect::new(0, 0, 9, 1), true);
+        assert!(buffer.content.iter().all(|cell| cell.modifier.contains(Modifier::REVERSED)));
     }
 
     #[test]

@@ -38,8 +38,13 @@ impl Documents {
         let own = own_collection(backend, &settings);
         let collections = match store.collections(&settings.db).await {
             Ok(names) => names,
-            // The Data API has no way to list them: the extension's own is all there is to know.
-            Err(StoreError::Unsupported { .. }) => vec![own.clone()],
+            // The Data API has no way to list them: the extension's own are all there is to know.
+            Err(StoreError::Unsupported { .. }) => {
+                let mut known = vec![settings.driver_collection.clone(), settings.http_collection.clone()];
+                known.sort();
+                known.dedup();
+                known
+            }
             Err(error) => return Err(WorkbenchError::Failed(error.to_string())),
         };
         Ok(Reply::Collections { database: settings.db, collections, own: Some(own) })

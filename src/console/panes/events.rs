@@ -19,12 +19,13 @@ struct Columns {
     result: usize,
     took: usize,
     note: usize,
+    reason: usize,
 }
 
 impl Columns {
     /// Gives room to the columns in the order in which they are missed.
     fn of(room: usize) -> Self {
-        let mut columns = Self { id: 0, time: 8, event_type: 14, object: 0, status: 0, result: 14, took: 0, note: 0 };
+        let mut columns = Self { id: 0, time: 8, event_type: 14, object: 0, status: 0, result: 14, took: 0, note: 0, reason: 0 };
         let mut left = room.saturating_sub(8 + 14 + 14 + 3);
         let mut take = |wide: usize| {
             let given = if left > wide { wide } else { 0 };
@@ -36,7 +37,9 @@ impl Columns {
         columns.took = take(8);
         columns.id = take(6);
         columns.status = take(10);
-        columns.event_type += left.min(28);
+        columns.event_type += left.min(25);
+        left -= left.min(25);
+        columns.reason = if left > 12 { left - 1 } else { 0 };
         columns
     }
 }
@@ -72,7 +75,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) {
         let row = Rect::new(list.x, y, list.width, 1);
         put(frame.buffer_mut(), state.theme, row, &cells(state, delivery, &columns), 0);
         if place == events.scroll.at {
-            frame.buffer_mut().set_style(row, state.theme.selection(state.focus == Pane::Events));
+            state.theme.select(frame.buffer_mut(), row, state.focus == Pane::Events);
         }
     }
 }
@@ -89,12 +92,16 @@ fn empty(frame: &mut Frame<'_>, state: &State, area: Rect) {
             state,
             area,
             &[
+                vec![Piece::new(Tone::Strong, "Nothing has been delivered yet.")],
+                Vec::new(),
                 vec![
-                    Piece::new(Tone::Plain, "press "),
-                    Piece::new(Tone::Key, "t"),
-                    Piece::new(Tone::Plain, " to create a Test Subscription"),
+                    Piece::new(Tone::Plain, "Press "),
+                    Piece::new(Tone::Cap, " t "),
+                    Piece::new(Tone::Strong, " to create a Test Subscription"),
+                    Piece::new(Tone::Plain, " and see it delivered"),
                 ],
-                vec![dim("T chooses another event type, ? shows all keys")],
+                Vec::new(),
+                vec![Piece::new(Tone::Key, "T"), dim(" another event type   "), Piece::new(Tone::Key, "?"), dim(" all keys")],
             ],
         );
     }
@@ -108,8 +115,9 @@ fn heading(columns: &Columns) -> Pieces {
         (columns.object, "OBJECT"),
         (columns.status, "STATUS"),
         (columns.result, "RESULT"),
-        (columns.took, "TOOK"),
+        (columns.took, "    TOOK"),
         (columns.note, "ATTEMPT"),
+        (columns.reason, "REASON"),
     ];
     let shown = cells.into_iter().filter(|(wide, _)| *wide > 0);
     shown.map(|(wide, name)| Piece::new(Tone::Dim, format!("{} ", pad(name, wide)))).collect()
@@ -132,13 +140,14 @@ fn cells(state: &State, delivery: &DeliveryRow, columns: &Columns) -> Pieces {
         (columns.result, tone, pad(&result, columns.result)),
         (columns.took, Tone::Dim, pad_left(&took, columns.took)),
         (columns.note, note_tone, pad(&note, columns.note)),
+        (columns.reason, Tone::Dim, text::fit(delivery.message.as_deref().unwrap_or_default(), columns.reason)),
     ];
     let shown = cells.into_iter().filter(|(wide, ..)| *wide > 0);
     shown.map(|(_, tone, text)| Piece::new(tone, format!("{text} "))).collect()
 }
 
 /// How a delivery stands, in a symbol and a word.
-fn result(state: &State, delivery: &DeliveryRow) -> (Tone, String) {
+pub(super) fn result(state: &State, delivery: &DeliveryRow) -> (Tone, String) {
     match (delivery.state, delivery.result.as_deref()) {
         (DeliveryState::Interrupted, _) => (Tone::Warn, "‖ interrupted".into()),
         (DeliveryState::Running, _) | (_, None) => (Tone::Note, "● running".into()),

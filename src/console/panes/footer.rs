@@ -1,13 +1,13 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::style::{Modifier, Style};
+use ratatui::style::Modifier;
 use ratatui::widgets::Clear;
 
 use super::super::action::{ACTIONS, Action, Context, Do};
 use super::super::keymap;
 use super::super::state::State;
 use super::super::text;
-use super::super::theme::{Piece, Tone};
+use super::super::theme::{Piece, Pieces, Tone};
 use super::super::widgets::{put, wrap};
 
 /// The bottom line: the keys of the focused pane.
@@ -15,11 +15,13 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) {
     let here = Context::Pane(state.focus);
     let hinted = |context: Context| ACTIONS.iter().filter(move |a| a.contexts.contains(&context) && a.hint.is_some());
     let mut pieces = Vec::new();
-    // The way to all keys, and the way out, are never left out.
-    let vital = |action: &Action| matches!(action.what, Do::Help | Do::Quit);
+    // What everything begins with, the way to all keys, and the way out are never left out.
+    let vital = |action: &Action| matches!(action.what, Do::Trigger | Do::Help | Do::Quit);
     let mut left = usize::from(area.width);
     left = left.saturating_sub(ACTIONS.iter().filter(|a| vital(a)).map(wide).sum());
-    for action in hinted(here).chain(hinted(Context::Everywhere)) {
+    // Where nothing can be done yet, the way to begin comes first.
+    let (first, second) = if state.events.rows.is_empty() { (Context::Everywhere, here) } else { (here, Context::Everywhere) };
+    for action in hinted(first).chain(hinted(second)) {
         let (Some(hint), Some(key)) = (action.hint, action.keys.first()) else { continue };
         let key = keymap::shown(key);
         if !vital(action) {
@@ -56,23 +58,21 @@ pub(crate) fn toast(frame: &mut Frame<'_>, state: &State, footer: Rect) {
     };
     let said = Piece::new(toast.tone, format!("{symbol}{}", toast.text));
     let rows = wrap(&[said], usize::from(footer.width - 4));
-    let rows: Vec<String> =
-        rows.iter().take(usize::from(footer.y.min(4))).map(|r| r.iter().map(|p| p.text.as_str()).collect()).collect();
-    let wide = rows.iter().map(|r| text::width(r)).max().unwrap_or_default();
-    let wide = u16::try_from(wide).unwrap_or(footer.width).saturating_add(2).min(footer.width);
+    let rows: Vec<_> = rows.into_iter().take(usize::from(footer.y.min(4))).collect();
+    let wide = |row: &Pieces| row.iter().map(|p| text::width(&p.text)).sum::<usize>();
+    let columns = rows.iter().map(wide).max().unwrap_or_default();
+    let columns = u16::try_from(columns).unwrap_or(footer.width).saturating_add(2).min(footer.width);
     let height = u16::try_from(rows.len()).unwrap_or(1);
-    let area = Rect::new(footer.right() - wide, footer.y - height, wide, height);
+    let area = Rect::new(footer.right() - columns, footer.y - height, columns, height);
     frame.render_widget(Clear, area);
-    frame.buffer_mut().set_style(area, Style::new().add_modifier(Modifier::REVERSED));
-    for (y, row) in (area.y..).zip(rows) {
+    // Only what went wrong is loud.
+    let loud = matches!(toast.tone, Tone::Bad | Tone::Warn);
+    for (y, row) in (area.y..).zip(&rows) {
         let line = Rect { y, height: 1, ..area };
-        put(
-            frame.buffer_mut(),
-            state.theme,
-            line,
-            &[Piece::new(toast.tone, text::pad(&format!(" {row}"), usize::from(wide)))],
-            0,
-        );
-        frame.buffer_mut().set_style(line, Style::new().add_modifier(Modifier::REVERSED));
+        let inside = Rect { x: line.x + 1, width: line.width.saturating_sub(1), ..line };
+        put(frame.buffer_mut(), state.theme, inside, row, 0);
+        if loud {
+            frame.buffer_mut().set_style(line, state.theme.style(toast.tone).add_modifier(Modifier::REVERSED));
+        }
     }
 }

@@ -32,7 +32,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) {
         let area = Rect::new(inner.x, y, inner.width, 1);
         put(frame.buffer_mut(), state.theme, area, &pieces, 0);
         if place == logs.scroll.at && state.focus == Pane::Logs {
-            frame.buffer_mut().set_style(area, state.theme.selection(true));
+            state.theme.select(frame.buffer_mut(), area, true);
         }
     }
 }

@@ -70,7 +70,7 @@ fn collections(frame: &mut Frame<'_>, state: &State, area: Rect) {
         put(frame.buffer_mut(), state.theme, row, &[Piece::new(Tone::Note, own), Piece::new(Tone::Plain, name)], 0);
         if Some(name) == storage.collection.as_ref() {
             let active = state.focus == Pane::Storage && storage.part == Part::Collections;
-            frame.buffer_mut().set_style(row, state.theme.selection(active));
+            state.theme.select(frame.buffer_mut(), row, active);
         }
     }
 }
@@ -100,7 +100,7 @@ fn documents(frame: &mut Frame<'_>, state: &State, area: Rect) {
         put(frame.buffer_mut(), state.theme, row, &summary(document), 0);
         if place == storage.scroll.at {
             let active = state.focus == Pane::Storage && storage.part == Part::Documents;
-            frame.buffer_mut().set_style(row, state.theme.selection(active));
+            state.theme.select(frame.buffer_mut(), row, active);
         }
     }
 }

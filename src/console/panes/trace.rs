@@ -7,10 +7,14 @@ use super::super::text;
 use super::super::theme::{Piece, Pieces, Tone};
 use super::super::widgets::{line, put, wrap};
 use super::{framed, notice, without_session};
+use crate::journal::DeliveryRow;
 
 /// Columns for the time since the arrival, and for how long it took.
 const OFFSET: usize = 9;
 const TOOK: usize = 8;
+/// Columns for the bars, where the pane is at least this wide.
+const BAR: usize = 24;
+const ROOMY: u16 = 96;
 
 /// The trace of the selected delivery.
 pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) {
@@ -18,7 +22,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) {
     let (about, right) = match &trace.delivery {
         Some(d) => {
             let replay = d.replay_of.map(|of| format!(" ↻ of #{of}")).unwrap_or_default();
-            (format!("of #{}{replay} {}", d.id, d.object_id), line(state.theme, Tone::Dim, &shift_note(trace.shift)))
+            (format!("of #{}{replay} {}", d.id, d.object_id), ending(state, d, trace.shift))
         }
         None => (String::new(), Line::default()),
     };
@@ -44,15 +48,21 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) {
             let area = Rect::new(inner.x, y, inner.width, 1);
             draw_row(frame, state, area, traced, row, nth == 0);
             if place == trace.scroll.at && state.focus == Pane::Trace {
-                frame.buffer_mut().set_style(area, state.theme.selection(true));
+                state.theme.select(frame.buffer_mut(), area, true);
             }
             y += 1;
         }
     }
 }
 
-fn shift_note(shift: usize) -> String {
-    if shift > 0 { format!(" ← {shift} ") } else { String::new() }
+/// How the delivery ended, at the right of the frame, where it is seen however long the trace is.
+fn ending(state: &State, delivery: &DeliveryRow, shift: usize) -> Line<'static> {
+    let (tone, result) = super::events::result(state, delivery);
+    let took = delivery.micros.map(|m| format!(" {}", text::duration(m))).unwrap_or_default();
+    let shifted = if shift > 0 { format!(" ← {shift}") } else { String::new() };
+    let mut ending = line(state.theme, tone, &format!(" {result}"));
+    ending.push_span(state.theme.span(&Piece::new(Tone::Dim, format!("{took}{shifted} "))));
+    ending
 }
 
 /// The rows a line takes: one, or as many as its text needs.
@@ -66,17 +76,52 @@ fn rows(traced: &TraceLine, room: usize) -> Vec<Pieces> {
 fn draw_row(frame: &mut Frame<'_>, state: &State, area: Rect, traced: &TraceLine, row: &Pieces, first: bool) {
     let offset = traced.offset.filter(|_| first).map(|o| format!("+{}", text::duration(o))).unwrap_or_default();
     let theme = state.theme;
-    put(frame.buffer_mut(), theme, area, &[Piece::new(Tone::Dim, text::pad_left(&offset, OFFSET))], 0);
     let took = traced.micros.filter(|_| first).map(text::duration).unwrap_or_default();
-    let took_room = if took.is_empty() { 0 } else { u16::try_from(TOOK).unwrap_or_default() + 1 };
-    let left = u16::try_from(OFFSET + 1).unwrap_or_default();
-    let text_area = Rect { x: area.x.saturating_add(left), width: area.width.saturating_sub(left + took_room), ..area };
+    let bars = if area.width >= ROOMY { BAR + 1 } else { 0 };
+    let right = match (bars, took.is_empty()) {
+        (0, true) => 0,
+        _ => bars + TOOK + 1,
+    };
+    let (left, right) = (columns(OFFSET + 1), columns(right));
+    put(frame.buffer_mut(), theme, area, &[Piece::new(Tone::Dim, text::pad_left(&offset, OFFSET))], 0);
+    if area.width <= left + right {
+        return;
+    }
     let mut pieces = vec![Piece::new(Tone::Plain, "  ".repeat(traced.depth))];
     pieces.extend(row.iter().cloned());
-    let shift = if traced.wraps { 0 } else { state.trace.shift };
-    if area.width > left + took_room {
-        put(frame.buffer_mut(), theme, text_area, &pieces, shift);
-        let at = Rect { x: area.right() - took_room, width: took_room, ..area };
-        put(frame.buffer_mut(), theme, at, &[Piece::new(Tone::Dim, text::pad_left(&took, usize::from(took_room)))], 0);
+    // Text that is broken over rows may use the room of the bars.
+    let right = if traced.wraps { 0 } else { right };
+    let text_area = Rect { x: area.x + left, width: area.width - left - right, ..area };
+    put(frame.buffer_mut(), theme, text_area, &pieces, if traced.wraps { 0 } else { state.trace.shift });
+    if right == 0 {
+        return;
     }
+    let mut end = vec![Piece::new(Tone::Plain, " ")];
+    if bars > 0 {
+        end.extend(bar(state, traced));
+    }
+    end.push(Piece::new(Tone::Dim, text::pad_left(&took, TOOK)));
+    put(frame.buffer_mut(), theme, Rect { x: area.right() - right, width: right, ..area }, &end, 0);
+}
+
+/// When it was and how long it took, to the scale of the whole delivery.
+fn bar(state: &State, traced: &TraceLine) -> Pieces {
+    let total = state.trace.delivery.as_ref().and_then(|d| d.micros).map(|total| total.max(1));
+    let (Some(begun), Some(micros), Some(total)) = (traced.begun, traced.micros, total) else {
+        return vec![Piece::new(Tone::Plain, " ".repeat(BAR + 1))];
+    };
+    let place = |at: u64| usize::try_from(at.saturating_mul(BAR as u64) / total).unwrap_or(BAR).min(BAR);
+    let from = place(begun).min(BAR - 1);
+    let long = place(begun.saturating_add(micros)).saturating_sub(from).max(1);
+    let failed = traced.pieces.first().is_some_and(|p| p.tone == Tone::Bad);
+    vec![
+        Piece::new(Tone::Dim, "·".repeat(from)),
+        Piece::new(if failed { Tone::Bad } else { Tone::Note }, "━".repeat(long)),
+        Piece::new(Tone::Dim, "·".repeat(BAR - from - long)),
+        Piece::new(Tone::Plain, " "),
+    ]
+}
+
+fn columns(n: usize) -> u16 {
+    u16::try_from(n).unwrap_or(u16::MAX)
 }

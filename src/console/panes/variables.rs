@@ -18,9 +18,11 @@ struct Columns {
 }
 
 impl Columns {
-    fn of(room: usize, longest: usize) -> Self {
-        let id = if room >= 76 { 14 } else { 0 };
-        let secure = if room >= 46 { 6 } else { 0 };
+    /// `longest` are the widths of the longest id and name.
+    fn of(room: usize, longest: [usize; 2]) -> Self {
+        let [longest_id, longest] = longest;
+        let id = if room >= 84 { longest_id.clamp(2, 24) } else { 0 };
+        let secure = if room >= 64 { 6 } else { 0 };
         let name = longest.clamp(3, 28);
         let state = 16;
         let taken = 2 + name + 1 + 1 + state + if id > 0 { id + 1 } else { 0 } + if secure > 0 { secure + 1 } else { 0 };
@@ -55,7 +57,8 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) {
         }
         return;
     }
-    let longest = variables.rows.iter().map(|v| text::width(&v.name)).max().unwrap_or_default();
+    let widest = |of: fn(&VariableRow) -> &str| variables.rows.iter().map(|v| text::width(of(v))).max().unwrap_or_default();
+    let longest = [widest(|v| v.id.as_deref().unwrap_or_default()), widest(|v| &v.name)];
     let columns = Columns::of(usize::from(list.width), longest);
     if list.height > 3 {
         put(frame.buffer_mut(), state.theme, Rect { height: 1, ..list }, &heading(&columns), 0);
@@ -66,7 +69,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) {
         let row = Rect::new(list.x, y, list.width, 1);
         put(frame.buffer_mut(), state.theme, row, &cells(variable, &columns), 0);
         if place == variables.scroll.at && state.focus == Pane::Variables {
-            frame.buffer_mut().set_style(row, state.theme.selection(true));
+            state.theme.select(frame.buffer_mut(), row, true);
         }
     }
 }

@@ -16,8 +16,17 @@ pub(crate) struct TraceLine {
     pub(crate) micros: Option<u64>,
     /// Whether it is text worth breaking over several rows (a reason, a log line).
     pub(crate) wraps: bool,
+    /// When it began after the arrival, if that can be drawn to scale, in microseconds; it lasted `micros`.
+    pub(crate) begun: Option<u64>,
     /// What there is to see of it in detail.
     pub(crate) detail: Option<Value>,
+}
+
+impl TraceLine {
+    /// A line that goes on with the one above.
+    pub(crate) fn below(depth: usize, pieces: Pieces) -> Self {
+        Self { offset: None, depth, pieces, micros: None, wraps: true, begun: None, detail: None }
+    }
 }
 
 /// The trace of the selected delivery.

@@ -13,7 +13,7 @@ pub(crate) fn outcome(result: &str) -> (&'static str, Tone) {
     match result {
         "success" => ("✓", Tone::Good),
         "fail" => ("✗", Tone::Bad),
-        "retry" => ("!", Tone::Warn),
+        "retry" => ("!", Tone::Bad),
         "reschedule" => ("»", Tone::Note),
         _ => ("○", Tone::Dim),
     }
@@ -49,6 +49,8 @@ struct Teller<'a> {
     arrived: i64,
     endings: HashMap<u32, Ending<'a>>,
     depths: HashMap<u32, usize>,
+    /// Why something inside a step failed.
+    inner: HashMap<u32, Vec<&'a str>>,
     lines: Vec<TraceLine>,
 }
 
@@ -60,12 +62,42 @@ fn lines(delivery: &DeliveryRow, rows: &[ObservationRow]) -> Vec<TraceLine> {
         )),
         _ => None,
     });
-    let mut teller =
-        Teller { arrived: delivery.arrived_at.0, endings: endings.collect(), depths: HashMap::from([(0, 0)]), lines: Vec::new() };
+    let mut teller = Teller {
+        arrived: delivery.arrived_at.0,
+        endings: endings.collect(),
+        depths: HashMap::from([(0, 0)]),
+        inner: inner_reasons(rows),
+        lines: Vec::new(),
+    };
     for row in rows {
         teller.tell(row);
     }
     teller.lines
+}
+
+/// For every step, why what lies within it failed.
+fn inner_reasons(rows: &[ObservationRow]) -> HashMap<u32, Vec<&str>> {
+    let mut parents = HashMap::new();
+    let mut reasons: HashMap<u32, Vec<&str>> = HashMap::new();
+    for row in rows {
+        let step = row.observation.step;
+        let (mut above, why) = match &row.observation.fact {
+            Fact::StepStarted { parent, .. } => {
+                parents.insert(step, *parent);
+                continue;
+            }
+            Fact::StepEnded { outcome: StepOutcome::Failed, detail: Some(why), .. } => (parents.get(&step).copied(), why),
+            Fact::StoreCall(StoreCall { error: Some(why), .. }) | Fact::ApiCall(ApiCall { error: Some(why), .. }) => {
+                (Some(step), why)
+            }
+            _ => continue,
+        };
+        while let Some(step) = above.filter(|step| *step != 0) {
+            reasons.entry(step).or_default().push(why);
+            above = parents.get(&step).copied();
+        }
+    }
+    reasons
 }
 
 impl Teller<'_> {
@@ -80,42 +112,54 @@ impl Teller<'_> {
             }
             Fact::ApiCall(call) => self.api_call(row, depth, call),
             Fact::StoreCall(call) => self.store_call(row, depth, call),
-            Fact::Log { level: how, target, message } => {
-                let tone = level(*how);
-                let head = vec![Piece::new(tone, how.to_string()), Piece::new(Tone::Dim, format!(" {target}: "))];
-                self.text(row, depth, head, tone, message);
-            }
+            Fact::Log { level, target, message } => self.log(row, depth, *level, target, message),
             Fact::Answered(answer) => self.answer(row, depth, answer),
             fact => self.other(row, depth, fact),
         }
     }
 
+    /// A line at the time of its observation.
     fn push(&mut self, row: &ObservationRow, depth: usize, pieces: Pieces, micros: Option<u64>, detail: Option<Value>) {
         let offset = Some(u64::try_from(row.observation.at.0.saturating_sub(self.arrived)).unwrap_or_default());
-        self.lines.push(TraceLine { offset, depth, pieces, micros, wraps: false, detail });
+        self.lines.push(TraceLine { offset, depth, pieces, micros, wraps: false, begun: None, detail });
     }
 
-    /// A text of several lines: the first behind its head, the others below, each broken where it is too long.
-    fn text(&mut self, row: &ObservationRow, depth: usize, head: Pieces, tone: Tone, text: &str) {
-        let mut parts = text.trim_end().split('\n');
-        let mut pieces = head;
-        pieces.push(Piece::new(tone, parts.next().unwrap_or_default()));
-        self.push(row, depth, pieces, None, None);
+    /// A call: it is observed when it has ended, and told at the time it began.
+    fn push_call(&mut self, row: &ObservationRow, depth: usize, pieces: Pieces, micros: u64, detail: Option<Value>) {
+        self.push(row, depth, pieces, Some(micros), detail);
         if let Some(line) = self.lines.last_mut() {
-            line.wraps = true;
+            line.offset = line.offset.map(|ended| ended.saturating_sub(micros));
+            line.begun = line.offset;
         }
-        for part in parts {
-            let pieces = vec![Piece::new(tone, part)];
-            self.lines.push(TraceLine { offset: None, depth: depth + 1, pieces, micros: None, wraps: true, detail: None });
+    }
+
+    /// A log line: in one row, whole when opened; what is wrong is shown whole at once.
+    fn log(&mut self, row: &ObservationRow, depth: usize, how: Level, target: &str, message: &str) {
+        let tone = level(how);
+        let serious = matches!(how, Level::Warning | Level::Error);
+        let mut parts = message.trim_end().split('\n');
+        // The extension is who speaks here, unless another is named.
+        let who = if target == "extension" { " ".into() } else { format!(" {target}: ") };
+        let text_tone = if serious { tone } else { Tone::Dim };
+        let mut pieces = vec![Piece::new(if serious { tone } else { Tone::Dim }, how.to_string()), Piece::new(Tone::Dim, who)];
+        pieces.push(Piece::new(text_tone, parts.next().unwrap_or_default()));
+        let rest: Vec<&str> = parts.collect();
+        if !serious && !rest.is_empty() {
+            pieces.push(Piece::new(Tone::Dim, format!(" (+{})", text::count(rest.len(), "line"))));
+        }
+        self.push(row, depth, pieces, None, Some(json!({"level": how, "target": target, "message": message})));
+        if serious {
+            if let Some(line) = self.lines.last_mut() {
+                line.wraps = true;
+            }
+            self.lines.extend(rest.iter().map(|part| TraceLine::below(depth + 1, vec![Piece::new(tone, part)])));
         }
     }
 
     /// The reason of a failure: below what failed, whole.
     fn reason(&mut self, depth: usize, why: &str) {
-        for part in why.trim_end().split('\n') {
-            let pieces = vec![Piece::new(Tone::Bad, part)];
-            self.lines.push(TraceLine { offset: None, depth: depth + 1, pieces, micros: None, wraps: true, detail: None });
-        }
+        let parts = why.trim_end().split('\n');
+        self.lines.extend(parts.map(|part| TraceLine::below(depth + 1, vec![Piece::new(Tone::Bad, part)])));
     }
 
     fn step(&mut self, row: &ObservationRow, depth: usize, kind: StepKind, name: &str, request: Option<&Value>) {
@@ -145,8 +189,13 @@ impl Teller<'_> {
             "step": kind_word(kind), "name": name, "outcome": ending.map(|e| e.outcome), "detail": detail,
             "request_before": request, "request_after": after,
         });
-        let why = detail.filter(|_| failed).map(str::to_owned);
+        // Said where it happened; those around it only pass it on.
+        let passed_on = |why: &str| self.inner.get(&row.observation.step).is_some_and(|all| all.iter().any(|i| why.contains(*i)));
+        let why = detail.filter(|why| failed && !passed_on(why)).map(str::to_owned);
         self.push(row, depth, pieces, micros, Some(whole));
+        if let Some(line) = self.lines.last_mut() {
+            line.begun = line.offset;
+        }
         if let Some(why) = why {
             self.reason(depth, &why);
         }
@@ -162,7 +211,7 @@ impl Teller<'_> {
             Piece::new(Tone::Key, format!(" {}", call.method)),
             Piece::new(Tone::Plain, format!(" {}", call.path)),
         ];
-        self.push(row, depth, pieces, Some(call.micros), serde_json::to_value(call).ok());
+        self.push_call(row, depth, pieces, call.micros, serde_json::to_value(call).ok());
         if let Some(why) = &call.error {
             self.reason(depth, why);
         }
@@ -180,7 +229,7 @@ impl Teller<'_> {
             let text = super::super::json::line(&super::super::json::relaxed(output));
             pieces.push(Piece::new(Tone::Value, format!(" → {}", text::fit(&text, 80))));
         }
-        self.push(row, depth, pieces, Some(call.micros), serde_json::to_value(call).ok());
+        self.push_call(row, depth, pieces, call.micros, serde_json::to_value(call).ok());
         if let Some(why) = &call.error {
             self.reason(depth, why);
         }
@@ -200,8 +249,7 @@ impl Teller<'_> {
         if let Some(message) = answer.message.as_deref().filter(|m| !m.is_empty()) {
             let tone = if matches!(tone, Tone::Bad | Tone::Warn) { tone } else { Tone::Plain };
             for part in message.trim_end().split('\n') {
-                let pieces = vec![Piece::new(tone, part)];
-                self.lines.push(TraceLine { offset: None, depth: depth + 1, pieces, micros: None, wraps: true, detail: None });
+                self.lines.push(TraceLine::below(depth + 1, vec![Piece::new(tone, part)]));
             }
         }
     }
@@ -217,7 +265,7 @@ impl Teller<'_> {
             }
             Fact::ObjectFetched { object } => {
                 let field = |name| object.get(name).and_then(Value::as_str).unwrap_or("?");
-                (plain(format!("object {} fetched, status {}", field("id"), field("status"))), Some(object.clone()))
+                (plain(format!("object {} fetched: {}", field("id"), field("status"))), Some(object.clone()))
             }
             Fact::ResultSent { .. } => (plain("result handed to the socket".into()), None),
             Fact::Interrupted { reason } => (vec![Piece::new(Tone::Warn, format!("‖ interrupted: {reason}"))], None),

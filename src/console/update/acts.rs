@@ -191,13 +191,11 @@ fn reload_storage(state: &mut State, effects: &mut Vec<Effect>) {
 }
 
 fn close(state: &mut State, effects: &mut Vec<Effect>) {
-    if state.toast.take().is_some() {
-        return;
-    }
     match state.focus {
         Pane::Events if !state.events.filter.is_empty() => typing::set_filter(state, Pane::Events, "", effects),
         Pane::Storage if !state.storage.filter.is_empty() => typing::set_filter(state, Pane::Storage, "", effects),
-        _ => state.zoomed = false,
+        _ if state.toast.take().is_none() => state.zoomed = false,
+        _ => {}
     }
 }
 

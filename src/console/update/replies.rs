@@ -34,7 +34,10 @@ pub(crate) fn take(state: &mut State, ask: &Ask, reply: Result<Reply, WorkbenchE
             storage.collections_error = None;
             storage.database = database;
             storage.collections = collections;
-            if storage.collection.is_none() {
+            // Whoever looks at the extension's own collection goes along when a variable names another one.
+            let own_moved = storage.collection == storage.own && own.is_some() && own != storage.own;
+            if storage.collection.is_none() || own_moved {
+                storage.leave();
                 storage.collection = own.clone().or_else(|| storage.collections.first().cloned());
             }
             storage.own = own;
@@ -72,8 +75,8 @@ fn settle(state: &mut State, ask: &Ask) {
 fn await_delivery(state: &mut State, ask: &Ask, delivered: Delivered, effects: &mut Vec<Effect>) {
     let Delivered { task_id, object_id, note, .. } = delivered;
     let said = match ask {
-        Ask::Replay(of) => format!("Replay of #{of} is on its way: {object_id} as task {task_id}."),
-        _ => format!("{object_id} is created and on its way as task {task_id}."),
+        Ask::Replay(of) => format!("Replaying #{of}: {object_id} is on its way again."),
+        _ => format!("{object_id} is created and on its way."),
     };
     match note {
         Some(note) => state.say(Tone::Warn, format!("{said} {note}")),

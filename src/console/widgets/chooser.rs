@@ -11,7 +11,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, chooser: &Chooser) {
     let screen = frame.area();
     let height = u16::try_from(chooser.all.len()).unwrap_or(u16::MAX).saturating_add(4);
     let height = height.min(screen.height.saturating_sub(2)).min(26);
-    let inner = window(frame, state.theme, &chooser.title, "Enter do it · ↑↓ move · Esc close", screen.width.min(90), height);
+    let inner = window(frame, state.theme, &chooser.title, "Enter do it · ↑↓ move · Esc close", screen.width.min(108), height);
     if inner.height < 2 || inner.width < 8 {
         return;
     }
@@ -30,13 +30,13 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, chooser: &Chooser) {
         let detail = choice.refused.map_or_else(|| choice.detail.clone(), |reason| format!("not now: {reason}"));
         let wide = if choice.detail.is_empty() { usize::from(list.width) } else { 27 };
         let pieces = [
-            Piece::new(tone, text::pad(&format!(" {}", choice.name), wide)),
+            Piece::new(tone, text::pad(&choice.name, wide)),
             Piece::new(Tone::Key, text::pad(&choice.keys, if choice.keys.is_empty() { 0 } else { 10 })),
             Piece::new(Tone::Dim, detail),
         ];
         put(frame.buffer_mut(), state.theme, area, &pieces, 0);
         if place == chooser.scroll.at {
-            frame.buffer_mut().set_style(area, state.theme.selection(true));
+            state.theme.select(frame.buffer_mut(), area, true);
         }
     }
 }

@@ -11,7 +11,7 @@ pub(crate) use lines::{line, put, wrap};
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::widgets::{Block, BorderType, Borders, Clear};
+use ratatui::widgets::{Block, BorderType, Borders, Clear, Padding};
 
 use super::state::{Overlay, State};
 use super::theme::{Theme, Tone};
@@ -41,7 +41,7 @@ fn window(frame: &mut Frame<'_>, theme: Theme, title: &str, hint: &str, columns:
     let area = Rect::new((screen.width - columns) / 2, (screen.height - rows) / 2, columns, rows);
     frame.render_widget(Clear, area);
     let title = line(theme, Tone::Strong, &format!(" {} ", super::text::fit(title, usize::from(columns).saturating_sub(4))));
-    let mut block = block(theme, true).title(title);
+    let mut block = block(theme, true).padding(Padding::horizontal(1)).title(title);
     if !hint.is_empty() {
         block = block.title_bottom(line(theme, Tone::Dim, &format!(" {hint} ")));
     }
