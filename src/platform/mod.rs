@@ -222,6 +222,11 @@ impl Platform {
         state.tasks.waiting().map(row).collect()
     }
 
+    /// The event types objects can be created for, with their categories.
+    pub fn event_types() -> impl Iterator<Item = (&'static str, &'static str)> {
+        catalogue::EVENT_TYPES.iter().map(|event_type| (event_type.name, event_type.category.as_str()))
+    }
+
     /// How many tasks are queued, or out at a runner, and not answered yet.
     #[must_use]
     pub fn pending(&self) -> usize {

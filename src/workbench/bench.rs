@@ -10,11 +10,14 @@ use super::local::Local;
 use super::paths::private_dir;
 use super::session::StartError;
 use super::variables::{Mask, Staged};
-use super::{Command, Connect, Delivered, LinkStatus, OpenOptions, Reply, Source, Status, VariableChange, WorkbenchError};
+use super::{
+    Command, Connect, Delivered, EventTypeRow, LinkStatus, OpenOptions, Reply, Source, Status, VariableChange, WaitingRow,
+    WorkbenchError,
+};
 use crate::extension::Extension;
 use crate::journal::{Journal, JournalError};
 use crate::observe::{Fact, LinkState, Observation, Observer, Secret, SeenVariable};
-use crate::platform::Queued;
+use crate::platform::{Platform, Queued, Waiting};
 use crate::replay::Capture;
 use crate::runtime::Runtime;
 use crate::tutorial;
@@ -121,6 +124,12 @@ impl Workbench {
                 let queued = self.local()?.platform.trigger(&event_type, object, &set).await.map_err(|e| usage(&e))?;
                 Ok(delivered(queued))
             }
+            Command::EventTypes => self.event_types(),
+            Command::Waiting => self.waiting(),
+            Command::Release { task_id } => {
+                self.local()?.platform.release(&task_id).map_err(|e| usage(&e))?;
+                self.waiting()
+            }
             Command::Replay { delivery } => self.replay(delivery).await,
             Command::Variables => self.rows(None).await,
             Command::Stage { changes } => self.stage(changes).await,
@@ -189,6 +198,27 @@ impl Workbench {
             troubles: self.0.troubles.iter().cloned().chain(self.0.journal.trouble().borrow().clone()).collect(),
             data_dir: self.0.data_dir.display().to_string(),
         }
+    }
+
+    fn event_types(&self) -> Result<Reply, WorkbenchError> {
+        let connections = self.local()?.platform.connections();
+        let subscribed = |name: &str| connections.iter().any(|c| c.subscriptions.contains_key(name));
+        let row = |(name, category): (&str, &str)| EventTypeRow {
+            name: name.into(),
+            category: category.into(),
+            subscribed: subscribed(name),
+        };
+        Ok(Reply::EventTypes { types: Platform::event_types().map(row).collect() })
+    }
+
+    fn waiting(&self) -> Result<Reply, WorkbenchError> {
+        let row = |task: Waiting| WaitingRow {
+            task_id: task.task_id,
+            object_id: task.object_id,
+            event_type: task.event_type,
+            due: task.due,
+        };
+        Ok(Reply::Waiting { tasks: self.local()?.platform.waiting().into_iter().map(row).collect() })
     }
 
     async fn replay(&self, delivery: i64) -> Result<Reply, WorkbenchError> {

@@ -20,6 +20,15 @@ pub enum Command {
         /// Changes to it: dotted path and JSON value or text. A path that does not exist is an error.
         set: Vec<(String, String)>,
     },
+    /// The event types objects can be created for. [`Reply::EventTypes`].
+    EventTypes,
+    /// The tasks that come again by themselves. [`Reply::Waiting`].
+    Waiting,
+    /// Deliver one of them now. [`Reply::Waiting`].
+    Release {
+        /// The task.
+        task_id: String,
+    },
     /// Run a delivery of the journal again. [`Reply::Delivered`].
     Replay {
         /// Its number in the journal.
@@ -91,6 +100,16 @@ pub enum Reply {
     Status(Box<Status>),
     /// A task is on its way.
     Delivered(Delivered),
+    /// Event types.
+    EventTypes {
+        /// In the order of Connect's catalogue.
+        types: Vec<EventTypeRow>,
+    },
+    /// Tasks that come again by themselves.
+    Waiting {
+        /// The next one first.
+        tasks: Vec<WaitingRow>,
+    },
     /// All variables, as they are now.
     Variables {
         /// By name.
@@ -139,6 +158,30 @@ pub struct Delivered {
     /// Why it may take a while, where that is known: nobody subscribes to the event type, say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+}
+
+/// An event type of the local Connect.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventTypeRow {
+    /// Its name.
+    pub name: String,
+    /// `background`, `interactive`, `scheduled`.
+    pub category: String,
+    /// Whether a connected runtime subscribes to it.
+    pub subscribed: bool,
+}
+
+/// A task that Connect delivers again by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitingRow {
+    /// The task.
+    pub task_id: String,
+    /// What it is about.
+    pub object_id: String,
+    /// Its event type.
+    pub event_type: String,
+    /// When it comes.
+    pub due: Timestamp,
 }
 
 /// Documents, and where they are from.

@@ -14,7 +14,8 @@ mod session;
 mod variables;
 
 pub use command::{
-    Command, Delivered, Endpoint, Found, LinkStatus, Reply, Status, VariableChange, VariableRow, VariableState, WorkbenchError,
+    Command, Delivered, Endpoint, EventTypeRow, Found, LinkStatus, Reply, Status, VariableChange, VariableRow, VariableState,
+    WaitingRow, WorkbenchError,
 };
 pub use options::{Connect, OpenOptions, Ports, Source};
 pub use paths::data_dir_of;
