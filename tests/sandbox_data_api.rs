@@ -63,6 +63,42 @@ async fn a_document_is_inserted_and_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn many_documents_are_inserted_and_grouped() {
+    let api = Api::start(true).await;
+    let documents = json!([{ "_id": 1, "n": 5 }, { "n": 7 }, { "_id": "x", "n": 9 }]);
+    let (status, inserted) = api.ask("insertMany", json!({ "documents": documents })).await;
+    assert_eq!(status, 201, "{inserted}");
+    let ids = inserted["insertedIds"].as_array().unwrap();
+    assert_eq!((&ids[0], ids[1].as_str().unwrap().len(), &ids[2]), (&json!(1), 24, &json!("x")));
+    // What `store count --backend data-api` asks.
+    let pipeline = json!({ "pipeline": [{ "$match": { "n": { "$gt": 5 } } }, { "$count": "n" }] });
+    assert_eq!(api.ask("aggregate", pipeline).await, (200, json!({ "documents": [{ "n": 2 }] })));
+    let nothing = json!({ "pipeline": [{ "$match": { "n": 0 } }, { "$count": "n" }] });
+    assert_eq!(api.ask("aggregate", nothing).await, (200, json!({ "documents": [] })));
+    api.sandbox.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn documents_are_updated_replaced_and_deleted() {
+    let api = Api::start(true).await;
+    api.ask("insertMany", json!({ "documents": [{ "_id": 1, "n": 1 }, { "_id": 2, "n": 1 }, { "_id": 3, "n": 2 }] })).await;
+    let one = json!({ "filter": { "n": 1 }, "update": { "$set": { "n": 1 }, "$inc": { "m": 1 } } });
+    assert_eq!(api.ask("updateOne", one).await, (200, json!({ "matchedCount": 1, "modifiedCount": 1 })));
+    let many = json!({ "filter": { "n": 1 }, "update": { "$set": { "m": 1 } } });
+    assert_eq!(api.ask("updateMany", many).await, (200, json!({ "matchedCount": 2, "modifiedCount": 1 })));
+    let upsert = json!({ "filter": { "_id": 9 }, "update": { "$set": { "n": 9 } }, "upsert": true });
+    assert_eq!(api.ask("updateOne", upsert).await, (200, json!({ "matchedCount": 0, "modifiedCount": 0, "upsertedId": 9 })));
+    let replace = json!({ "filter": { "_id": 9 }, "replacement": { "only": true } });
+    assert_eq!(api.ask("replaceOne", replace).await, (200, json!({ "matchedCount": 1, "modifiedCount": 1 })));
+    let (_, found) = api.ask("findOne", json!({ "filter": { "_id": 9 } })).await;
+    assert_eq!(found, json!({ "document": { "_id": 9, "only": true } }));
+    assert_eq!(api.ask("deleteOne", json!({ "filter": { "n": 1 } })).await, (200, json!({ "deletedCount": 1 })));
+    assert_eq!(api.ask("deleteMany", json!({ "filter": {} })).await, (200, json!({ "deletedCount": 3 })));
+    assert_eq!(api.ask("find", json!({})).await, (200, json!({ "documents": [] })));
+    api.sandbox.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn canonical_extended_json_keeps_every_type() {
     let api = Api::start(true).await;
     let document = json!({
@@ -149,6 +185,20 @@ async fn an_invalid_bearer_fails_even_beside_a_valid_key_and_a_password_is_enoug
     json!({ "dataSource": "l", "database": "d", "collection": "c", "filter": { "a": { "$foo": 1 } } }),
     400,
     "MongoDBError"
+)]
+#[case::no_filter("deleteMany", json!({ "dataSource": "l", "database": "d", "collection": "c" }), 400, "MissingParameter")]
+#[case::no_pipeline("aggregate", json!({ "dataSource": "l", "database": "d", "collection": "c" }), 400, "MissingParameter")]
+#[case::no_operators(
+    "updateOne",
+    json!({ "dataSource": "l", "database": "d", "collection": "c", "filter": {}, "update": { "a": 1 } }),
+    400,
+    "InvalidParameter"
+)]
+#[case::operators_in_a_replacement(
+    "replaceOne",
+    json!({ "dataSource": "l", "database": "d", "collection": "c", "filter": {}, "replacement": { "$set": { "a": 1 } } }),
+    400,
+    "InvalidParameter"
 )]
 #[case::no_such_action("explode", json!({ "dataSource": "l", "database": "d", "collection": "c" }), 404, "EndpointNotFound")]
 #[tokio::test(flavor = "multi_thread")]

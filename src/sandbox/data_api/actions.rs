@@ -1,13 +1,12 @@
 use axum::http::StatusCode;
 use bson::oid::ObjectId;
-use bson::raw::cstr;
-use bson::{RawArrayBuf, RawBsonRef, RawDocumentBuf, rawdoc};
-use serde_json::Value;
+use bson::raw::{CStr, cstr};
+use bson::{Bson, Document, RawArrayBuf, RawBson, RawBsonRef, RawDocumentBuf, rawdoc};
 
 use super::super::error::CommandError;
 use super::deployment::{Deployment, all_documents};
-use super::ejson;
 use super::error::ApiError;
+use super::request::Request;
 
 /// What can be asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,131 +14,189 @@ pub(super) enum Action {
     FindOne,
     Find,
     InsertOne,
+    InsertMany,
+    UpdateOne,
+    UpdateMany,
+    ReplaceOne,
+    DeleteOne,
+    DeleteMany,
+    Aggregate,
 }
 
 /// The action of this name.
 pub(super) fn find(name: &str) -> Option<Action> {
-    match name {
-        "findOne" => Some(Action::FindOne),
-        "find" => Some(Action::Find),
-        "insertOne" => Some(Action::InsertOne),
-        _ => None,
-    }
+    Some(match name {
+        "findOne" => Action::FindOne,
+        "find" => Action::Find,
+        "insertOne" => Action::InsertOne,
+        "insertMany" => Action::InsertMany,
+        "updateOne" => Action::UpdateOne,
+        "updateMany" => Action::UpdateMany,
+        "replaceOne" => Action::ReplaceOne,
+        "deleteOne" => Action::DeleteOne,
+        "deleteMany" => Action::DeleteMany,
+        "aggregate" => Action::Aggregate,
+        _ => return None,
+    })
 }
 
 /// The documents a `find` answers when no limit is given, and the most it ever answers.
 const DEFAULT_LIMIT: i64 = 1_000;
 const MAX_LIMIT: i64 = 50_000;
 
-/// A request's body: where to, and the fields of its action.
-pub(super) struct Request<'a> {
-    database: &'a str,
-    collection: &'a str,
-    body: &'a serde_json::Map<String, Value>,
-}
-
-impl<'a> Request<'a> {
-    pub(super) fn parse(body: &'a Value) -> Result<Self, ApiError> {
-        let body = body.as_object().ok_or_else(|| ApiError::invalid("the body must be a JSON object"))?;
-        let text = |name: &str| match body.get(name) {
-            Some(Value::String(text)) if !text.is_empty() => Ok(text.as_str()),
-            None | Some(Value::Null | Value::String(_)) => Err(ApiError::missing(name)),
-            Some(_) => Err(ApiError::invalid(format!("'{name}' must be a string"))),
-        };
-        // The name of the deployment: there is only one here, but clients must not forget it.
-        text("dataSource")?;
-        Ok(Self { database: text("database")?, collection: text("collection")?, body })
-    }
-
-    /// A document of the body; what is no object is refused.
-    fn document(&self, name: &str) -> Result<Option<RawDocumentBuf>, ApiError> {
-        match self.body.get(name) {
-            None | Some(Value::Null) => Ok(None),
-            Some(Value::Object(fields)) => {
-                ejson::document(fields).map(Some).map_err(|reason| ApiError::invalid(format!("'{name}': {reason}")))
-            }
-            Some(_) => Err(ApiError::invalid(format!("'{name}' must be an object"))),
-        }
-    }
-
-    fn required(&self, name: &str) -> Result<RawDocumentBuf, ApiError> {
-        self.document(name)?.ok_or_else(|| ApiError::missing(name))
-    }
-
-    /// A number of documents; it may be given as Extended JSON.
-    fn count(&self, name: &str) -> Result<Option<i64>, ApiError> {
-        let Some(value) = self.body.get(name).filter(|value| !value.is_null()) else { return Ok(None) };
-        let number = match ejson::value(value).map_err(|reason| ApiError::invalid(format!("'{name}': {reason}")))? {
-            bson::Bson::Int32(n) => Some(i64::from(n)),
-            bson::Bson::Int64(n) => Some(n),
-            #[allow(clippy::cast_possible_truncation)] // saturates
-            bson::Bson::Double(n) if n.fract() == 0.0 => Some(n as i64),
-            _ => None,
-        };
-        let refused = || ApiError::invalid(format!("'{name}' must be a whole number that is not negative"));
-        number.filter(|n| *n >= 0).map(Some).ok_or_else(refused)
-    }
-
-    /// The command of the name `name`, with those of the given fields that the body has.
-    fn command(&self, name: &bson::raw::CStr, fields: &[&str]) -> Result<RawDocumentBuf, ApiError> {
-        let mut command = RawDocumentBuf::new();
-        command.append(name, self.collection);
-        for field in fields {
-            if let Some(value) = self.document(field)? {
-                let field: &bson::raw::CStr = (*field).try_into().map_err(|_| ApiError::invalid("a field's name"))?;
-                command.append(field, value);
-            }
-        }
-        Ok(command)
-    }
-}
-
 impl Action {
     /// The status of its success.
     pub(super) fn status(self) -> StatusCode {
         match self {
-            Self::InsertOne => StatusCode::CREATED,
-            Self::FindOne | Self::Find => StatusCode::OK,
+            Self::InsertOne | Self::InsertMany => StatusCode::CREATED,
+            _ => StatusCode::OK,
         }
     }
 
     /// Does it, and answers with the body.
-    pub(super) async fn run(self, deployment: &dyn Deployment, request: &Request<'_>) -> Result<RawDocumentBuf, ApiError> {
+    ///
+    /// # Errors
+    /// A field that is missing or of the wrong type; what the deployment says.
+    pub(super) async fn run(self, deployment: &dyn Deployment, request: &Request) -> Result<RawDocumentBuf, ApiError> {
         match self {
             Self::FindOne => find_one(deployment, request).await,
             Self::Find => find_many(deployment, request).await,
             Self::InsertOne => insert_one(deployment, request).await,
+            Self::InsertMany => insert_many(deployment, request).await,
+            Self::UpdateOne => update(deployment, request, "update", false).await,
+            Self::UpdateMany => update(deployment, request, "update", true).await,
+            Self::ReplaceOne => update(deployment, request, "replacement", false).await,
+            Self::DeleteOne => delete(deployment, request, 1).await,
+            Self::DeleteMany => delete(deployment, request, 0).await,
+            Self::Aggregate => aggregate(deployment, request).await,
         }
     }
 }
 
-async fn find_one(deployment: &dyn Deployment, request: &Request<'_>) -> Result<RawDocumentBuf, ApiError> {
-    let mut command = request.command(cstr!("find"), &["filter", "projection", "sort"])?;
+async fn find_one(deployment: &dyn Deployment, request: &Request) -> Result<RawDocumentBuf, ApiError> {
+    let mut command = query(request)?;
     command.append(cstr!("limit"), 1_i64);
     command.append(cstr!("singleBatch"), true);
-    let found = all_documents(deployment, request.database, request.collection, command).await?;
+    let found = all_documents(deployment, request.database(), request.collection(), command).await?;
     let mut answer = RawDocumentBuf::new();
     answer.append(cstr!("document"), found.get(0).map_err(CommandError::from)?.unwrap_or(RawBsonRef::Null));
     Ok(answer)
 }
 
-async fn find_many(deployment: &dyn Deployment, request: &Request<'_>) -> Result<RawDocumentBuf, ApiError> {
-    let mut command = request.command(cstr!("find"), &["filter", "projection", "sort"])?;
+async fn find_many(deployment: &dyn Deployment, request: &Request) -> Result<RawDocumentBuf, ApiError> {
+    let mut command = query(request)?;
     let limit = request.count("limit")?.filter(|limit| *limit > 0).unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT);
     command.append(cstr!("limit"), limit);
     command.append(cstr!("skip"), request.count("skip")?.unwrap_or(0));
-    let found = all_documents(deployment, request.database, request.collection, command).await?;
+    let found = all_documents(deployment, request.database(), request.collection(), command).await?;
     Ok(rawdoc! { "documents": found })
 }
 
-async fn insert_one(deployment: &dyn Deployment, request: &Request<'_>) -> Result<RawDocumentBuf, ApiError> {
-    let document = with_id(request.required("document")?)?;
-    let mut command = request.command(cstr!("insert"), &[])?;
+async fn aggregate(deployment: &dyn Deployment, request: &Request) -> Result<RawDocumentBuf, ApiError> {
+    let mut command = command(cstr!("aggregate"), request);
+    command.append(cstr!("pipeline"), documents(request, "pipeline")?);
+    command.append(cstr!("cursor"), rawdoc! {});
+    let found = all_documents(deployment, request.database(), request.collection(), command).await?;
+    Ok(rawdoc! { "documents": found })
+}
+
+async fn insert_one(deployment: &dyn Deployment, request: &Request) -> Result<RawDocumentBuf, ApiError> {
+    let document = with_id(raw(request.required("document")?)?)?;
+    let mut command = command(cstr!("insert"), request);
     command.append(cstr!("documents"), RawArrayBuf::from_iter([&document]));
-    succeeded(&deployment.run(request.database, command).await?)?;
+    succeeded(&deployment.run(request.database(), command).await?)?;
     let mut answer = RawDocumentBuf::new();
     answer.append(cstr!("insertedId"), document.get("_id").map_err(CommandError::from)?.unwrap_or(RawBsonRef::Null));
     Ok(answer)
+}
+
+async fn insert_many(deployment: &dyn Deployment, request: &Request) -> Result<RawDocumentBuf, ApiError> {
+    let (mut stored, mut ids) = (RawArrayBuf::new(), RawArrayBuf::new());
+    for document in request.list("documents")? {
+        let document = with_id(raw(document)?)?;
+        ids.push(document.get("_id").map_err(CommandError::from)?.unwrap_or(RawBsonRef::Null));
+        stored.push(document);
+    }
+    let mut command = command(cstr!("insert"), request);
+    command.append(cstr!("documents"), stored);
+    succeeded(&deployment.run(request.database(), command).await?)?;
+    Ok(rawdoc! { "insertedIds": ids })
+}
+
+/// Updates and replacements: the new contents are in the field `contents`.
+async fn update(deployment: &dyn Deployment, request: &Request, contents: &str, multi: bool) -> Result<RawDocumentBuf, ApiError> {
+    let by = match (contents, request.value(contents)) {
+        (_, None) => return Err(ApiError::missing(contents)),
+        ("update", Some(pipeline @ Bson::Array(_))) => RawBson::try_from(pipeline.clone()).map_err(CommandError::from)?,
+        (_, Some(_)) => RawBson::Document(raw(request.required(contents)?)?),
+    };
+    let by_operators = match &by {
+        RawBson::Document(document) => {
+            document.iter().next().is_some_and(|first| first.is_ok_and(|(name, _)| name.as_str().starts_with('$')))
+        }
+        _ => true,
+    };
+    if by_operators != (contents == "update") {
+        let message = if by_operators { "a replacement holds no operators" } else { "an update holds operators, such as $set" };
+        return Err(ApiError::invalid(format!("'{contents}': {message}")));
+    }
+    let mut operation = rawdoc! { "q": raw(request.required("filter")?)? };
+    operation.append(cstr!("u"), by);
+    operation.append(cstr!("multi"), multi);
+    operation.append(cstr!("upsert"), request.flag("upsert")?);
+    if request.value("arrayFilters").is_some() {
+        operation.append(cstr!("arrayFilters"), documents(request, "arrayFilters")?);
+    }
+    let mut command = command(cstr!("update"), request);
+    command.append(cstr!("updates"), RawArrayBuf::from_iter([&operation]));
+    let reply = deployment.run(request.database(), command).await?;
+    succeeded(&reply)?;
+
+    let upserted = match reply.get("upserted").map_err(CommandError::from)? {
+        Some(RawBsonRef::Array(list)) => list.get(0).ok().flatten().and_then(RawBsonRef::as_document),
+        _ => None,
+    };
+    let matched = counted(&reply, "n") - i64::from(upserted.is_some());
+    let mut answer = rawdoc! { "matchedCount": matched, "modifiedCount": counted(&reply, "nModified") };
+    if let Some(id) = upserted.and_then(|entry| entry.get("_id").ok().flatten()) {
+        answer.append(cstr!("upsertedId"), id);
+    }
+    Ok(answer)
+}
+
+async fn delete(deployment: &dyn Deployment, request: &Request, limit: i32) -> Result<RawDocumentBuf, ApiError> {
+    let operation = rawdoc! { "q": raw(request.required("filter")?)?, "limit": limit };
+    let mut command = command(cstr!("delete"), request);
+    command.append(cstr!("deletes"), RawArrayBuf::from_iter([&operation]));
+    let reply = deployment.run(request.database(), command).await?;
+    succeeded(&reply)?;
+    Ok(rawdoc! { "deletedCount": counted(&reply, "n") })
+}
+
+/// The command of the name `name` for the request's collection.
+fn command(name: &CStr, request: &Request) -> RawDocumentBuf {
+    let mut command = RawDocumentBuf::new();
+    command.append(name, request.collection());
+    command
+}
+
+/// A `find` with what of a query the request has.
+fn query(request: &Request) -> Result<RawDocumentBuf, ApiError> {
+    let mut command = command(cstr!("find"), request);
+    for (field, name) in [("filter", cstr!("filter")), ("projection", cstr!("projection")), ("sort", cstr!("sort"))] {
+        if let Some(document) = request.document(field)? {
+            command.append(name, raw(document)?);
+        }
+    }
+    Ok(command)
+}
+
+fn raw(document: &Document) -> Result<RawDocumentBuf, ApiError> {
+    Ok(RawDocumentBuf::try_from(document).map_err(CommandError::from)?)
+}
+
+fn documents(request: &Request, field: &str) -> Result<RawArrayBuf, ApiError> {
+    request.list(field)?.into_iter().map(raw).collect()
 }
 
 /// The `_id` is made here, as a driver does, to be able to answer with it.
@@ -150,6 +207,17 @@ fn with_id(document: RawDocumentBuf) -> Result<RawDocumentBuf, ApiError> {
     let mut made = rawdoc! { "_id": ObjectId::new() };
     document.iter().flatten().for_each(|(name, value)| made.append(name, value));
     Ok(made)
+}
+
+/// A number the deployment counted, whichever type it has.
+fn counted(reply: &RawDocumentBuf, field: &str) -> i64 {
+    match reply.get(field).ok().flatten() {
+        Some(RawBsonRef::Int32(n)) => n.into(),
+        Some(RawBsonRef::Int64(n)) => n,
+        #[allow(clippy::cast_possible_truncation)] // a count
+        Some(RawBsonRef::Double(n)) => n as i64,
+        _ => 0,
+    }
 }
 
 /// A write that was refused is an error here, though its command succeeded.

@@ -1,13 +1,14 @@
 //! The Data API: HTTP in front of a deployment.
 //!
-//! A request is [authenticated](auth), its Extended JSON is [read](ejson), its action becomes one or more
-//! [commands](actions), which a [`Deployment`] runs: the sandbox itself here, any other one by its connection string.
+//! A request is [authenticated](auth) and [read](request), its action becomes one or more [commands](actions), which a
+//! [`Deployment`] runs. The answer is canonical Extended JSON, or [plain] JSON for who does not ask for that.
 
 mod actions;
 mod auth;
 mod deployment;
-mod ejson;
 mod error;
+mod plain;
+mod request;
 
 use std::sync::Arc;
 
@@ -17,11 +18,15 @@ use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use bson::Document;
 use serde_json::Value;
 
+use super::error::CommandError;
+use crate::storage::query;
 pub(super) use auth::Gate;
 pub(super) use deployment::{Deployment, Embedded};
 use error::ApiError;
+use request::Request;
 
 /// The path of the endpoint below the host: the form it had on Atlas, for an application named `local`.
 pub(super) const BASE: &str = "/app/local/endpoint/data/v1";
@@ -79,10 +84,10 @@ async fn answer(
     if !matches!(media_type, "application/json" | "application/ejson") {
         return Err(ApiError::content_type(content_type));
     }
-    let body: Value = serde_json::from_slice(body).map_err(|error| ApiError::invalid(format!("invalid JSON: {error}")))?;
-    let request = actions::Request::parse(&body)?;
+    let request = Request::parse(body)?;
     let answer = action.run(endpoint.deployment.as_ref(), &request).await?;
-    let content = if wants_canonical(headers) { ejson::canonical(&answer)? } else { ejson::plain(&answer)? };
+    let answer = Document::try_from(answer).map_err(CommandError::from)?;
+    let content = if wants_canonical(headers) { query::canonical(&answer) } else { plain::plain(&answer) };
     Ok((action.status(), content))
 }
 
