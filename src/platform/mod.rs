@@ -42,15 +42,27 @@ use self::core::{Core, State};
 use self::hub::{Outgoing, Runners, configuration};
 use self::state::{Disk, Objects, Variables};
 use self::tasks::{TaskState, Tasks};
+use crate::authority::{Authority, TlsListener};
 use crate::observe::{Fact, Level, Observation, Observer, Timestamp};
 use crate::protocol::Output;
 
 /// How a platform is to be started.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct PlatformOptions {
     /// Where it keeps its state; made if it is not there.
     pub dir: PathBuf,
     /// The port it listens on. 0, or one that is taken: the system chooses.
+    pub port: u16,
+    /// To listen on a second port, over TLS: the official runner calls the API by https only.
+    pub tls: Option<Tls>,
+}
+
+/// How to serve over TLS.
+#[derive(Debug, Clone)]
+pub struct Tls {
+    /// Who vouches for the server.
+    pub authority: Authority,
+    /// The port. 0, or one that is taken: the system chooses.
     pub port: u16,
 }
 
@@ -88,11 +100,14 @@ impl Platform {
     /// # Errors
     /// [`PlatformError`] when the directory can't be used, belongs to a running one, or no port can be had.
     pub async fn start(options: PlatformOptions, observer: Arc<dyn Observer>) -> Result<Self, PlatformError> {
-        let listener = match TcpListener::bind(("127.0.0.1", options.port)).await {
-            Ok(listener) => listener,
-            Err(_) => TcpListener::bind(("127.0.0.1", 0)).await.map_err(PlatformError::Listen)?,
-        };
+        let listener = listen(options.port).await?;
         let address = listener.local_addr().map_err(PlatformError::Listen)?.to_string();
+        let tls = match &options.tls {
+            Some(tls) => Some(
+                TlsListener::new(listen(tls.port).await?, tls.authority.server_config(&[])?).map_err(PlatformError::Listen)?,
+            ),
+            None => None,
+        };
         let dir = options.dir;
         let opened = tokio::task::spawn_blocking(move || state::open(&dir)).await;
         let (db, lock, loaded) = opened.map_err(|e| PlatformError::Storage(e.to_string()))??;
@@ -101,7 +116,9 @@ impl Platform {
             let message = format!("the local Connect's state could not be written: {reason}");
             told.observe(Observation::now(Fact::Log { level: Level::Error, target: "platform".into(), message }));
         })?;
-        let access = Access::load(&loaded.meta, &disk, &address);
+        let mut access = Access::load(&loaded.meta, &disk, &address);
+        access.tls_address = tls.as_ref().map(|tls| tls.address().to_string());
+        access.ca_file = options.tls.map(|tls| tls.authority.ca_file().to_path_buf());
         let changed = loaded.meta.get("configuration_changed").is_some_and(|c| c == "true");
         let prefix = access.service_id.replacen("SRVC", "VAR", 1);
         let state = State {
@@ -112,7 +129,9 @@ impl Platform {
         };
         disk.barrier().passed().await?;
         let core = Arc::new(Core::new(access, observer, disk, state));
-        let jobs = vec![tokio::spawn(Arc::clone(&core).run_clock()), tokio::spawn(rest::serve(Arc::clone(&core), listener))];
+        let mut jobs =
+            vec![tokio::spawn(Arc::clone(&core).run_clock()), tokio::spawn(rest::serve_plain(Arc::clone(&core), listener))];
+        jobs.extend(tls.map(|tls| tokio::spawn(rest::serve(Arc::clone(&core), tls))));
         Ok(Self(Arc::new(Running { core, jobs: Mutex::new(jobs) })))
     }
 
@@ -264,6 +283,13 @@ impl Platform {
             let _ = job.await;
         }
         self.0.core.disk.close().await;
+    }
+}
+
+async fn listen(port: u16) -> Result<TcpListener, PlatformError> {
+    match TcpListener::bind(("127.0.0.1", port)).await {
+        Ok(listener) => Ok(listener),
+        Err(_) => TcpListener::bind(("127.0.0.1", 0)).await.map_err(PlatformError::Listen),
     }
 }
 

@@ -10,6 +10,7 @@ mod refusal;
 mod requests;
 mod routes;
 
+use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use axum::extract::{FromRequestParts, Request, State, WebSocketUpgrade};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
-use axum::serve::ListenerExt;
+use axum::serve::{Listener, ListenerExt};
 use serde_json::Value;
 use tokio::net::TcpListener;
 
@@ -37,13 +38,18 @@ const MAX_BODY: usize = 16 << 20;
 /// The platform's version, by which tools decide whether a runner fits.
 const CONNECT_VERSION: (&str, &str) = ("connect-version", "43.1.0");
 
-/// Serves until the platform closes.
-pub(crate) async fn serve(core: Arc<Core>, listener: TcpListener) {
-    let closing = core.closing.clone();
+/// Serves without TLS until the platform closes.
+pub(crate) async fn serve_plain(core: Arc<Core>, listener: TcpListener) {
     let listener = listener.tap_io(|stream| {
         // Answers are small and somebody waits for each: without this the kernel holds them back for more to come.
         let _ = stream.set_nodelay(true);
     });
+    serve(core, listener).await;
+}
+
+/// Serves whoever comes through `listener` until the platform closes.
+pub(crate) async fn serve<L: Listener<Addr: Debug>>(core: Arc<Core>, listener: L) {
+    let closing = core.closing.clone();
     let app = Router::new().fallback(handle).with_state(Arc::clone(&core));
     let server = axum::serve(listener, app).with_graceful_shutdown(closing.clone().cancelled_owned()).into_future();
     let bounded = async {
