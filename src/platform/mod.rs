@@ -14,6 +14,7 @@ mod access;
 mod catalogue;
 mod core;
 mod error;
+mod foreign;
 mod hub;
 mod ids;
 mod rest;
@@ -26,10 +27,12 @@ mod trigger;
 
 pub use access::Access;
 pub use error::PlatformError;
+pub use foreign::Observed;
 pub use hub::{Connection, RunnerType};
 pub use state::StoredVariable;
 pub use trigger::Queued;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -39,11 +42,12 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use self::core::{Core, State};
+use self::foreign::Foreign;
 use self::hub::{Outgoing, Runners, configuration};
 use self::state::{Disk, Objects, Variables};
 use self::tasks::{TaskState, Tasks};
 use crate::authority::{Authority, TlsListener};
-use crate::observe::{Fact, Level, Observation, Observer, Timestamp};
+use crate::observe::{DeliveryKey, Fact, Level, Observation, Observer, Timestamp};
 use crate::protocol::Output;
 
 /// How a platform is to be started.
@@ -55,6 +59,8 @@ pub struct PlatformOptions {
     pub port: u16,
     /// To listen on a second port, over TLS: the official runner calls the API by https only.
     pub tls: Option<Tls>,
+    /// Whose deliveries it observes.
+    pub observed: Observed,
 }
 
 /// How to serve over TLS.
@@ -126,6 +132,7 @@ impl Platform {
             variables: Variables::new(disk.clone(), prefix, loaded.variables, changed),
             tasks: Tasks::new(disk.clone(), loaded.tasks),
             runners: Runners::default(),
+            foreign: Foreign::new(options.observed, Arc::clone(&observer)),
         };
         disk.barrier().passed().await?;
         let core = Arc::new(Core::new(access, observer, disk, state));
@@ -168,6 +175,13 @@ impl Platform {
     #[must_use]
     pub fn answer(&self, task_id: &str) -> Option<Output> {
         self.0.core.answer(task_id)
+    }
+
+    /// The delivery of a task that an [observed](PlatformOptions::observed) runner has, or had lately; of `None` the one
+    /// delivery that is out, if it is one.
+    #[must_use]
+    pub fn delivery(&self, task_id: Option<&str>) -> Option<DeliveryKey> {
+        self.0.core.foreign.delivery(task_id)
     }
 
     /// An object as it is now.
@@ -301,6 +315,8 @@ impl Core {
         }
         let mut state = self.lock();
         let frame = configuration(self, &state);
+        let instances: BTreeSet<&str> = state.runners.ready().map(|runner| runner.instance_id.as_str()).collect();
+        instances.into_iter().for_each(|instance| self.foreign.configured(instance, true, state.variables.seen()));
         let told = state.runners.ready().filter(|r| r.outgoing.send(Outgoing::Frame(frame.clone())).is_ok()).count();
         state.variables.note_change(false);
         Ok(told)

@@ -27,6 +27,7 @@ use tokio::net::TcpListener;
 use self::answer::Answer;
 use self::refusal::Refusal;
 use super::core::Core;
+use super::foreign::api_call;
 use super::hub::socket::{self, Caller, MAX_MESSAGE};
 use super::rql::percent_decode;
 use crate::observe::Level;
@@ -77,7 +78,15 @@ async fn handle(State(core): State<Arc<Core>>, request: Request) -> Response {
             upgrade(&core, &mut parts, environment, instance).await
         } else {
             match to_bytes(body, MAX_BODY).await {
-                Ok(body) => answered(&core, &parts, &segments, &body).into_response(),
+                Ok(body) => {
+                    let concern = core.foreign.concern(&parts);
+                    let answer = answered(&core, &parts, &segments, &body);
+                    if let Some(concern) = concern {
+                        let told = answer.as_ref().map_or_else(Refusal::observed, Answer::observed);
+                        core.foreign.called(concern, api_call(&parts, &path, &body, told));
+                    }
+                    answer.into_response()
+                }
                 Err(_) => Refusal::invalid("the body is larger than 16 MiB, or broke off").into_response(),
             }
         }
