@@ -58,7 +58,12 @@ async fn local_path() {
     let journal = Journal::open(dir.path()).unwrap();
     let (took, mut results) = unbounded_channel();
     let observer: Arc<dyn Observer> = Arc::new(Watch { journal: journal.clone(), queued: Mutex::default(), took });
-    let platform = Platform::start(PlatformOptions { dir: dir.path().to_owned(), port: 0 }, Arc::clone(&observer)).await.unwrap();
+    let platform = Platform::start(
+        PlatformOptions { dir: dir.path().to_owned(), port: 0, ..PlatformOptions::default() },
+        Arc::clone(&observer),
+    )
+    .await
+    .unwrap();
     let access = platform.access();
     let options = RuntimeOptions {
         api_key: access.api_key.clone(),
@@ -120,7 +125,8 @@ fn one_first_frame() -> Duration {
     use portable_pty::{CommandBuilder, PtySize, native_pty_system};
     let dir = tempfile::tempdir().unwrap();
     let (rows, columns) = (NonZero::new(40).unwrap(), NonZero::new(120).unwrap());
-    let pty = native_pty_system().openpty(PtySize { rows: rows.get(), cols: columns.get(), pixel_width: 0, pixel_height: 0 }).unwrap();
+    let pty =
+        native_pty_system().openpty(PtySize { rows: rows.get(), cols: columns.get(), pixel_width: 0, pixel_height: 0 }).unwrap();
     let mut output = pty.master.try_clone_reader().unwrap();
     let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_connect-console"));
     command.arg("--data-dir");

@@ -19,6 +19,8 @@ pub mod storage;
 pub mod tutorial;
 
 #[cfg(feature = "console")]
+pub mod authority;
+#[cfg(feature = "console")]
 pub mod cli;
 #[cfg(feature = "console")]
 pub mod console;

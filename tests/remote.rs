@@ -12,7 +12,7 @@ use support::{Running, program};
 #[tokio::test(flavor = "multi_thread")]
 async fn the_runtime_serves_the_connect_its_environment_names() {
     let (there, here) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let options = PlatformOptions { dir: there.path().to_owned(), port: 0 };
+    let options = PlatformOptions { dir: there.path().to_owned(), port: 0, ..PlatformOptions::default() };
     let platform = Platform::start(options, Arc::new(Memory::default())).await.unwrap();
     let access = platform.access();
     let mut command = program(here.path());

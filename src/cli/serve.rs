@@ -33,7 +33,7 @@ pub(super) async fn sandbox(setting: Setting, args: SandboxArgs) -> Result<(), C
 pub(super) async fn platform(setting: Setting, args: PlatformArgs) -> Result<(), CliError> {
     let dir = setting.options.data_dir.clone();
     let journal = alone(&setting)?;
-    let options = PlatformOptions { dir, port: args.port };
+    let options = PlatformOptions { dir, port: args.port, ..PlatformOptions::default() };
     let platform = Platform::start(options, Arc::new(journal.clone())).await.map_err(|e| CliError::usage(e.to_string()))?;
     let access = platform.access();
     let env = json!({

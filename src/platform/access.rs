@@ -1,6 +1,7 @@
 //! Who may come in, and under which names: made at random on the first start, the same ever after.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use rand::Rng;
 
@@ -15,6 +16,10 @@ pub struct Access {
     pub server_address: String,
     /// `127.0.0.1:PORT`: the REST API.
     pub api_address: String,
+    /// `127.0.0.1:PORT`: both over TLS, where that was asked for.
+    pub tls_address: Option<String>,
+    /// PEM file of the authority that vouches for it.
+    pub ca_file: Option<PathBuf>,
     /// The environment, `ENV-4400-0874-01`.
     pub environment_id: String,
     /// The extension the environment is of, `SRVC-4400-0874`.
@@ -39,6 +44,8 @@ impl Access {
         Self {
             server_address: address.into(),
             api_address: address.into(),
+            tls_address: None,
+            ca_file: None,
             environment_id: format!("{}-01", service_id.replacen("SRVC", "ENV", 1)),
             account_id: kept("account_id", &|| ids::random("VA", &[3, 3])),
             api_key: kept("api_key", &new_key).into(),

@@ -6,6 +6,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::access::Access;
+use super::foreign::Foreign;
 use super::hub::Runners;
 use super::state::{Disk, Objects, Variables};
 use super::tasks::Tasks;
@@ -19,6 +20,7 @@ pub(crate) struct Core {
     /// Rings when the next redelivery may have become an earlier one.
     pub(crate) clock: Notify,
     pub(crate) closing: CancellationToken,
+    pub(crate) foreign: Arc<Foreign>,
     state: Mutex<State>,
 }
 
@@ -28,12 +30,14 @@ pub(crate) struct State {
     pub(crate) variables: Variables,
     pub(crate) tasks: Tasks,
     pub(crate) runners: Runners,
+    pub(crate) foreign: Arc<Foreign>,
 }
 
 impl Core {
     pub(crate) fn new(access: Access, observer: Arc<dyn Observer>, disk: Disk, state: State) -> Self {
         let (clock, closing) = (Notify::new(), CancellationToken::new());
-        Self { access, observer, disk, clock, closing, state: Mutex::new(state) }
+        let foreign = Arc::clone(&state.foreign);
+        Self { access, observer, disk, clock, closing, foreign, state: Mutex::new(state) }
     }
 
     /// Takes hold of the state.

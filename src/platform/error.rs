@@ -2,6 +2,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::authority::AuthorityError;
+
 /// The local Connect could not do what it was asked. The texts are for the developer, as they are.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -36,6 +38,9 @@ pub enum PlatformError {
     /// No port could be had.
     #[error("the local Connect can't listen on 127.0.0.1: {0}")]
     Listen(std::io::Error),
+    /// There is no certificate to listen with over TLS.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
     /// No such event type.
     #[error("there is no event type `{event_type}`; known are: {}", known.join(", "))]
     UnknownEventType {

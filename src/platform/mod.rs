@@ -14,6 +14,7 @@ mod access;
 mod catalogue;
 mod core;
 mod error;
+mod foreign;
 mod hub;
 mod ids;
 mod rest;
@@ -26,10 +27,12 @@ mod trigger;
 
 pub use access::Access;
 pub use error::PlatformError;
+pub use foreign::Observed;
 pub use hub::{Connection, RunnerType};
 pub use state::StoredVariable;
 pub use trigger::Queued;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -39,18 +42,33 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use self::core::{Core, State};
+use self::foreign::Foreign;
 use self::hub::{Outgoing, Runners, configuration};
 use self::state::{Disk, Objects, Variables};
 use self::tasks::{TaskState, Tasks};
-use crate::observe::{Fact, Level, Observation, Observer, Timestamp};
+use crate::authority::{Authority, TlsListener};
+use crate::observe::{DeliveryKey, Fact, Level, Observation, Observer, Timestamp};
 use crate::protocol::Output;
 
 /// How a platform is to be started.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct PlatformOptions {
     /// Where it keeps its state; made if it is not there.
     pub dir: PathBuf,
     /// The port it listens on. 0, or one that is taken: the system chooses.
+    pub port: u16,
+    /// To listen on a second port, over TLS: the official runner calls the API by https only.
+    pub tls: Option<Tls>,
+    /// Whose deliveries it observes.
+    pub observed: Observed,
+}
+
+/// How to serve over TLS.
+#[derive(Debug, Clone)]
+pub struct Tls {
+    /// Who vouches for the server.
+    pub authority: Authority,
+    /// The port. 0, or one that is taken: the system chooses.
     pub port: u16,
 }
 
@@ -88,11 +106,14 @@ impl Platform {
     /// # Errors
     /// [`PlatformError`] when the directory can't be used, belongs to a running one, or no port can be had.
     pub async fn start(options: PlatformOptions, observer: Arc<dyn Observer>) -> Result<Self, PlatformError> {
-        let listener = match TcpListener::bind(("127.0.0.1", options.port)).await {
-            Ok(listener) => listener,
-            Err(_) => TcpListener::bind(("127.0.0.1", 0)).await.map_err(PlatformError::Listen)?,
-        };
+        let listener = listen(options.port).await?;
         let address = listener.local_addr().map_err(PlatformError::Listen)?.to_string();
+        let tls = match &options.tls {
+            Some(tls) => Some(
+                TlsListener::new(listen(tls.port).await?, tls.authority.server_config(&[])?).map_err(PlatformError::Listen)?,
+            ),
+            None => None,
+        };
         let dir = options.dir;
         let opened = tokio::task::spawn_blocking(move || state::open(&dir)).await;
         let (db, lock, loaded) = opened.map_err(|e| PlatformError::Storage(e.to_string()))??;
@@ -101,7 +122,9 @@ impl Platform {
             let message = format!("the local Connect's state could not be written: {reason}");
             told.observe(Observation::now(Fact::Log { level: Level::Error, target: "platform".into(), message }));
         })?;
-        let access = Access::load(&loaded.meta, &disk, &address);
+        let mut access = Access::load(&loaded.meta, &disk, &address);
+        access.tls_address = tls.as_ref().map(|tls| tls.address().to_string());
+        access.ca_file = options.tls.map(|tls| tls.authority.ca_file().to_path_buf());
         let changed = loaded.meta.get("configuration_changed").is_some_and(|c| c == "true");
         let prefix = access.service_id.replacen("SRVC", "VAR", 1);
         let state = State {
@@ -109,10 +132,13 @@ impl Platform {
             variables: Variables::new(disk.clone(), prefix, loaded.variables, changed),
             tasks: Tasks::new(disk.clone(), loaded.tasks),
             runners: Runners::default(),
+            foreign: Foreign::new(options.observed, Arc::clone(&observer)),
         };
         disk.barrier().passed().await?;
         let core = Arc::new(Core::new(access, observer, disk, state));
-        let jobs = vec![tokio::spawn(Arc::clone(&core).run_clock()), tokio::spawn(rest::serve(Arc::clone(&core), listener))];
+        let mut jobs =
+            vec![tokio::spawn(Arc::clone(&core).run_clock()), tokio::spawn(rest::serve_plain(Arc::clone(&core), listener))];
+        jobs.extend(tls.map(|tls| tokio::spawn(rest::serve(Arc::clone(&core), tls))));
         Ok(Self(Arc::new(Running { core, jobs: Mutex::new(jobs) })))
     }
 
@@ -149,6 +175,13 @@ impl Platform {
     #[must_use]
     pub fn answer(&self, task_id: &str) -> Option<Output> {
         self.0.core.answer(task_id)
+    }
+
+    /// The delivery of a task that an [observed](PlatformOptions::observed) runner has, or had lately; of `None` the one
+    /// delivery that is out, if it is one.
+    #[must_use]
+    pub fn delivery(&self, task_id: Option<&str>) -> Option<DeliveryKey> {
+        self.0.core.foreign.delivery(task_id)
     }
 
     /// An object as it is now.
@@ -272,6 +305,13 @@ impl Platform {
     }
 }
 
+async fn listen(port: u16) -> Result<TcpListener, PlatformError> {
+    match TcpListener::bind(("127.0.0.1", port)).await {
+        Ok(listener) => Ok(listener),
+        Err(_) => TcpListener::bind(("127.0.0.1", 0)).await.map_err(PlatformError::Listen),
+    }
+}
+
 impl Core {
     /// Sends the configuration to all runners that are through their handshake.
     pub(crate) fn apply(&self) -> Result<usize, PlatformError> {
@@ -280,6 +320,8 @@ impl Core {
         }
         let mut state = self.lock();
         let frame = configuration(self, &state);
+        let instances: BTreeSet<&str> = state.runners.ready().map(|runner| runner.instance_id.as_str()).collect();
+        instances.into_iter().for_each(|instance| self.foreign.configured(instance, true, state.variables.seen()));
         let told = state.runners.ready().filter(|r| r.outgoing.send(Outgoing::Frame(frame.clone())).is_ok()).count();
         state.variables.note_change(false);
         Ok(told)

@@ -81,6 +81,15 @@ impl Task {
 
     /// The message a runner gets.
     pub(crate) fn frame(&self) -> String {
+        Message::Task(Box::new(self.wire())).encode()
+    }
+
+    /// What that message holds.
+    pub(crate) fn body(&self) -> Value {
+        serde_json::to_value(self.wire()).unwrap_or_default()
+    }
+
+    fn wire(&self) -> WireTask {
         let options = TaskOptions {
             task_id: self.id.clone(),
             task_category: self.category.clone(),
@@ -89,7 +98,7 @@ impl Task {
             ..TaskOptions::default()
         };
         let input = TaskInput { event_type: self.event_type.clone(), object_id: self.object_id.clone(), data: self.data.clone() };
-        Message::Task(Box::new(WireTask { options, input, output: None })).encode()
+        WireTask { options, input, output: None }
     }
 }
 

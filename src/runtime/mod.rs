@@ -7,6 +7,8 @@
 //! what a lost connection or a killed process leaves unsent goes out, once, on the next connection. A result restored
 //! after a crash lacks its task's own API key, because that is never written to disk.
 //!
+//! An extension in Python is run by the official runner instead, as a `guest`.
+//!
 //! The runtime knows the wire and an [`Observer`]; it knows neither the local Connect nor the journal.
 
 mod answer;
@@ -14,6 +16,8 @@ mod backoff;
 mod configuration;
 mod dispatch;
 mod error;
+#[cfg(feature = "console")]
+pub mod guest;
 mod handle;
 mod in_flight;
 mod link;

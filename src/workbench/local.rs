@@ -67,7 +67,7 @@ impl Local {
         let before = Addresses::load(&options.data_dir);
         let wanted = before.as_ref().and_then(Addresses::ports).unwrap_or(options.ports);
         let dir = &options.data_dir;
-        let platform = PlatformOptions { dir: dir.clone(), port: wanted.connect };
+        let platform = PlatformOptions { dir: dir.clone(), port: wanted.connect, ..PlatformOptions::default() };
         let sandbox = SandboxOptions { dir: dir.clone(), port: wanted.mongodb, http_port: wanted.data_api, auth: true };
         let (platform, sandbox) =
             tokio::join!(Platform::start(platform, Arc::clone(observer)), Sandbox::start(sandbox, Arc::clone(observer)),);

@@ -2,6 +2,7 @@
 // Helpers outside of test functions: a test that can't go on has failed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod foreign;
 mod hub;
 mod redelivery;
 mod rest;

@@ -150,7 +150,8 @@ async fn everything_is_there_again_after_a_restart() {
 async fn a_directory_belongs_to_one_process_and_to_its_owner() {
     let local = Local::start().await;
     let dir = local.dir.path().join("connect");
-    let again = Platform::start(PlatformOptions { dir: dir.clone(), port: 0 }, Arc::new(Discard)).await;
+    let again =
+        Platform::start(PlatformOptions { dir: dir.clone(), port: 0, ..PlatformOptions::default() }, Arc::new(Discard)).await;
     assert!(matches!(again.err(), Some(PlatformError::InUse { .. })));
     let mode = |path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(
@@ -164,6 +165,9 @@ async fn a_port_that_is_taken_is_no_trouble() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
     let dir = tempfile::TempDir::new().unwrap();
-    let platform = Platform::start(PlatformOptions { dir: dir.path().into(), port }, Arc::new(Discard)).await.unwrap();
+    let platform =
+        Platform::start(PlatformOptions { dir: dir.path().into(), port, ..PlatformOptions::default() }, Arc::new(Discard))
+            .await
+            .unwrap();
     assert!(!platform.access().api_address.ends_with(&format!(":{port}")));
 }

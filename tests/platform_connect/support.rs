@@ -31,7 +31,7 @@ impl Local {
 
     pub(crate) async fn start_in(dir: TempDir) -> Self {
         let seen = Arc::new(Memory::default());
-        let options = PlatformOptions { dir: dir.path().join("connect"), port: 0 };
+        let options = PlatformOptions { dir: dir.path().join("connect"), port: 0, ..PlatformOptions::default() };
         let platform = Platform::start(options, Arc::clone(&seen) as _).await.unwrap();
         Self { platform, seen, dir }
     }

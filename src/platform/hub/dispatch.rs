@@ -55,6 +55,7 @@ impl Core {
     pub(crate) fn release(&self, state: &mut State, id: &str) {
         let Some(mut task) = state.tasks.get(id).cloned() else { return };
         if matches!(task.state, TaskState::Sent { .. }) {
+            self.foreign.lost(id);
             task.origin = Origin::Redelivery;
         }
         self.enqueue(state, task);
@@ -163,6 +164,7 @@ fn deliver(state: &mut State, mut task: Task) -> Option<Task> {
         return Some(task);
     }
     runner.in_hand += 1;
+    state.foreign.sent(&task, &runner.instance_id);
     task.state = TaskState::Sent { connection: number, instance: runner.instance_id.clone() };
     state.tasks.put(task);
     None

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::Outgoing;
+use super::{Outgoing, RunnerType};
 use crate::observe::Level;
 use crate::platform::catalogue;
 use crate::platform::core::{Core, State};
@@ -34,10 +34,13 @@ impl Core {
         // A send fails only when the socket is gone, which its own task notices.
         let _ = runner.outgoing.send(Outgoing::Frame(response));
         let instance = runner.instance_id.clone();
+        // The official runner introduces itself twice, once for each sort of task.
+        if runner.runner_type != Some(RunnerType::Interactive) {
+            self.foreign.introduced(&instance, request, state.variables.seen());
+        }
         if first {
-            let of_type = runner
-                .runner_type
-                .map_or("all", |t| if t == super::RunnerType::Background { "background" } else { "interactive" });
+            let of_type =
+                runner.runner_type.map_or("all", |t| if t == RunnerType::Background { "background" } else { "interactive" });
             self.log(Level::Info, format!("runner {instance} connected ({of_type} tasks, {})", version(request)));
             self.welcome(state, number);
         } else {

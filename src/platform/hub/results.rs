@@ -34,6 +34,7 @@ impl Core {
         if let Some(runner) = state.runners.get_mut(sent_over) {
             runner.in_hand = runner.in_hand.saturating_sub(1);
         }
+        self.foreign.answered(&id, &output);
         match (output.result, task.category()) {
             (TaskResult::Reschedule, Category::Background) => {
                 self.postpone(state, task, Origin::Reschedule, Duration::from_secs(output.countdown));

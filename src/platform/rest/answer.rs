@@ -55,6 +55,21 @@ pub(crate) fn parse(query: &str) -> Result<Query, Refusal> {
     Query::parse(query).map_err(|e| Refusal::invalid(&format!("Bad filter: {e}.")))
 }
 
+impl Answer {
+    /// Status, body and `Content-Range`, as they are observed.
+    pub(crate) fn observed(&self) -> (u16, Option<Value>, Option<String>) {
+        match self {
+            Self::Object(object) => (200, Some(object.clone()), None),
+            Self::Text(text) => (200, serde_json::from_str(text).ok(), None),
+            Self::Created(object) => (201, Some(object.clone()), None),
+            Self::List { items, offset, total } => {
+                (200, Some(Value::Array(items.clone())), Some(content_range(*offset, items.len(), *total)))
+            }
+            Self::Nothing => (204, None, None),
+        }
+    }
+}
+
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
         match self {

@@ -10,6 +10,7 @@ mod refusal;
 mod requests;
 mod routes;
 
+use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,13 +20,14 @@ use axum::extract::{FromRequestParts, Request, State, WebSocketUpgrade};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
-use axum::serve::ListenerExt;
+use axum::serve::{Listener, ListenerExt};
 use serde_json::Value;
 use tokio::net::TcpListener;
 
 use self::answer::Answer;
 use self::refusal::Refusal;
 use super::core::Core;
+use super::foreign::api_call;
 use super::hub::socket::{self, Caller, MAX_MESSAGE};
 use super::rql::percent_decode;
 use crate::observe::Level;
@@ -37,13 +39,18 @@ const MAX_BODY: usize = 16 << 20;
 /// The platform's version, by which tools decide whether a runner fits.
 const CONNECT_VERSION: (&str, &str) = ("connect-version", "43.1.0");
 
-/// Serves until the platform closes.
-pub(crate) async fn serve(core: Arc<Core>, listener: TcpListener) {
-    let closing = core.closing.clone();
+/// Serves without TLS until the platform closes.
+pub(crate) async fn serve_plain(core: Arc<Core>, listener: TcpListener) {
     let listener = listener.tap_io(|stream| {
         // Answers are small and somebody waits for each: without this the kernel holds them back for more to come.
         let _ = stream.set_nodelay(true);
     });
+    serve(core, listener).await;
+}
+
+/// Serves whoever comes through `listener` until the platform closes.
+pub(crate) async fn serve<L: Listener<Addr: Debug>>(core: Arc<Core>, listener: L) {
+    let closing = core.closing.clone();
     let app = Router::new().fallback(handle).with_state(Arc::clone(&core));
     let server = axum::serve(listener, app).with_graceful_shutdown(closing.clone().cancelled_owned()).into_future();
     let bounded = async {
@@ -71,7 +78,15 @@ async fn handle(State(core): State<Arc<Core>>, request: Request) -> Response {
             upgrade(&core, &mut parts, environment, instance).await
         } else {
             match to_bytes(body, MAX_BODY).await {
-                Ok(body) => answered(&core, &parts, &segments, &body).into_response(),
+                Ok(body) => {
+                    let concern = core.foreign.concern(&parts);
+                    let answer = answered(&core, &parts, &segments, &body);
+                    if let Some(concern) = concern {
+                        let told = answer.as_ref().map_or_else(Refusal::observed, Answer::observed);
+                        core.foreign.called(concern, api_call(&parts, &path, &body, told));
+                    }
+                    answer.into_response()
+                }
                 Err(_) => Refusal::invalid("the body is larger than 16 MiB, or broke off").into_response(),
             }
         }

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// A call that is not carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,9 +49,20 @@ impl Refusal {
     }
 }
 
+impl Refusal {
+    fn body(&self) -> Value {
+        json!({"error_code": self.code, "errors": self.errors})
+    }
+
+    /// Status and body, as they are observed.
+    pub(crate) fn observed(&self) -> (u16, Option<Value>, Option<String>) {
+        (self.status.as_u16(), Some(self.body()), None)
+    }
+}
+
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        (self.status, Json(json!({"error_code": self.code, "errors": self.errors}))).into_response()
+        (self.status, Json(self.body())).into_response()
     }
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Disk, Write};
-use crate::observe::Timestamp;
+use crate::observe::{SeenVariable, Timestamp};
 use crate::platform::PlatformError;
 use crate::platform::time::iso;
 use crate::protocol::{Variable, VariableDeclaration};
@@ -81,6 +81,11 @@ impl Variables {
     /// All, as a setup response carries them.
     pub(crate) fn wire(&self) -> Vec<Variable> {
         self.all().into_iter().map(|v| Variable { name: v.name, value: v.value, secure: v.secure }).collect()
+    }
+
+    /// All, as they are observed.
+    pub(crate) fn seen(&self) -> Vec<SeenVariable> {
+        self.all().into_iter().map(|v| SeenVariable { name: v.name, value: v.value, secure: v.secure }).collect()
     }
 
     /// The one of that id.

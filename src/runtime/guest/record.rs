@@ -1,0 +1,103 @@
+//! What a line says: the official runner writes `time name LEVEL PID_n message` when it is told to use no colours.
+
+use crate::observe::Level;
+
+/// The first line of a record.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Record<'a> {
+    /// The logger's name.
+    pub(super) logger: &'a str,
+    /// How serious.
+    pub(super) level: Level,
+    /// What it says.
+    pub(super) message: &'a str,
+}
+
+/// Reads a line that begins a record.
+pub(super) fn parse(line: &str) -> Option<Record<'_>> {
+    let (time, rest) = line.split_at_checked("2026-01-31 23:59:59,999 ".len())?;
+    let shape = time.bytes().zip(b"0000-00-00 00:00:00,000 ").all(|(is, like)| match like {
+        b'0' => is.is_ascii_digit(),
+        like => is == *like,
+    });
+    let mut parts = rest.splitn(4, ' ');
+    let (logger, level, process) = (parts.next()?, level(parts.next()?)?, parts.next()?);
+    let number = process.strip_prefix("PID_")?;
+    let numbered = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+    (shape && numbered).then(|| Record { logger, level, message: parts.next().unwrap_or_default() })
+}
+
+fn level(name: &str) -> Option<Level> {
+    match name {
+        "DEBUG" => Some(Level::Debug),
+        "INFO" => Some(Level::Info),
+        "WARNING" => Some(Level::Warning),
+        "ERROR" | "CRITICAL" => Some(Level::Error),
+        _ => None,
+    }
+}
+
+/// How serious a line is that no logger wrote.
+pub(super) fn unlogged_level(line: &str) -> Level {
+    if line.starts_with("Traceback (most recent call last)") {
+        Level::Error
+    } else if line.contains("Warning: ") {
+        Level::Warning
+    } else {
+        Level::Info
+    }
+}
+
+/// Whether a line is part of the tables and the banner the runner draws when it starts.
+pub(super) fn is_drawing(line: &str) -> bool {
+    line.chars().any(|c| ('\u{2500}'..='\u{259f}').contains(&c))
+}
+
+/// Whether a drawing says nothing.
+pub(super) fn is_empty(line: &str) -> bool {
+    !line.chars().any(char::is_alphanumeric)
+}
+
+/// The id of the task a message is about.
+pub(super) fn task_id(message: &str) -> Option<&str> {
+    let words = message.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'));
+    words.map(|word| word.trim_end_matches('-')).find(|word| word.starts_with("TQ-") && word.len() > 3)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[test]
+    fn a_line_of_the_official_runner_is_taken_apart() {
+        let line = "2026-11-22 10:15:30,123 eaas.eventsapp WARNING PID_4711 no stock for AS-1: retry";
+        let record = Record { logger: "eaas.eventsapp", level: Level::Warning, message: "no stock for AS-1: retry" };
+        assert_eq!(parse(line), Some(record));
+        let empty = "2026-11-22 10:15:30,123 connect.eaas CRITICAL PID_1 ";
+        assert_eq!(parse(empty), Some(Record { logger: "connect.eaas", level: Level::Error, message: "" }));
+    }
+
+    #[rstest]
+    #[case("")]
+    #[case("Traceback (most recent call last):")]
+    #[case("  File \"app.py\", line 3, in handle")]
+    #[case("2026-11-22 10:15:30,123 eaas INFO no process")]
+    #[case("2026-11-22 10:15:30,123 eaas NOTE PID_1 no such level")]
+    #[case("2026-11-22T10:15:30,123 eaas INFO PID_1 another clock")]
+    #[case("ééééééééééééééééééééééé")]
+    fn any_other_line_belongs_to_the_record_before_it(#[case] line: &str) {
+        assert_eq!(parse(line), None);
+    }
+
+    #[rstest]
+    #[case("received new background task: TQ-123-456-789", Some("TQ-123-456-789"))]
+    #[case("Result for task TQ-1-2 has been sent.", Some("TQ-1-2"))]
+    #[case("Got exception during execution of task TQ-9: 'x'", Some("TQ-9"))]
+    #[case("nothing of TQ- here", None)]
+    #[case("PR-1-2 only", None)]
+    fn the_task_a_message_is_about_is_found(#[case] message: &str, #[case] expected: Option<&str>) {
+        assert_eq!(task_id(message), expected);
+    }
+}

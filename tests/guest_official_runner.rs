@@ -1,0 +1,214 @@
+//! The official runner as a guest, for real: Python extensions unchanged, on the local Connect and the sandbox.
+//!
+//! Needs a Python with `connect-extension-runner`, `motor` and `pymongo`: its path is taken from the variable
+//! `CONNECT_CONSOLE_TEST_PYTHON`. Where that is not set these tests say `skipped: ...` and pass.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers outside #[test] functions fail by panicking
+#![allow(clippy::print_stderr)] // a skipped test says so
+#![cfg(feature = "console")]
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use connect_console::authority::Authority;
+use connect_console::observe::{Backend, Fact, Level, Memory, Observer};
+use connect_console::platform::{Observed, Platform, PlatformOptions, Tls};
+use connect_console::runtime::guest::{Guest, GuestAccess, GuestOptions, GuestState};
+use connect_console::sandbox::{Sandbox, SandboxOptions};
+use connect_console::storage::{self, Find, Settings};
+use serde_json::Value;
+use tempfile::TempDir;
+
+const PURCHASE: &str = "asset_purchase_request_processing";
+/// The official runner takes 8 to 15 s to connect on an idle machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+fn python() -> Option<PathBuf> {
+    let python = std::env::var_os("CONNECT_CONSOLE_TEST_PYTHON").map(PathBuf::from);
+    if python.is_none() {
+        eprintln!("skipped: CONNECT_CONSOLE_TEST_PYTHON names no Python with connect-extension-runner, motor and pymongo");
+    }
+    python
+}
+
+struct Local {
+    dir: TempDir,
+    platform: Platform,
+    seen: Arc<Memory>,
+}
+
+impl Local {
+    async fn start() -> Self {
+        connect_console::connect::tls::install();
+        let dir = tempfile::tempdir().unwrap();
+        let seen = Arc::new(Memory::default());
+        let tls = Tls { authority: Authority::open(dir.path()).unwrap(), port: 0 };
+        let options = PlatformOptions {
+            dir: dir.path().join("connect"),
+            tls: Some(tls),
+            observed: Observed::Everybody,
+            ..PlatformOptions::default()
+        };
+        let platform = Platform::start(options, Arc::clone(&seen) as _).await.unwrap();
+        Self { dir, platform, seen }
+    }
+
+    async fn guest(&self, python: &Path, project: &Path) -> Guest {
+        let (access, platform) = (self.platform.access(), self.platform.clone());
+        let options = GuestOptions {
+            project: project.to_path_buf(),
+            python: Some(python.to_path_buf()),
+            dir: self.dir.path().to_path_buf(),
+            access: GuestAccess {
+                server_address: access.server_address.clone(),
+                api_address: access.tls_address.clone().unwrap(),
+                ca_file: access.ca_file.clone().unwrap(),
+                api_key: access.api_key.clone(),
+                environment_id: access.environment_id.clone(),
+                instance_id: None,
+            },
+            trace_hook: None,
+            variables: Vec::new(),
+            find_delivery: Some(Arc::new(move |task| platform.delivery(task))),
+        };
+        Guest::start(options, Arc::clone(&self.seen) as Arc<dyn Observer>).await.unwrap()
+    }
+
+    fn logged(&self, part: &str) -> bool {
+        self.seen.seen().iter().any(|o| matches!(&o.fact, Fact::Log { message, .. } if message.contains(part)))
+    }
+
+    /// What was seen of a task's delivery, in words, without its log lines and with them alone.
+    fn story(&self, task: &str) -> (Vec<String>, Vec<String>) {
+        let key = self.platform.delivery(Some(task)).expect("a delivery");
+        let of_delivery = self.seen.seen().into_iter().filter(|o| o.delivery.as_ref() == Some(&key));
+        let words = |fact| match fact {
+            Fact::TaskArrived(task) => format!("arrived {}", task.event_type),
+            Fact::ApiCall(call) => format!("{} {}", call.method, call.path.split(['?', '/']).next().unwrap_or_default()),
+            Fact::ObjectFetched { .. } => "fetched".into(),
+            Fact::Answered(answer) => format!("answered {}", answer.result),
+            Fact::ResultSent { .. } => "sent".into(),
+            Fact::Log { target, message, .. } => format!("log {target}: {message}"),
+            other => format!("{other:?}"),
+        };
+        of_delivery.map(|o| words(o.fact)).partition(|words| !words.starts_with("log "))
+    }
+
+    fn log(&self) -> String {
+        let line = |fact| match fact {
+            Fact::Log { level, target, message } => Some(format!("{level} {target}: {message}\n")),
+            _ => None,
+        };
+        self.seen.seen().into_iter().filter_map(|o| line(o.fact)).collect()
+    }
+
+    async fn until(&self, what: &str, holds: impl Fn() -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !holds() {
+            assert!(Instant::now() < deadline, "still not: {what}; logged:\n{}", self.log());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python").join(name)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tutorial_in_python_saves_a_purchase_both_ways_and_leaves_nothing_running() {
+    let Some(python) = python() else { return };
+    let local = Local::start().await;
+    let options = SandboxOptions { dir: local.dir.path().join("sandbox"), port: 0, http_port: 0, auth: true };
+    let sandbox = Sandbox::start(options, Arc::clone(&local.seen) as _).await.unwrap();
+    let access = sandbox.access();
+    let variables = [
+        ("DATA_API_ENDPOINT", access.data_api.as_str(), false),
+        ("API_KEY", access.api_key.reveal(), true),
+        ("CLUSTER", "Cluster0", false),
+        ("DB", "tutorial", false),
+        ("HTTP_COLLECTION", "http_requests", false),
+        ("DRIVER_COLLECTION", "driver_requests", false),
+        ("DB_HOST", access.mongodb.as_str(), false),
+        ("DB_USER", access.user.as_str(), false),
+        ("DB_PASSWORD", access.password.reveal(), true),
+    ];
+    for (name, value, secure) in variables {
+        local.platform.set_variable(name, value, secure).await.unwrap();
+    }
+    let guest = local.guest(&python, &fixture("tutorial")).await;
+    let queued = local.platform.trigger(PURCHASE, None, &[]).await.unwrap();
+
+    let id = queued.object_id.as_str();
+    local.until("the result", || local.logged(&format!("Result for task {} has been sent", queued.task_id))).await;
+    let complete = || local.story(&queued.task_id).0.last().is_some_and(|last| last == "sent");
+    local.until("the end of the delivery", complete).await;
+    let (facts, log) = local.story(&queued.task_id);
+    let arrived = format!("arrived {PURCHASE}");
+    let expected = [arrived.as_str(), "GET requests", "GET requests", "fetched", "answered success", "sent"];
+    assert_eq!(facts, expected);
+    assert!(log.contains(&format!("log eaas.eventsapp: Received purchase request {id}")), "{log:#?}");
+    assert!(local.logged(&format!("{id} saved through the Data API")));
+    assert_eq!(guest.status().borrow().state, GuestState::Running);
+
+    let find = |name: &str| variables.iter().find(|(n, ..)| *n == name).map(|(_, value, _)| (*value).to_owned());
+    let settings = Settings::from_variables(find).unwrap();
+    for backend in [Backend::Driver, Backend::DataApi] {
+        let store = storage::connect(backend, &settings).await.unwrap();
+        let filter = storage::query::parse_document(&format!("{{ id: '{id}' }}")).unwrap();
+        let query = Find { filter, ..Find::default() };
+        let found = store.find(&settings.namespace(backend), &query).await.unwrap();
+        assert_eq!(found.len(), 1, "documents of {id} written through {backend}");
+    }
+
+    let pid = guest.status().borrow().pid.unwrap();
+    let arguments = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    assert!(!arguments.contains(local.platform.access().api_key.reveal()));
+    guest.stop().await;
+    assert_eq!(living_of_group(pid), Vec::<String>::new());
+    sandbox.stop().await;
+    local.platform.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_probe_in_python_answers_each_note_with_its_result_and_calls_the_api_over_https() {
+    let Some(python) = python() else { return };
+    let local = Local::start().await;
+    let guest = local.guest(&python, &fixture("probe")).await;
+    let mut tasks = Vec::new();
+    for note in ["bench:success", "bench:rest", "bench:raise", "bench:reschedule:40", "bench:config"] {
+        let set = [("note".to_owned(), note.to_owned())];
+        tasks.push((note, local.platform.trigger(PURCHASE, None, &set).await.unwrap()));
+    }
+    for (note, queued) in &tasks {
+        let sent = format!("Result for task {} has been sent", queued.task_id);
+        local.until(&format!("the result of {note}"), || local.logged(&sent)).await;
+    }
+    let approved = local.platform.object("requests", &tasks[1].1.object_id).unwrap();
+    assert_eq!(approved.get("status").and_then(Value::as_str), Some("approved"), "{}", local.log());
+    let (facts, _) = local.story(&tasks[1].1.task_id);
+    assert!(facts.contains(&"POST requests".to_owned()), "{facts:?}");
+    let traceback = local.seen.seen().into_iter().find_map(|o| match o.fact {
+        Fact::Log { level: Level::Error, target, message } if message.contains("ValueError: bench raises") => {
+            Some((target, message))
+        }
+        _ => None,
+    });
+    let (target, message) = traceback.expect("the traceback as one row");
+    assert_eq!(target, "eaas.eventsapp");
+    assert!(message.starts_with("Unhandled exception during execution of task"), "{message}");
+    local.until("two redeliveries", || local.platform.waiting().len() == 2).await;
+    guest.stop().await;
+    local.platform.stop().await;
+}
+
+/// Processes of a group that are not dead.
+fn living_of_group(group: u32) -> Vec<String> {
+    let stats = std::fs::read_dir("/proc").unwrap().flatten();
+    let stats = stats.filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok());
+    let of_group = |stat: &String| {
+        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+        fields[0] != "Z" && fields[2] == group.to_string()
+    };
+    stats.filter(of_group).collect()
+}

@@ -1,0 +1,133 @@
+//! Deliveries of runners that don't observe themselves.
+
+use std::sync::Arc;
+
+use connect_console::observe::{Fact, Memory, Observation};
+use connect_console::platform::{Observed, Platform, PlatformOptions};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::{Local, PURCHASE, Runner, base, id_of, object_of, until};
+
+async fn observing(observed: Observed) -> Local {
+    let (dir, seen) = (TempDir::new().unwrap(), Arc::new(Memory::default()));
+    let options = PlatformOptions { dir: dir.path().join("connect"), observed, ..PlatformOptions::default() };
+    let platform = Platform::start(options, Arc::clone(&seen) as _).await.unwrap();
+    Local { platform, seen, dir }
+}
+
+/// A call as a runner makes it.
+async fn call(local: &Local, method: &str, path: &str, agent: &str, task: Option<&str>) -> Value {
+    let access = local.platform.access();
+    let client = reqwest::Client::builder().no_proxy().user_agent(agent).build().unwrap();
+    let mut request = client
+        .request(method.parse().unwrap(), format!("{}/{path}", base(access)))
+        .header("authorization", access.api_key.reveal())
+        .json(&json!({}));
+    if let Some(task) = task {
+        request = request.header("EAAS_TASK_ID", task);
+    }
+    request.send().await.unwrap().json().await.unwrap_or_default()
+}
+
+/// Kinds of what was seen of a delivery, calls with their path's first word.
+fn story(local: &Local, task: &str) -> Vec<String> {
+    let key = local.platform.delivery(Some(task)).expect("a delivery");
+    let of_delivery = local.seen.seen().into_iter().filter(|o| o.delivery.as_ref() == Some(&key));
+    of_delivery.map(told).collect()
+}
+
+fn told(observation: Observation) -> String {
+    match observation.fact {
+        Fact::TaskArrived(task) => format!("arrived {}", task.object_id),
+        Fact::ApiCall(call) => format!("{} {} {}", call.method, call.path, call.status.unwrap()),
+        Fact::ObjectFetched { object } => format!("fetched {}", object["id"].as_str().unwrap()),
+        Fact::Answered(answer) => format!("answered {} {}", answer.result, answer.message.unwrap_or_default()),
+        Fact::ResultSent { .. } => "sent".into(),
+        Fact::Interrupted { reason } => format!("interrupted: {reason}"),
+        other => format!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_foreign_delivery_is_seen_from_its_arrival_to_its_result_with_every_call_of_it() {
+    connect_console::connect::tls::install();
+    let local = observing(Observed::Everybody).await;
+    let mut runner = Runner::purchases(&local).await;
+    local.trigger(PURCHASE).await;
+    let task = runner.task().await;
+    let (id, object) = (id_of(&task), object_of(&task));
+    assert_eq!(local.platform.delivery(None), local.platform.delivery(Some(&id)), "the only one that is out");
+    let agent = "connect-extension-runner/43.1 CPython/3.11 Linux/6.1 ENV-1/one";
+    call(&local, "GET", &format!("requests?and(eq(id,{object}),in(status,(pending)))&limit=0&offset=0"), agent, None).await;
+    call(&local, "GET", &format!("requests/{object}"), agent, None).await;
+    call(&local, "GET", &format!("requests/{object}"), "curl/8 of/somebody", None).await;
+    call(&local, "POST", &format!("requests/{object}/approve"), agent, Some(&id)).await;
+    call(&local, "GET", "products/PRD-1", agent, Some(&id)).await;
+    runner.answer(&task, json!({"result": "fail", "message": "no"})).await;
+    until("the result", || story(&local, &id).iter().any(|line| line == "sent")).await;
+    let expected = [
+        format!("arrived {object}"),
+        format!("GET requests?and(eq(id,{object}),in(status,(pending)))&limit=0&offset=0 200"),
+        format!("GET requests/{object} 200"),
+        format!("fetched {object}"),
+        format!("POST requests/{object}/approve 200"),
+        "GET products/PRD-1 404".into(),
+        "answered fail no".into(),
+        "sent".into(),
+    ];
+    assert_eq!(story(&local, &id), expected);
+    assert_eq!(local.platform.delivery(None), None);
+}
+
+#[tokio::test]
+async fn a_runner_that_observes_itself_is_not_observed_twice() {
+    let local = observing(Observed::EverybodyBut("one".into())).await;
+    let mut own = Runner::purchases(&local).await;
+    local.trigger(PURCHASE).await;
+    let task = own.task().await;
+    assert_eq!(local.platform.delivery(Some(&id_of(&task))), None);
+    own.answer(&task, json!({"result": "success"})).await;
+    until("it is done", || local.platform.pending() == 0).await;
+    local.platform.apply().unwrap();
+    let is_foreign =
+        |fact| matches!(fact, Fact::TaskArrived(_) | Fact::Extension { .. } | Fact::Configured { .. } | Fact::Answered(_));
+    assert_eq!(local.seen.seen().into_iter().filter(|o| is_foreign(o.fact.clone())).count(), 0);
+}
+
+#[tokio::test]
+async fn a_foreign_runner_that_goes_leaves_an_interrupted_delivery_and_the_next_one_is_another() {
+    let local = observing(Observed::Everybody).await;
+    let mut runner = Runner::purchases(&local).await;
+    local.trigger(PURCHASE).await;
+    let task = runner.task().await;
+    let first = local.platform.delivery(Some(&id_of(&task))).unwrap();
+    runner.send(&json!({"version": 2, "message_type": "shutdown", "data": null})).await;
+    until("it leaves", || local.logged("is shutting down")).await;
+    runner.close().await;
+    let interrupted =
+        || local.seen.seen().iter().any(|o| matches!(o.fact, Fact::Interrupted { .. }) && o.delivery.as_ref() == Some(&first));
+    until("the delivery is interrupted", interrupted).await;
+    let (mut next, _) = Runner::attach(&local, "two", "running_tasks=0", json!({PURCHASE: ["pending"]})).await;
+    let again = next.task().await;
+    assert_eq!(id_of(&again), id_of(&task));
+    assert_ne!(local.platform.delivery(Some(&id_of(&again))).unwrap(), first);
+}
+
+#[tokio::test]
+async fn a_foreign_runner_is_introduced_once_and_every_configuration_it_is_sent_is_told() {
+    let local = observing(Observed::Everybody).await;
+    local.platform.set_variable("DB", "tutorial", false).await.unwrap();
+    let (_background, _) = Runner::attach(&local, "shop", "runner_type=background", json!({PURCHASE: ["pending"]})).await;
+    let (_interactive, _) = Runner::attach(&local, "shop", "runner_type=interactive", json!({PURCHASE: ["pending"]})).await;
+    local.platform.apply().unwrap();
+    let facts: Vec<Fact> = local.seen.seen().into_iter().map(|o| o.fact).collect();
+    let names: Vec<&String> =
+        facts.iter().filter_map(|f| if let Fact::Extension { name, .. } = f { Some(name) } else { None }).collect();
+    assert_eq!(names, ["shop"]);
+    let updates: Vec<(bool, usize)> = facts
+        .iter()
+        .filter_map(|f| if let Fact::Configured { update, variables, .. } = f { Some((*update, variables.len())) } else { None })
+        .collect();
+    assert_eq!(updates, [(false, 1), (true, 1)]);
+}
