@@ -15,9 +15,13 @@ pub(super) struct Args {
     pub(super) verb: Option<Verb>,
     #[command(flatten)]
     pub(super) global: Global,
-    /// The extension to run: `tutorial` (saves requests to MongoDB) or `probe` (does what a request's note says)
-    #[arg(long, global = true, value_name = "NAME")]
-    pub(super) extension: Option<String>,
+    /// The extension to run: the directory of a Python project, or `tutorial` (saves requests to MongoDB), or `probe`
+    /// (does what a request's note says)
+    #[arg(long, global = true, value_name = "DIR|NAME")]
+    pub(super) extension: Option<PathBuf>,
+    /// The interpreter for a Python extension, or the directory of its environment
+    #[arg(long, global = true, value_name = "PATH", requires = "extension")]
+    pub(super) python: Option<PathBuf>,
 }
 
 #[derive(Group)]

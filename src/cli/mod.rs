@@ -16,6 +16,7 @@ mod serve;
 mod store;
 mod trigger;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -74,19 +75,13 @@ impl Setting {
 }
 
 async fn dispatch(args: Args, source: Source) -> Result<(), CliError> {
-    let data_dir = match args.global.data_dir {
-        Some(dir) => dir,
-        None => {
+    let extension = which(args.extension, args.python, source)?;
+    let data_dir = match (args.global.data_dir, &extension) {
+        (Some(dir), _) => dir,
+        (None, Source::Python { project, .. }) => workbench::data_dir_of(project)?,
+        (None, _) => {
             let here = std::env::current_dir().map_err(|e| CliError::usage(format!("the current directory is gone: {e}")))?;
             workbench::data_dir_of(&here)?
-        }
-    };
-    let extension = match args.extension.as_deref() {
-        None => source,
-        Some("tutorial") => Source::Tutorial,
-        Some("probe") => Source::Given(Box::new(probe::extension())),
-        Some(other) => {
-            return Err(CliError::usage(format!("`{other}` is no extension this program knows: `tutorial` or `probe`")));
         }
     };
     if args.global.verbose {
@@ -105,6 +100,20 @@ async fn dispatch(args: Args, source: Source) -> Result<(), CliError> {
         Some(Verb::Sandbox(sandbox)) => serve::sandbox(setting, sandbox).await,
         Some(Verb::Platform(platform)) => serve::platform(setting, platform).await,
         Some(Verb::Doctor) => doctor::doctor(setting).await,
+    }
+}
+
+/// The extension asked for.
+fn which(asked: Option<PathBuf>, python: Option<PathBuf>, built_in: Source) -> Result<Source, CliError> {
+    let Some(asked) = asked else { return Ok(built_in) };
+    match asked.to_str() {
+        Some("tutorial") => Ok(Source::Tutorial),
+        Some("probe") => Ok(Source::Given(Box::new(probe::extension()))),
+        _ if asked.is_dir() => Ok(Source::Python { project: asked, python }),
+        _ => Err(CliError::usage(format!(
+            "{} is no extension: give the directory of a Python project, `tutorial` or `probe`",
+            asked.display()
+        ))),
     }
 }
 

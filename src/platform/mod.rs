@@ -266,6 +266,12 @@ impl Platform {
         self.0.core.lock().tasks.pending()
     }
 
+    /// How many tasks are out at a runner.
+    #[must_use]
+    pub fn sent(&self) -> usize {
+        self.0.core.lock().tasks.sent().count()
+    }
+
     /// Delivers a waiting task now.
     ///
     /// # Errors

@@ -1,6 +1,5 @@
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::{Mutex, watch};
 
@@ -8,46 +7,40 @@ use super::control::Control;
 use super::documents::{Documents, Question};
 use super::local::Local;
 use super::paths::private_dir;
+use super::runner::Runner;
 use super::session::StartError;
 use super::variables::{Mask, Staged};
-use super::{
-    Command, Connect, Delivered, EventTypeRow, LinkStatus, OpenOptions, Reply, Source, Status, VariableChange, WaitingRow,
-    WorkbenchError,
-};
+use super::{Command, Connect, Delivered, EventTypeRow, OpenOptions, Reply, Source, Status, WaitingRow, WorkbenchError};
 use crate::extension::Extension;
 use crate::journal::{Journal, JournalError};
-use crate::observe::{Fact, LinkState, Observation, Observer, Secret, SeenVariable};
+use crate::observe::{Fact, Observation, Observer};
 use crate::platform::{Platform, Queued, Waiting};
 use crate::replay::Capture;
-use crate::runtime::Runtime;
 use crate::tutorial;
-
-/// How long *apply changes* waits for the runtime's word.
-const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(5);
 
 /// A session that runs in this process. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct Workbench(Arc<Parts>);
+pub(super) struct Workbench(pub(super) Arc<Parts>);
 
-struct Parts {
-    data_dir: PathBuf,
-    journal: Journal,
-    runtime: Runtime,
-    local: Option<Local>,
-    extension: Introduction,
-    environment_id: String,
-    staged: Mutex<Staged>,
-    mask: Mask,
-    documents: Documents,
-    troubles: Vec<String>,
-    control: std::sync::OnceLock<Control>,
+pub(super) struct Parts {
+    pub(super) data_dir: PathBuf,
+    pub(super) journal: Journal,
+    pub(super) runner: Runner,
+    pub(super) local: Option<Local>,
+    pub(super) extension: Introduction,
+    pub(super) environment_id: String,
+    pub(super) staged: Mutex<Staged>,
+    pub(super) mask: Mask,
+    pub(super) documents: Documents,
+    pub(super) troubles: Vec<String>,
+    pub(super) control: std::sync::OnceLock<Control>,
 }
 
 /// What is worth knowing about the extension once the runtime has it.
-struct Introduction {
+pub(super) struct Introduction {
     name: String,
     version: String,
-    declared: Vec<(String, bool)>,
+    pub(super) declared: Vec<(String, bool)>,
 }
 
 impl Introduction {
@@ -57,6 +50,11 @@ impl Introduction {
             version: extension.version().to_owned(),
             declared: extension.variables().iter().map(|v| (v.name.clone(), v.secure)).collect(),
         }
+    }
+
+    fn of_guest(runner: &Runner) -> Self {
+        let (name, version) = runner.about().unwrap_or_default();
+        Self { name, version, declared: Vec::new() }
     }
 }
 
@@ -70,34 +68,24 @@ impl Workbench {
         })?;
         let observer: Arc<dyn Observer> = Arc::new(journal.clone());
         let mut troubles = Vec::new();
-        let (local, extension, runtime_options) = match options.connect.clone() {
-            Connect::Local => {
-                let local = Local::start(&options, &journal, &observer, &mut troubles).await?;
-                let extension = match &options.extension {
-                    Source::Tutorial => tutorial::extension_with(local.defaults()),
-                    Source::Given(extension) => (**extension).clone(),
-                };
-                local.follow_the_sandbox(&options.data_dir).await?;
-                let runtime_options = local.runtime_options(&options.data_dir);
-                (Some(local), extension, runtime_options)
-            }
-            Connect::Remote(runtime_options) => {
-                journal.redactor().learn("API_KEY", &runtime_options.api_key);
-                let extension = match &options.extension {
-                    Source::Tutorial => tutorial::extension(),
-                    Source::Given(extension) => (**extension).clone(),
-                };
-                (None, extension, *runtime_options)
-            }
+        let local = match &options.connect {
+            Connect::Local => Some(Local::start(&options, &journal, &observer, &mut troubles).await?),
+            Connect::Remote(_) => None,
         };
-        let environment_id = runtime_options.environment_id.clone();
-        let introduction = Introduction::of(&extension);
+        if let Some(local) = &local {
+            local.follow_the_sandbox(&options.data_dir).await?;
+        }
+        let environment_id = match (&options.connect, &local) {
+            (Connect::Remote(runtime), _) => runtime.environment_id.clone(),
+            (Connect::Local, Some(local)) => local.platform.access().environment_id.clone(),
+            (Connect::Local, None) => String::new(),
+        };
+        let (runner, introduction) = run_extension(&options, local.as_ref(), &journal, observer).await?;
         let staged = Staged::load(&options.data_dir);
-        let runtime = Runtime::start(runtime_options, extension, observer).map_err(|e| usage(&e))?;
         let workbench = Self(Arc::new(Parts {
             data_dir: options.data_dir.clone(),
             journal,
-            runtime,
+            runner,
             local,
             extension: introduction,
             environment_id,
@@ -162,7 +150,7 @@ impl Workbench {
         if let Some(control) = self.0.control.get() {
             control.close();
         }
-        self.0.runtime.stop().await;
+        self.0.runner.stop().await;
         if let Some(local) = &self.0.local {
             local.platform.stop().await;
             local.sandbox.stop().await;
@@ -171,7 +159,7 @@ impl Workbench {
         let _ = self.0.journal.close().await;
     }
 
-    fn local(&self) -> Result<&Local, WorkbenchError> {
+    pub(super) fn local(&self) -> Result<&Local, WorkbenchError> {
         self.0.local.as_ref().ok_or_else(|| {
             WorkbenchError::Usage(
                 "this session is attached to a real Connect, where only Connect itself creates events and changes \
@@ -182,16 +170,15 @@ impl Workbench {
     }
 
     fn status(&self) -> Status {
-        let runtime = self.0.runtime.status().borrow().clone();
         let local = self.0.local.as_ref();
         Status {
             mode: if local.is_some() { "local" } else { "remote" }.into(),
             environment_id: self.0.environment_id.clone(),
             extension: self.0.extension.name.clone(),
             extension_version: self.0.extension.version.clone(),
-            link: LinkStatus { state: runtime.link, last_seen: runtime.last_seen },
-            running: runtime.running,
-            unsent: runtime.unsent,
+            link: self.0.runner.link(),
+            running: self.0.runner.running(),
+            unsent: self.0.runner.unsent(),
             waiting: local.map_or(0, |l| l.platform.waiting().len()),
             pending: local.map_or(0, |l| l.platform.pending()),
             endpoints: local.map_or_else(Vec::new, Local::endpoints),
@@ -229,105 +216,45 @@ impl Workbench {
         Ok(delivered(queued))
     }
 
-    async fn rows(&self, message: Option<String>) -> Result<Reply, WorkbenchError> {
-        let stored = self.0.local.as_ref().map(|l| l.platform.variables()).unwrap_or_default();
-        let staged = self.0.staged.lock().await;
-        let live = self.0.runtime.variables();
-        let variables = self.0.mask.rows(&stored, &staged, &live, &self.0.extension.declared);
-        Ok(Reply::Variables { variables, message })
-    }
-
-    async fn stage(&self, changes: Vec<VariableChange>) -> Result<Reply, WorkbenchError> {
-        let platform = &self.local()?.platform;
-        let secure: Vec<String> = platform.variables().into_iter().filter(|v| v.secure).map(|v| v.name).collect();
-        for change in &changes {
-            // Before anything can mention it.
-            if let VariableChange::Set { name, value, secure: is_secret } = change
-                && is_secret.unwrap_or_else(|| secure.contains(name))
-            {
-                self.0.journal.redactor().learn(name, &Secret::new(value.clone()));
-            }
-        }
-        let mut staged = self.0.staged.lock().await;
-        let names = staged.stage(changes, &platform.variables())?;
-        staged.save(&self.0.data_dir)?;
-        drop(staged);
-        self.note("staged", names);
-        self.rows(None).await
-    }
-
-    /// Stores what is staged, pushes it, and waits for the runtime's own word: only that makes a value live.
-    async fn apply(&self) -> Result<Reply, WorkbenchError> {
-        let platform = &self.local()?.platform;
-        let mut status = self.0.runtime.status();
-        let before = status.borrow_and_update().configured;
-        let mut applied = Vec::new();
-        {
-            let mut staged = self.0.staged.lock().await;
-            let changes: Vec<_> = staged.iter().map(|(name, draft)| (name.clone(), draft.clone())).collect();
-            for (name, draft) in changes {
-                let stored = match draft {
-                    Some(draft) => {
-                        let secure = draft.secure.unwrap_or_else(|| self.is_secure(&name));
-                        platform.set_variable(&name, &draft.value, secure).await.map(|_| ())
-                    }
-                    None => platform.delete_variable(&name).await.map(|_| ()),
-                };
-                stored.map_err(|e| WorkbenchError::Failed(format!("{name} was not stored: {e}")))?;
-                staged.unstage(std::slice::from_ref(&name));
-                staged.save(&self.0.data_dir)?;
-                applied.push(name);
-            }
-        }
-        let told = platform.apply().map_err(|e| WorkbenchError::Failed(e.to_string()))?;
-        self.note("applied", applied);
-        if told == 0 {
-            let message = "Stored. No runtime is connected: the values go live when it connects.";
-            return self.rows(Some(message.into())).await;
-        }
-        let acknowledged = status.wait_for(|s| s.configured > before);
-        let message = match tokio::time::timeout(ACKNOWLEDGED_WITHIN, acknowledged).await {
-            Ok(Ok(_)) => "Extension configuration has been updated.".into(),
-            _ => format!("Stored and sent, but the runtime has not acknowledged within {} s.", ACKNOWLEDGED_WITHIN.as_secs()),
-        };
-        self.rows(Some(message)).await
-    }
-
-    async fn reveal(&self, name: &str) -> Result<Reply, WorkbenchError> {
-        let stored = self.0.local.as_ref().map(|l| l.platform.variables()).unwrap_or_default();
-        let value = stored.into_iter().find(|v| v.name == name).map(|v| v.value);
-        let staged = self.0.staged.lock().await;
-        let staged = staged.get(name).and_then(Option::as_ref).map(|draft| draft.value.clone());
-        if value.is_none() && staged.is_none() {
-            return Err(WorkbenchError::Usage(format!("there is no variable {name}; `env list` shows all of them")));
-        }
-        Ok(Reply::Revealed { value, staged })
-    }
-
-    fn is_secure(&self, name: &str) -> bool {
-        let stored = self.0.local.as_ref().map(|l| l.platform.variables()).unwrap_or_default();
-        stored.iter().any(|v| v.name == name && v.secure)
-            || self.0.extension.declared.iter().any(|(declared, secure)| declared == name && *secure)
-    }
-
-    /// The variables the runtime works with; before it has any, those that are stored.
-    async fn in_force(&self) -> Vec<SeenVariable> {
-        let live = self.0.runtime.variables();
-        let configured = self.0.runtime.status().borrow().link == LinkState::Connected;
-        match &self.0.local {
-            Some(local) if live.is_empty() && !configured => {
-                let seen = |v: crate::platform::StoredVariable| SeenVariable { name: v.name, value: v.value, secure: v.secure };
-                local.platform.variables().into_iter().map(seen).collect()
-            }
-            _ => live,
-        }
-    }
-
-    fn note(&self, what: &str, names: Vec<String>) {
+    pub(super) fn note(&self, what: &str, names: Vec<String>) {
         if !names.is_empty() {
             self.0.journal.observe(Observation::now(Fact::Variables { what: what.into(), names }));
         }
     }
+}
+
+/// Starts what runs the extension, in this process or beside it.
+async fn run_extension(
+    options: &OpenOptions,
+    local: Option<&Local>,
+    journal: &Journal,
+    observer: Arc<dyn Observer>,
+) -> Result<(Runner, Introduction), WorkbenchError> {
+    let runtime_options = match (&options.connect, local) {
+        (Connect::Remote(runtime), _) => {
+            journal.redactor().learn("API_KEY", &runtime.api_key);
+            (**runtime).clone()
+        }
+        (Connect::Local, Some(local)) => local.runtime_options(&options.data_dir),
+        (Connect::Local, None) => return Err(WorkbenchError::Failed("the local Connect is not there".into())),
+    };
+    let extension = match (&options.extension, local) {
+        (Source::Tutorial, Some(local)) => tutorial::extension_with(local.defaults()),
+        (Source::Tutorial, None) => tutorial::extension(),
+        (Source::Given(extension), _) => (**extension).clone(),
+        (Source::Python { project, python }, Some(local)) => {
+            let runner = Runner::guest(project, python.as_deref(), local, &options.data_dir, observer).await?;
+            let introduction = Introduction::of_guest(&runner);
+            return Ok((runner, introduction));
+        }
+        (Source::Python { .. }, None) => {
+            return Err(WorkbenchError::Usage(
+                "a Python extension is run against the local Connect only; for a real one start `cextrun` itself".into(),
+            ));
+        }
+    };
+    let introduction = Introduction::of(&extension);
+    Ok((Runner::own(runtime_options, extension, observer)?, introduction))
 }
 
 fn delivered(queued: Queued) -> Reply {

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::paths::write_private;
-use super::{Endpoint, OpenOptions, Ports, WorkbenchError};
+use super::runner::{OWN_INSTANCE, Runner};
+use super::{Endpoint, OpenOptions, Ports, Source, WorkbenchError};
 use crate::journal::Journal;
 use crate::observe::Observer;
-use crate::platform::{Platform, PlatformOptions};
+use crate::platform::{Observed, Platform, PlatformOptions, Tls};
 use crate::runtime::RuntimeOptions;
 use crate::sandbox::{Sandbox, SandboxOptions};
 use crate::tutorial;
@@ -67,7 +68,15 @@ impl Local {
         let before = Addresses::load(&options.data_dir);
         let wanted = before.as_ref().and_then(Addresses::ports).unwrap_or(options.ports);
         let dir = &options.data_dir;
-        let platform = PlatformOptions { dir: dir.clone(), port: wanted.connect, ..PlatformOptions::default() };
+        let guest = matches!(options.extension, Source::Python { .. });
+        let tls = guest.then(|| Runner::authority(dir)).transpose()?.map(|authority| Tls { authority, port: 0 });
+        let platform = PlatformOptions {
+            dir: dir.clone(),
+            port: wanted.connect,
+            tls,
+            // Our own runtime tells more than can be seen from here.
+            observed: Observed::EverybodyBut(OWN_INSTANCE.into()),
+        };
         let sandbox = SandboxOptions { dir: dir.clone(), port: wanted.mongodb, http_port: wanted.data_api, auth: true };
         let (platform, sandbox) =
             tokio::join!(Platform::start(platform, Arc::clone(observer)), Sandbox::start(sandbox, Arc::clone(observer)),);
@@ -132,7 +141,7 @@ impl Local {
         RuntimeOptions {
             api_key: access.api_key.clone(),
             environment_id: access.environment_id.clone(),
-            instance_id: format!("console-{}", std::process::id()),
+            instance_id: OWN_INSTANCE.into(),
             server_address: access.server_address.clone(),
             api_address: access.api_address.clone(),
             unsecure: true,

@@ -7,9 +7,11 @@ mod bench;
 mod command;
 mod control;
 mod documents;
+mod environment;
 mod local;
 mod options;
 mod paths;
+mod runner;
 mod session;
 mod variables;
 

@@ -23,6 +23,13 @@ pub enum Source {
     Tutorial,
     /// This one.
     Given(Box<Extension>),
+    /// A Python project, run unchanged by the official runner. Works with the local Connect only.
+    Python {
+        /// Its directory.
+        project: PathBuf,
+        /// The interpreter, or the directory of its environment; otherwise the project's own.
+        python: Option<PathBuf>,
+    },
 }
 
 /// Which Connect.
