@@ -17,6 +17,8 @@ mod layout;
 mod message;
 mod panes;
 mod reader;
+#[cfg(test)]
+mod readme;
 mod signals;
 mod source;
 mod state;
