@@ -161,6 +161,12 @@ async fn the_tutorial_in_python_saves_a_purchase_both_ways_and_leaves_nothing_ru
         assert_eq!(found.len(), 1, "documents of {id} written through {backend}");
     }
 
+    let mut status = guest.status();
+    let before = status.borrow_and_update().configured;
+    local.platform.apply().unwrap();
+    let acknowledged = status.wait_for(|status| status.configured > before);
+    tokio::time::timeout(PATIENCE, acknowledged).await.unwrap().unwrap();
+
     let pid = guest.status().borrow().pid.unwrap();
     let arguments = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     assert!(!arguments.contains(local.platform.access().api_key.reveal()));

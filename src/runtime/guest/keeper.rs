@@ -91,9 +91,9 @@ impl Keeper {
         self.status.send_modify(|s| (s.state, s.pid, s.starts) = (GuestState::Starting, child.id(), s.starts + 1));
         // The leash: `wait` would close it, and the launcher end everything.
         let leash = child.stdin.take();
-        let output = Output::of(&mut child, &self.scope, self.find.as_ref());
+        let output = Output::of(&mut child, &self.scope, self.find.as_ref(), &self.status);
         let group = Group::led_by(&child);
-        let end = self.watch(&mut child, &output, changes).await;
+        let end = self.watch(&mut child, changes).await;
         if let Some(group) = group {
             group.end(&mut child, GRACE).await;
         }
@@ -108,24 +108,17 @@ impl Keeper {
     }
 
     /// Waits for what ends a life.
-    async fn watch(&mut self, child: &mut Child, output: &Output, changes: &mut mpsc::Receiver<Vec<PathBuf>>) -> Ended {
-        let heard = output.heard();
-        loop {
-            let reason = tokio::select! {
-                biased;
-                () = self.stop.cancelled() => return Ended::Stopped,
-                ended = child.wait() => return Ended::ByItself(ended.map_or_else(|e| e.to_string(), in_words)),
-                () = heard.connected.notified() => {
-                    self.status.send_if_modified(|s| std::mem::replace(&mut s.state, GuestState::Running) != GuestState::Running);
-                    continue;
-                }
-                Some(changed) = changes.recv() => format!("{} changed", watch::names(&changed)),
-                Some(reason) = self.orders.recv() => reason,
-            };
-            self.scope.log(Level::Info, TARGET, format!("reload: {reason}; the runner starts anew, tasks wait meanwhile"));
-            self.status.send_modify(|s| s.state = GuestState::Reloading);
-            return Ended::Reload;
-        }
+    async fn watch(&mut self, child: &mut Child, changes: &mut mpsc::Receiver<Vec<PathBuf>>) -> Ended {
+        let reason = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => return Ended::Stopped,
+            ended = child.wait() => return Ended::ByItself(ended.map_or_else(|e| e.to_string(), in_words)),
+            Some(changed) = changes.recv() => format!("{} changed", watch::names(&changed)),
+            Some(reason) = self.orders.recv() => reason,
+        };
+        self.scope.log(Level::Info, TARGET, format!("reload: {reason}; the runner starts anew, tasks wait meanwhile"));
+        self.status.send_modify(|s| s.state = GuestState::Reloading);
+        Ended::Reload
     }
 
     /// Waits before the next life; false when there is to be none. A change of the sources may be the repair.

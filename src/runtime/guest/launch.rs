@@ -1,6 +1,6 @@
 //! The command and its environment.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,6 +16,9 @@ const LAUNCHER: &str = include_str!("../../../assets/guest/launch.py");
 const NO_SCRIPT: &str = "-";
 const LOOPBACK: &str = "127.0.0.1,localhost";
 
+/// A variable set to that, or removed.
+type Change = (OsString, Option<OsString>);
+
 /// All that is needed to start the runner, again and again.
 pub(super) struct Launch {
     pub(super) name: String,
@@ -23,8 +26,8 @@ pub(super) struct Launch {
     python: PathBuf,
     project: PathBuf,
     arguments: Vec<OsString>,
-    /// Set to that, or removed. Holds the API key: never shown.
-    environment: Vec<(OsString, Option<OsString>)>,
+    /// Holds the API key: never shown.
+    environment: Vec<Change>,
     /// Said when a module is missing.
     pub(super) install: Option<String>,
 }
@@ -42,7 +45,6 @@ impl Launch {
         fs::create_dir_all(&dir).map_err(GuestError::of(&dir))?;
         let launcher = dir.join("launch.py");
         fs::write(&launcher, LAUNCHER).map_err(GuestError::of(&launcher))?;
-        let own = |name: &str| std::env::var_os(name);
         let trusted = ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"].iter().filter_map(|name| own(name).map(PathBuf::from));
         let trusted: Vec<PathBuf> = trusted.chain(report.certificates.clone()).collect();
         let certificates = dir.join("ca-bundle.pem");
@@ -55,34 +57,13 @@ impl Launch {
             module_path.push(from_source(&dir, &name, report)?);
             module_path.push(root.clone());
         }
-        module_path.extend(own("PYTHONPATH").iter().flat_map(std::env::split_paths));
-        let join = |paths: Vec<PathBuf>| {
+        let mut environment = access(options, &instance_id, &certificates);
+        for (name, first) in [("PYTHONPATH", module_path), ("PATH", python.parent().map(Into::into).into_iter().collect())] {
             let unusable = |_| GuestError::Python { python: python.into(), reason: "a directory's name holds a colon".into() };
-            std::env::join_paths(paths).map_err(unusable)
-        };
-        let mut path: Vec<PathBuf> = python.parent().map(Path::to_path_buf).into_iter().collect();
-        path.extend(own("PATH").iter().flat_map(std::env::split_paths));
-
-        let access = &options.access;
-        let mut environment: Vec<(OsString, Option<OsString>)> = Vec::new();
-        let mut set = |name: &str, value: OsString| environment.push((name.into(), Some(value)));
-        set("API_KEY", access.api_key.reveal().into());
-        set("ENVIRONMENT_ID", access.environment_id.clone().into());
-        set("INSTANCE_ID", instance_id.clone().into());
-        set("SERVER_ADDRESS", access.server_address.clone().into());
-        set("API_ADDRESS", access.api_address.clone().into());
-        // httpx and websockets read the one, requests the other.
-        set("SSL_CERT_FILE", certificates.clone().into());
-        set("REQUESTS_CA_BUNDLE", certificates.into());
-        set("PYTHONUNBUFFERED", "1".into());
-        set("PYTHONIOENCODING", "utf-8".into());
-        set("PATH", join(path)?);
-        if !module_path.is_empty() {
-            set("PYTHONPATH", join(module_path)?);
+            environment.extend(before(name, first).map_err(unusable)?);
         }
-        options.variables.iter().for_each(|(name, value)| set(name, value.into()));
         environment.extend(proxies(own));
-        environment.push(("PYTHONHOME".into(), None));
+        environment.extend(options.variables.iter().map(|(name, value)| (name.into(), Some(value.into()))));
 
         let script = report.runner.as_ref().and_then(|runner| runner.script.clone());
         let script = script.map_or_else(|| NO_SCRIPT.into(), OsString::from);
@@ -109,9 +90,44 @@ impl Launch {
     }
 }
 
+/// A variable of the console's own environment.
+fn own(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
+/// What the runner must know of Connect, and how it is to speak.
+fn access(options: &GuestOptions, instance_id: &str, certificates: &Path) -> Vec<Change> {
+    let access = &options.access;
+    let set = |name: &str, value: &OsStr| (name.into(), Some(value.into()));
+    vec![
+        set("API_KEY", access.api_key.reveal().as_ref()),
+        set("ENVIRONMENT_ID", access.environment_id.as_ref()),
+        set("INSTANCE_ID", instance_id.as_ref()),
+        set("SERVER_ADDRESS", access.server_address.as_ref()),
+        set("API_ADDRESS", access.api_address.as_ref()),
+        // httpx and websockets read the one, requests the other.
+        set("SSL_CERT_FILE", certificates.as_ref()),
+        set("REQUESTS_CA_BUNDLE", certificates.as_ref()),
+        set("PYTHONUNBUFFERED", "1".as_ref()),
+        set("PYTHONIOENCODING", "utf-8".as_ref()),
+        // It would send the interpreter to another one's library.
+        ("PYTHONHOME".into(), None),
+    ]
+}
+
+/// A search path with these directories before those it has; no change without any.
+fn before(name: &str, first: Vec<PathBuf>) -> Result<Option<Change>, std::env::JoinPathsError> {
+    if first.is_empty() {
+        return Ok(None);
+    }
+    let rest = own(name);
+    let all = first.into_iter().chain(rest.iter().flat_map(std::env::split_paths));
+    Ok(Some((name.into(), Some(std::env::join_paths(all)?))))
+}
+
 /// The runner sends its WebSocket through `HTTP_PROXY` whatever `NO_PROXY` says, but does not know the name in small
 /// letters, which everybody else does: calls of the extension to the world outside still go through it.
-fn proxies(own: impl Fn(&str) -> Option<OsString>) -> Vec<(OsString, Option<OsString>)> {
+fn proxies(own: impl Fn(&str) -> Option<OsString>) -> Vec<Change> {
     let mut changes = Vec::new();
     for (large, small) in [("HTTP_PROXY", "http_proxy"), ("HTTPS_PROXY", "https_proxy")] {
         if let Some(proxy) = own(large) {

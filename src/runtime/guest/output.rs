@@ -4,13 +4,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::process::Child;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::lines::{self, Line};
 use super::options::FindDelivery;
 use super::record;
+use super::status::{GuestState, GuestStatus};
 use crate::observe::{Fact, Level, Observation, Scope, Timestamp};
 
 /// A record is whole when nothing follows for so long: whoever writes a traceback writes it at once.
@@ -23,25 +24,20 @@ const LAST: Duration = Duration::from_secs(1);
 /// Both pipes of a child.
 pub(super) struct Output {
     readers: Vec<JoinHandle<()>>,
-    heard: Arc<Heard>,
+    last_words: LastWords,
 }
 
-/// What was heard that decides something.
-#[derive(Default)]
-pub(super) struct Heard {
-    /// The last line, if it was no log record: of a process that died, why.
-    last_words: Mutex<Option<String>>,
-    /// Rings when it says that it is connected.
-    pub(super) connected: Notify,
-}
+/// The last line, if it was no log record: of a process that died, why.
+type LastWords = Arc<Mutex<Option<String>>>;
 
 impl Output {
-    pub(super) fn of(child: &mut Child, scope: &Scope, find: Option<&FindDelivery>) -> Self {
-        let heard = Arc::new(Heard::default());
+    pub(super) fn of(child: &mut Child, scope: &Scope, find: Option<&FindDelivery>, status: &watch::Sender<GuestStatus>) -> Self {
+        let last_words = LastWords::default();
         let mut readers = Vec::new();
         let mut speaker = |target: &'static str| {
             let (sender, receiver) = mpsc::channel(256);
-            let rows = Rows { scope: scope.clone(), find: find.cloned(), heard: Arc::clone(&heard), target, open: None };
+            let (scope, status, last_words) = (scope.clone(), status.clone(), Arc::clone(&last_words));
+            let rows = Rows { scope, find: find.cloned(), status, last_words, target, open: None };
             readers.push(tokio::spawn(rows.take(receiver)));
             sender
         };
@@ -51,11 +47,7 @@ impl Output {
         if let Some(pipe) = child.stderr.take() {
             tokio::spawn(lines::read(pipe, speaker("stderr")));
         }
-        Self { readers, heard }
-    }
-
-    pub(super) fn heard(&self) -> Arc<Heard> {
-        Arc::clone(&self.heard)
+        Self { readers, last_words }
     }
 
     /// Waits for what was written last and says what that was.
@@ -65,7 +57,7 @@ impl Output {
                 reader.abort();
             }
         }
-        self.heard.last_words.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.last_words.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -73,7 +65,8 @@ impl Output {
 struct Rows {
     scope: Scope,
     find: Option<FindDelivery>,
-    heard: Arc<Heard>,
+    status: watch::Sender<GuestStatus>,
+    last_words: LastWords,
     target: &'static str,
     open: Option<Row>,
 }
@@ -108,10 +101,8 @@ impl Rows {
     fn line(&mut self, Line { at, text }: Line) {
         if let Some(record) = record::parse(&text) {
             self.close();
-            *self.heard.last_words.lock().unwrap_or_else(PoisonError::into_inner) = None;
-            if record.message.contains(" connected to ws") {
-                self.heard.connected.notify_one();
-            }
+            *self.last_words.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            self.status.send_if_modified(|status| note(status, record.message));
             let (target, message) = (record.logger.to_owned(), record.message.to_owned());
             self.open = Some(Row { at, level: record.level, target, message });
             return;
@@ -128,7 +119,7 @@ impl Rows {
             return;
         }
         if !text.trim().is_empty() {
-            *self.heard.last_words.lock().unwrap_or_else(PoisonError::into_inner) = Some(text.trim().to_owned());
+            *self.last_words.lock().unwrap_or_else(PoisonError::into_inner) = Some(text.trim().to_owned());
         }
         match &mut self.open {
             Some(row) if row.message.len() + text.len() < LARGEST => {
@@ -163,6 +154,19 @@ impl Rows {
     }
 }
 
+/// What the runner says about itself; true when that changes something.
+fn note(status: &mut GuestStatus, message: &str) -> bool {
+    if message == "Extension configuration has been updated." {
+        status.configured += 1;
+        return true;
+    }
+    let connected = status.state == GuestState::Starting && message.contains(" connected to ws");
+    if connected {
+        status.state = GuestState::Running;
+    }
+    connected
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,8 +176,14 @@ mod tests {
     async fn rows(target: &'static str, text: &str) -> Vec<(Level, String, String, Option<String>)> {
         let memory = Arc::new(Memory::default());
         let find: FindDelivery = Arc::new(|task| Some(DeliveryKey::from(task.unwrap_or("the only one"))));
-        let rows =
-            Rows { scope: Scope::new(memory.clone()), find: Some(find), heard: Arc::new(Heard::default()), target, open: None };
+        let rows = Rows {
+            scope: Scope::new(memory.clone()),
+            find: Some(find),
+            status: watch::channel(GuestStatus::default()).0,
+            last_words: LastWords::default(),
+            target,
+            open: None,
+        };
         let (sender, receiver) = mpsc::channel(100);
         lines::read(text.as_bytes(), sender).await;
         rows.take(receiver).await;
@@ -207,6 +217,16 @@ mod tests {
         assert_eq!(rows.len(), 1);
         assert_eq!((rows[0].0, rows[0].1.as_str()), (Level::Error, "stderr"));
         assert!(rows[0].2.ends_with("ImportError: no"));
+    }
+
+    #[test]
+    fn the_runner_says_when_it_has_connected_and_when_it_took_a_configuration_over() {
+        let mut status = GuestStatus::default();
+        assert!(!note(&mut status, "Starting BackgroundEventsWorker..."));
+        assert!(note(&mut status, "BackgroundEventsWorker connected to ws://127.0.0.1:1/public/v1/devops/ws/ENV-1/shop"));
+        assert_eq!(status.state, GuestState::Running);
+        assert!(note(&mut status, "Extension configuration has been updated."));
+        assert_eq!(status.configured, 1);
     }
 
     #[tokio::test]

@@ -26,6 +26,8 @@ pub struct GuestStatus {
     pub pid: Option<u32>,
     /// How often it was started.
     pub starts: u64,
+    /// How often it said that it took a configuration over; each of its workers says so.
+    pub configured: u64,
     /// Why it ended the last time by itself.
     pub last_end: Option<String>,
 }
