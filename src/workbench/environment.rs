@@ -41,7 +41,7 @@ impl Workbench {
     /// Stores what is staged, pushes it, and waits for the runtime's own word: only that makes a value live.
     pub(super) async fn apply(&self) -> Result<Reply, WorkbenchError> {
         let platform = &self.local()?.platform;
-        let expected = self.0.runner.expect(&self.0.journal)?;
+        let expected = self.0.runner.expect();
         let mut applied = Vec::new();
         {
             let mut staged = self.0.staged.lock().await;
@@ -66,7 +66,7 @@ impl Workbench {
             let message = "Stored. No runtime is connected: the values go live when it connects.";
             return self.rows(Some(message.into())).await;
         }
-        let message = if self.0.runner.acknowledged(expected, ACKNOWLEDGED_WITHIN).await {
+        let message = if self.0.runner.acknowledged(expected, told, ACKNOWLEDGED_WITHIN).await {
             ACKNOWLEDGED.into()
         } else {
             format!("Stored and sent, but the runtime has not acknowledged within {} s.", ACKNOWLEDGED_WITHIN.as_secs())

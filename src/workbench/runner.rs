@@ -10,11 +10,10 @@ use super::local::Local;
 use super::{LinkStatus, WorkbenchError};
 use crate::authority::Authority;
 use crate::extension::Extension;
-use crate::journal::{Journal, Reader};
-use crate::observe::{Fact, LinkState, Observer, SeenVariable, Timestamp};
+use crate::observe::{LinkState, Observer, SeenVariable, Timestamp};
 use crate::platform::{Platform, StoredVariable};
-use crate::runtime::guest::{Guest, GuestAccess, GuestOptions};
-use crate::runtime::{Runtime, RuntimeOptions};
+use crate::runtime::guest::{Guest, GuestAccess, GuestOptions, GuestStatus};
+use crate::runtime::{Runtime, RuntimeOptions, RuntimeStatus};
 
 /// What the official runner logs when it took over a configuration, and ours does too.
 pub(super) const ACKNOWLEDGED: &str = "Extension configuration has been updated.";
@@ -131,38 +130,35 @@ impl Runner {
     }
 
     /// Before a configuration is pushed: what to wait for.
-    pub(super) fn expect(&self, journal: &Journal) -> Result<Expected, WorkbenchError> {
+    pub(super) fn expect(&self) -> Expected {
         match self {
             Self::Own(runtime) => {
                 let mut status = runtime.status();
                 let before = status.borrow_and_update().configured;
-                Ok(Expected::Generation(status, before))
+                Expected::Own(status, before)
             }
-            Self::Guest(_) => {
-                let reader = journal.reader().map_err(|e| WorkbenchError::Failed(e.to_string()))?;
-                let after = reader.last_row().map_err(|e| WorkbenchError::Failed(e.to_string()))?;
-                Ok(Expected::Line { reader: Box::new(reader), news: journal.news(), after })
+            Self::Guest(visitor) => {
+                let mut status = visitor.guest.status();
+                let before = status.borrow_and_update().configured;
+                Expected::Guest(status, before)
             }
         }
     }
 
-    /// Waits for its word that it took over what was pushed. Whether it came.
-    pub(super) async fn acknowledged(&self, expected: Expected, within: Duration) -> bool {
-        match (self, expected) {
-            (Self::Guest(visitor), expected) => {
-                // The official runner ignores an empty list, so that the last variable could never be removed.
-                if visitor.platform.variables().is_empty() {
-                    visitor.guest.restart("its last variable was deleted, which the official runner notices only anew");
-                    return true;
-                }
-                let came = tokio::time::timeout(within, expected.met()).await.unwrap_or(false);
-                if came {
-                    *visitor.acknowledged.lock().unwrap_or_else(PoisonError::into_inner) = Timestamp::now();
-                }
-                came
-            }
-            (Self::Own(_), expected) => tokio::time::timeout(within, expected.met()).await.unwrap_or(false),
+    /// Waits until it says that it took over what was pushed to `told` connections of it. Whether it said so.
+    pub(super) async fn acknowledged(&self, expected: Expected, told: usize, within: Duration) -> bool {
+        if let Self::Guest(visitor) = self
+            && visitor.platform.variables().is_empty()
+        {
+            // The official runner ignores an empty list, so that the last variable could never be removed.
+            visitor.guest.restart("its last variable was deleted, which the official runner notices only anew");
+            return true;
         }
+        let came = tokio::time::timeout(within, expected.met(told)).await.unwrap_or(false);
+        if let (true, Self::Guest(visitor)) = (came, self) {
+            *visitor.acknowledged.lock().unwrap_or_else(PoisonError::into_inner) = Timestamp::now();
+        }
+        came
     }
 
     pub(super) async fn stop(&self) {
@@ -184,30 +180,21 @@ impl Visitor {
     }
 }
 
-/// What tells that a configuration was taken over.
+/// How often a configuration had been taken over before, and where the count goes on.
 pub(super) enum Expected {
-    /// The runtime counts them.
-    Generation(watch::Receiver<crate::runtime::RuntimeStatus>, u64),
-    /// The official runner logs a line.
-    Line { reader: Box<Reader>, news: watch::Receiver<i64>, after: i64 },
+    Own(watch::Receiver<RuntimeStatus>, u64),
+    Guest(watch::Receiver<GuestStatus>, u64),
 }
 
 impl Expected {
-    async fn met(self) -> bool {
+    async fn met(self, told: usize) -> bool {
         match self {
-            Self::Generation(mut status, before) => status.wait_for(|s| s.configured > before).await.is_ok(),
-            Self::Line { reader, mut news, mut after } => loop {
-                news.borrow_and_update();
-                for row in reader.after(after, 1_000).unwrap_or_default() {
-                    after = row.row;
-                    if matches!(&row.observation.fact, Fact::Log { message, .. } if message.contains(ACKNOWLEDGED)) {
-                        return true;
-                    }
-                }
-                if news.changed().await.is_err() {
-                    return false;
-                }
-            },
+            Self::Own(mut status, before) => status.wait_for(|s| s.configured > before).await.is_ok(),
+            // Each of its workers has a connection, and says so for itself.
+            Self::Guest(mut status, before) => {
+                let all = before.saturating_add(u64::try_from(told).unwrap_or(u64::MAX));
+                status.wait_for(|s| s.configured >= all).await.is_ok()
+            }
         }
     }
 }
