@@ -68,6 +68,14 @@ impl Connect {
 
     pub fn start_on(listener: tokio::net::TcpListener) -> Self {
         let address = listener.local_addr().unwrap().to_string();
+        Self::serve(listener, address)
+    }
+
+    /// On any listener, over TLS say; runners are told that it is at `address`.
+    pub fn serve<L: axum::serve::Listener>(listener: L, address: String) -> Self
+    where
+        L::Addr: std::fmt::Debug,
+    {
         let scripted = Arc::new(Scripted::default());
         let (sender, peers) = mpsc::unbounded_channel();
         let router = Router::new()
