@@ -131,6 +131,15 @@ impl Client {
         Ok(self.call(Method::GET, path, None).await?.body)
     }
 
+    /// Gets one object which the caller reports itself: the observation of the call leaves it out, so that it is not
+    /// recorded twice.
+    ///
+    /// # Errors
+    /// [`ApiError`], as for every call.
+    pub(crate) async fn fetch(&self, path: &str) -> Result<Value, ApiError> {
+        Ok(self.reported(Method::GET, path, None, false).await?.body)
+    }
+
     /// Gets one page of a list; `path` carries RQL, `limit` and `offset`.
     ///
     /// # Errors
@@ -178,9 +187,14 @@ impl Client {
     }
 
     async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer, ApiError> {
+        self.reported(method, path, body, true).await
+    }
+
+    /// `whole`: the observation has the body of a good answer.
+    async fn reported(&self, method: Method, path: &str, body: Option<&Value>, whole: bool) -> Result<Answer, ApiError> {
         let mut tried = 0;
         loop {
-            let exchange = self.exchange(&method, path, body).await;
+            let exchange = self.exchange(&method, path, body, whole).await;
             tried += 1;
             let attempt = match &exchange {
                 Ok(answer) => Attempt::Answered { status: answer.status.as_u16(), retry_after: answer.retry_after },
@@ -199,7 +213,7 @@ impl Client {
     }
 
     /// One try, reported.
-    async fn exchange(&self, method: &Method, path: &str, body: Option<&Value>) -> Result<Answer, Failure> {
+    async fn exchange(&self, method: &Method, path: &str, body: Option<&Value>, whole: bool) -> Result<Answer, Failure> {
         let since = Instant::now();
         let exchange = self.send(method.clone(), path, body).await;
         let answer = exchange.as_ref().ok();
@@ -208,7 +222,7 @@ impl Client {
             path: path.into(),
             status: answer.map(|a| a.status.as_u16()),
             request: body.cloned(),
-            response: answer.and_then(|a| (!a.body.is_null()).then(|| a.body.clone())),
+            response: answer.filter(|a| !a.body.is_null() && (whole || !a.status.is_success())).map(|a| a.body.clone()),
             content_range: answer.and_then(|a| a.content_range.clone()),
             error: exchange.as_ref().err().map(|f| f.reason.clone()),
             micros: u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX),

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, mpsc};
 
@@ -109,6 +110,9 @@ async fn handle(shared: Arc<Shared>, job: Job, place: OwnedSemaphorePermit) {
 /// Answers a task that can't be handled here any more, so that Connect delivers it again.
 fn give_back(shared: &Shared, job: Job, why: &str) {
     let category = Category::of(&job.task.options.task_category);
+    if matches!(category, Category::Background | Category::Scheduled) {
+        shared.given_back.fetch_add(1, Ordering::Relaxed);
+    }
     let handled = Handled::broken(category, &job.task.input.event_type, why.into());
     shared.answer(job, handled);
 }

@@ -70,7 +70,7 @@ async fn scheduled(shared: &Shared, configuration: &Configuration, job: &Job) ->
         shared.options.environment_id,
         super::template::encoded(&job.task.input.object_id)
     );
-    let schedule = cx.client.get(&path).await.map_err(|e| e.to_string())?;
+    let schedule = cx.client.fetch(&path).await.map_err(|e| e.to_string())?;
     job.scope.emit(Fact::ObjectFetched { object: schedule.clone() });
     let method = schedule["method"].as_str().unwrap_or_default().to_owned();
     let Some(handler) = shared.extension.scheduled(&method) else {

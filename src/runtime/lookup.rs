@@ -25,7 +25,7 @@ pub(super) async fn object(
         return Ok(None);
     }
     let path = definition.api_resource_endpoint.replace("{pk}", &id);
-    match client.get(&path).await.map_err(|e| e.to_string())? {
+    match client.fetch(&path).await.map_err(|e| e.to_string())? {
         Value::Object(object) if !object.is_empty() => Ok(Some(Value::Object(object))),
         _ => Err(format!("GET {path}: the answer holds no object")),
     }

@@ -7,6 +7,11 @@
 //! what a lost connection or a killed process leaves unsent goes out, once, on the next connection. A result restored
 //! after a crash lacks its task's own API key, because that is never written to disk.
 //!
+//! The protocol has no acknowledgement of results, so two windows stay open. What the system has taken and the other
+//! side never read is lost with the connection: Connect, which has no result then, delivers the task again. And a
+//! process killed between handing a result to the socket and noting that in the file sends this one again: results go
+//! to the socket one at a time, so it is never more than one.
+//!
 //! An extension in Python is run by the official runner instead, as a `guest`.
 //!
 //! The runtime knows the wire and an [`Observer`]; it knows neither the local Connect nor the journal.
@@ -25,6 +30,7 @@ mod lookup;
 mod options;
 mod outbox;
 mod outbox_file;
+mod proxy;
 mod session;
 mod shared;
 mod socket;
@@ -32,7 +38,9 @@ mod status;
 mod template;
 mod trace;
 
+use std::fmt::Write as _;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
@@ -125,13 +133,26 @@ impl Runtime {
         if let Some(hook) = shared.extension.shutdown_hook() {
             shared.run_hook("on_shutdown", hook, LAST_RESULTS).await;
         }
-        let unsent = self.status.borrow().unsent;
-        let detail = match unsent {
-            0 => "the runtime has ended".into(),
-            n => format!("the runtime has ended; {n} results are kept for the next start"),
-        };
+        let detail = self.last_word();
         status.send_modify(|status| status.link = LinkState::Closed);
         shared.scope.emit(Fact::Link { state: LinkState::Closed, detail });
         self.ended.cancel();
+    }
+
+    /// What is left to do, and by whom.
+    fn last_word(&self) -> String {
+        let RuntimeStatus { running, unsent, .. } = *self.status.borrow();
+        let given_back = self.shared.given_back.load(Ordering::Relaxed);
+        let mut word = String::from("the runtime has ended");
+        for (n, what) in [
+            (given_back, "given back unfinished: Connect delivers them again"),
+            (running, "left without an answer: Connect delivers them again"),
+            (unsent, "answered, but the results could not be sent: they go out at the next start"),
+        ] {
+            if n > 0 {
+                let _ = write!(word, "; tasks {what}: {n}");
+            }
+        }
+        word
     }
 }

@@ -92,7 +92,10 @@ impl<'a> Session<'a> {
         let mut tick = tokio::time::interval(self.link.shared.options.limits.keepalive.clamp(TICK_LEAST, TICK_MOST));
         tick.reset();
         loop {
-            let feeding = !self.control.is_empty() || (self.configured && self.link.outbox.has_unfed());
+            // One result at a time: when the connection breaks in the middle of it, it is the only one of which the
+            // other side has a part, and a part is none. So what is sent again was never there before.
+            let result_next = self.configured && !self.unflushed && self.link.outbox.has_unfed();
+            let feeding = !self.control.is_empty() || result_next;
             let bytes = self.held.as_ref().map_or(0, |(_, bytes)| *bytes);
             tokio::select! {
                 biased;

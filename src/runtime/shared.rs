@@ -1,3 +1,4 @@
+use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
@@ -33,6 +34,8 @@ pub(super) struct Shared {
     /// The start-up hook has ended: tasks may be handled.
     ready: watch::Sender<bool>,
     results: mpsc::UnboundedSender<Outgoing>,
+    /// How many tasks were given back to Connect because the runtime is stopped.
+    pub(super) given_back: AtomicUsize,
     /// No more tasks are begun.
     pub(super) draining: CancellationToken,
     /// Running handlers are given up.
@@ -57,6 +60,7 @@ impl Shared {
             configuration: watch::Sender::default(),
             ready: watch::Sender::new(false),
             results,
+            given_back: AtomicUsize::new(0),
             draining: CancellationToken::new(),
             hurry: CancellationToken::new(),
             quit: CancellationToken::new(),

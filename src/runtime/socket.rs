@@ -32,10 +32,14 @@ pub(super) async fn open(options: &RuntimeOptions, url: &str) -> Result<(Writer,
         request.headers_mut().insert(USER_AGENT, agent);
     }
     let config = WebSocketConfig::default().max_message_size(Some(LARGEST_READ)).max_frame_size(Some(LARGEST_READ));
-    let opening = tokio_tungstenite::connect_async_tls_with_config(request, Some(config), true, None);
+    let opening = async {
+        let stream = super::proxy::connect(url).await?;
+        let opened = tokio_tungstenite::client_async_tls_with_config(request, stream, Some(config), None).await;
+        opened.map_err(|error| in_words(&error))
+    };
     match tokio::time::timeout(OPENING, opening).await {
         Ok(Ok((socket, _))) => Ok(socket.split()),
-        Ok(Err(error)) => Err(in_words(&error)),
+        Ok(Err(why)) => Err(why),
         Err(_) => Err(format!("{} did not answer within {} s", options.server_address, OPENING.as_secs())),
     }
 }

@@ -50,6 +50,7 @@ struct Scripted {
     answers: Mutex<HashMap<String, (u16, Value)>>,
     calls: Mutex<Vec<Call>>,
     refuse: Mutex<Option<u16>>,
+    held: tokio::sync::watch::Sender<bool>,
 }
 
 pub struct Connect {
@@ -62,8 +63,19 @@ type Shared = (Arc<Scripted>, mpsc::UnboundedSender<Peer>);
 
 impl Connect {
     pub async fn start() -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_on(tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap())
+    }
+
+    pub fn start_on(listener: tokio::net::TcpListener) -> Self {
         let address = listener.local_addr().unwrap().to_string();
+        Self::serve(listener, address)
+    }
+
+    /// On any listener, over TLS say; runners are told that it is at `address`.
+    pub fn serve<L: axum::serve::Listener>(listener: L, address: String) -> Self
+    where
+        L::Addr: std::fmt::Debug,
+    {
         let scripted = Arc::new(Scripted::default());
         let (sender, peers) = mpsc::unbounded_channel();
         let router = Router::new()
@@ -96,6 +108,20 @@ impl Connect {
     /// Refuses WebSockets with this status; `None`: no more.
     pub fn refuse(&self, status: Option<u16>) {
         *self.scripted.refuse.lock().unwrap() = status;
+    }
+
+    /// Holds all answers of the REST API back, or no more.
+    pub fn hold(&self, held: bool) {
+        self.scripted.held.send_replace(held);
+    }
+
+    /// Waits for a call of `path` (below `/public/v1/`).
+    pub async fn called(&self, path: &str) {
+        let deadline = std::time::Instant::now() + PATIENCE;
+        while !self.calls().iter().any(|call| call.path.starts_with(path)) {
+            assert!(std::time::Instant::now() < deadline, "{path} is never called");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
     }
 
     pub fn calls(&self) -> Vec<Call> {
@@ -243,6 +269,7 @@ async fn rest(State((scripted, _)): State<Shared>, method: Method, uri: Uri, hea
     let headers = headers.iter().map(|(n, v)| (n.to_string(), v.to_str().unwrap_or_default().to_owned())).collect();
     let call = Call { method: method.to_string(), path: path_and_query.replace("/public/v1/", ""), headers };
     scripted.calls.lock().unwrap().push(call);
+    let _ = scripted.held.subscribe().wait_for(|held| !held).await;
     let (status, body) = match scripted.answers.lock().unwrap().get(&path) {
         Some((status, body)) => (*status, body.clone()),
         None => match path.split_once('/') {

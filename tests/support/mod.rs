@@ -16,7 +16,7 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 pub(crate) fn program(data_dir: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_connect-console"));
     command.arg("--data-dir").arg(data_dir).stdin(Stdio::null());
-    for name in ["API_KEY", "ENVIRONMENT_ID", "INSTANCE_ID", "SERVER_ADDRESS", "API_ADDRESS"] {
+    for name in ["API_KEY", "ENVIRONMENT_ID", "INSTANCE_ID", "SERVER_ADDRESS", "API_ADDRESS", "HTTPS_PROXY", "NO_PROXY"] {
         command.env_remove(name);
     }
     command

@@ -1,0 +1,259 @@
+//! Our runtime and the official runner side by side, on the same local Connect, in one run:
+//! `CONNECT_CONSOLE_TEST_PYTHON=.venv/bin/python cargo bench --bench official`.
+//!
+//! Both are processes of their own that do nothing with what they get: the built program with the extension `probe` and
+//! its journal, and the official runner with the same probe in Python. Both are looked at from the other end of the
+//! wire: the clock starts when the local Connect queues a task and stops when it has the result. Background tasks
+//! include their two lookups over REST. Where the variable names no Python with the official runner, ours is measured
+//! alone.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)] // a bench prints, and fails loudly
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use connect_console::authority::Authority;
+use connect_console::observe::{Discard, Fact, Observation, Observer};
+use connect_console::platform::{Observed, Platform, PlatformOptions, Tls};
+use connect_console::runtime::guest::{Guest, GuestAccess, GuestOptions};
+use serde_json::{Value, json};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+const BACKGROUND: &str = "asset_purchase_request_processing";
+const INTERACTIVE: &str = "product_action_execution";
+/// Tasks that were queued and not answered yet, at most: as many as a runner gets rid of, so that the local Connect,
+/// which must keep them, is not what is measured.
+const AT_A_TIME: usize = 512;
+const SOAK: usize = 100_000;
+
+fn main() {
+    // `cargo test --benches` only wants to know that it builds.
+    if std::env::args().any(|a| a == "--test") {
+        return;
+    }
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(side_by_side());
+}
+
+async fn side_by_side() {
+    println!("{:<34}{:>14}", "ours", "");
+    let mut stage = Stage::start().await;
+    let since = Instant::now();
+    let ours = ours(&stage);
+    stage.ready(since).await;
+    let tree = || vec![ours.0.id()];
+    stage.measure(Sizes { one_at_a_time: 1_000, at_once: 10_000 }, &tree).await;
+    stage.soak(&tree).await;
+    drop(ours);
+    stage.platform.stop().await;
+
+    let Some(python) = std::env::var_os("CONNECT_CONSOLE_TEST_PYTHON").map(PathBuf::from) else {
+        println!("the official runner is not measured: CONNECT_CONSOLE_TEST_PYTHON names no Python that has it");
+        return;
+    };
+    let mut stage = Stage::start().await;
+    let guest = Guest::start(stage.guest_options(&python), Arc::new(Discard)).await.unwrap();
+    println!("\nthe official runner {}, Python {}", guest.about().runner, guest.about().python_version);
+    let pid = guest.status().wait_for(|status| status.pid.is_some()).await.unwrap().pid.unwrap();
+    stage.ready(Instant::now()).await;
+    stage.measure(Sizes { one_at_a_time: 30, at_once: 300 }, &|| family(pid)).await;
+    guest.stop().await;
+    stage.platform.stop().await;
+}
+
+/// How many tasks a measurement has.
+struct Sizes {
+    one_at_a_time: usize,
+    at_once: usize,
+}
+
+/// What the local Connect tells: who introduced itself, and how long each task took.
+struct Watch {
+    queued: Mutex<HashMap<String, Instant>>,
+    took: UnboundedSender<Duration>,
+    introduced: tokio::sync::watch::Sender<bool>,
+}
+
+impl Observer for Watch {
+    fn observe(&self, observation: Observation) {
+        match observation.fact {
+            Fact::Extension { .. } => drop(self.introduced.send_replace(true)),
+            Fact::TaskQueued { task_id, .. } => drop(self.queued.lock().unwrap().insert(task_id, Instant::now())),
+            Fact::Answered(answer) => assert_eq!(answer.result, "success", "{:?}", answer.message),
+            Fact::ResultSent { task_id } => {
+                let since = self.queued.lock().unwrap().remove(&task_id);
+                let _ = self.took.send(since.expect("one result for each task").elapsed());
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A local Connect of its own for each of the two.
+struct Stage {
+    dir: tempfile::TempDir,
+    platform: Platform,
+    introduced: tokio::sync::watch::Receiver<bool>,
+    results: UnboundedReceiver<Duration>,
+}
+
+impl Stage {
+    async fn start() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let (took, results) = unbounded_channel();
+        let (introduced, seen) = tokio::sync::watch::channel(false);
+        connect_console::connect::tls::install();
+        let options = PlatformOptions {
+            dir: dir.path().join("connect"),
+            tls: Some(Tls { authority: Authority::open(dir.path()).unwrap(), port: 0 }),
+            observed: Observed::Everybody,
+            ..PlatformOptions::default()
+        };
+        let watch = Watch { queued: Mutex::default(), took, introduced };
+        let platform = Platform::start(options, Arc::new(watch)).await.unwrap();
+        Self { dir, platform, introduced: seen, results }
+    }
+
+    async fn ready(&mut self, since: Instant) {
+        self.introduced.wait_for(|introduced| *introduced).await.unwrap();
+        println!("{:<34}{:>11.1} ms", "start to setup request", ms(since.elapsed()));
+    }
+
+    async fn measure(&mut self, sizes: Sizes, tree: &dyn Fn() -> Vec<u32>) {
+        for (event_type, name) in [(BACKGROUND, "background"), (INTERACTIVE, "interactive")] {
+            self.run(event_type, sizes.one_at_a_time / 5, 1).await; // warm
+            let mut took = self.run(event_type, sizes.one_at_a_time, 1).await;
+            took.sort_unstable();
+            let at = |percent: usize| ms(took[(took.len() * percent / 100).min(took.len() - 1)]);
+            println!("{:<34}{:>11.2} ms", format!("{name}, one at a time, p50"), at(50));
+            println!("{:<34}{:>11.2} ms", format!("{name}, one at a time, p99"), at(99));
+            let (since, used) = (Instant::now(), cpu(&tree()));
+            self.run(event_type, sizes.at_once, AT_A_TIME).await;
+            let each = (cpu(&tree()) - used).as_secs_f64() * 1e3 / sizes.at_once as f64;
+            let rate = sizes.at_once as f64 / since.elapsed().as_secs_f64();
+            println!("{:<34}{rate:>11.0} tasks/s, {each:.2} ms of CPU each", format!("{name}, {} at once", sizes.at_once));
+        }
+        println!("{:<34}{:>11.1} MiB", "memory (PSS)", pss(&tree()));
+    }
+
+    async fn soak(&mut self, tree: &dyn Fn() -> Vec<u32>) {
+        for n in 1..=5 {
+            self.run(BACKGROUND, SOAK / 5, AT_A_TIME).await;
+            println!("{:<34}{:>11.1} MiB", format!("memory after {} more tasks", n * SOAK / 5), pss(&tree()));
+        }
+    }
+
+    /// Triggers so many tasks, never more than `at_a_time` of them unanswered.
+    async fn run(&mut self, event_type: &str, tasks: usize, at_a_time: usize) -> Vec<Duration> {
+        let mut took = Vec::with_capacity(tasks);
+        for n in 0..tasks {
+            if n - took.len() >= at_a_time {
+                took.push(self.results.recv().await.unwrap());
+            }
+            self.platform.trigger(event_type, object(event_type), &[]).await.unwrap();
+        }
+        while took.len() < tasks {
+            took.push(self.results.recv().await.unwrap());
+        }
+        took
+    }
+
+    fn guest_options(&self, python: &Path) -> GuestOptions {
+        let access = self.platform.access();
+        GuestOptions {
+            project: Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/probe"),
+            python: Some(python.to_owned()),
+            dir: self.dir.path().to_owned(),
+            access: GuestAccess {
+                server_address: access.server_address.clone(),
+                api_address: access.tls_address.clone().unwrap(),
+                ca_file: access.ca_file.clone().unwrap(),
+                api_key: access.api_key.clone(),
+                environment_id: access.environment_id.clone(),
+                instance_id: None,
+            },
+            trace_hook: None,
+            variables: Vec::new(),
+            find_delivery: None,
+        }
+    }
+}
+
+/// What an interactive task is asked with.
+fn object(event_type: &str) -> Option<Value> {
+    (event_type == INTERACTIVE).then(|| json!({"id": "PRD-276-377-545", "method": "GET", "body": null}))
+}
+
+/// Killed when the bench is done with it.
+struct Ours(Child);
+
+impl Drop for Ours {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+fn ours(stage: &Stage) -> Ours {
+    let access = stage.platform.access();
+    let child = Command::new(env!("CARGO_BIN_EXE_connect-console"))
+        .arg("--data-dir")
+        .arg(stage.dir.path().join("ours"))
+        .args(["run", "--headless", "--remote", "--unsecure", "--extension", "probe"])
+        .env("API_KEY", access.api_key.reveal())
+        .env("ENVIRONMENT_ID", &access.environment_id)
+        .env("SERVER_ADDRESS", &access.server_address)
+        .env("API_ADDRESS", &access.api_address)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn();
+    Ours(child.unwrap())
+}
+
+/// A process and all its descendants.
+fn family(pid: u32) -> Vec<u32> {
+    let parents: Vec<(u32, u32)> = std::fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| {
+            let pid = entry.ok()?.file_name().to_str()?.parse().ok()?;
+            Some((pid, stat(pid)?.get(1)?.parse().ok()?))
+        })
+        .collect();
+    let mut family = vec![pid];
+    let mut n = 0;
+    while let Some(&member) = family.get(n) {
+        family.extend(parents.iter().filter(|(_, parent)| *parent == member).map(|(pid, _)| *pid));
+        n += 1;
+    }
+    family
+}
+
+/// The fields of `/proc/PID/stat` from the third, the state.
+fn stat(pid: u32) -> Option<Vec<String>> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    Some(stat.rsplit_once(')')?.1.split_whitespace().map(str::to_owned).collect())
+}
+
+/// The memory of these processes in MiB, shared pages divided among those that share them.
+fn pss(pids: &[u32]) -> f64 {
+    let of = |pid: &u32| -> Option<f64> {
+        let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
+        let line = rollup.lines().find(|line| line.starts_with("Pss:"))?;
+        line.split_whitespace().nth(1)?.parse().ok()
+    };
+    pids.iter().filter_map(of).sum::<f64>() / 1024.0
+}
+
+/// The processor time these processes have used, in the kernel's ticks of 10 ms.
+fn cpu(pids: &[u32]) -> Duration {
+    let ticks = |pid: &u32| -> Option<u64> {
+        let stat = stat(*pid)?;
+        Some(stat.get(11)?.parse::<u64>().ok()? + stat.get(12)?.parse::<u64>().ok()?)
+    };
+    Duration::from_millis(pids.iter().filter_map(ticks).sum::<u64>() * 10)
+}
+
+fn ms(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1_000.0
+}

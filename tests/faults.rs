@@ -1,0 +1,314 @@
+//! The built program against faults, over real sockets: whatever happens to the connection, the process or the other
+//! side, no task is without a result and none has two.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test that fails is a test that panics
+
+mod fake;
+mod support;
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use fake::{Connect, Peer, configuration, purchase, task};
+use futures::{SinkExt, StreamExt};
+use rstest::rstest;
+use serde_json::{Value, json};
+use support::{Running, program, run};
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+
+/// The key of one task alone, as multi-account extensions get it.
+const TASK_KEY: &str = "ApiKey SU-111-111-111:giraffe";
+
+/// The probe, served by `address`.
+fn probe(address: &str, dir: &Path) -> Running {
+    let mut command = program(dir);
+    command
+        .args(["run", "--headless", "--remote", "--unsecure", "--extension", "probe", "--json"])
+        .env("API_KEY", fake::KEY)
+        .env("ENVIRONMENT_ID", "ENV-1234-5678-01")
+        .env("INSTANCE_ID", "instance")
+        .env("SERVER_ADDRESS", address);
+    Running::start(command)
+}
+
+/// Waits, without keeping the scripted Connect from its work.
+fn until(running: &Running, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
+    tokio::task::block_in_place(|| running.until(what, fits))
+}
+
+fn deliveries(dir: &Path) -> Vec<Value> {
+    tokio::task::block_in_place(|| run(dir, &["events", "list", "--json", "--limit", "100000"])).objects()
+}
+
+/// What the object of a task says the probe is to do.
+fn note(connect: &Connect, object: &str, note: &str) {
+    connect.answer(&format!("requests/{object}"), 200, json!({"id": object, "status": "pending", "note": note}));
+}
+
+fn task_id(result: &Value) -> String {
+    result["options"]["task_id"].as_str().unwrap().to_owned()
+}
+
+/// The ids of the next `n` results, with how often each came.
+async fn results(peer: &mut Peer, n: usize) -> BTreeMap<String, u32> {
+    let mut seen = BTreeMap::new();
+    for _ in 0..n {
+        *seen.entry(task_id(&peer.result().await)).or_default() += 1;
+    }
+    seen
+}
+
+/// Whether nothing more is on its way: a task sent now is the next to be answered.
+async fn nothing_more(peer: &mut Peer) {
+    peer.send(&purchase("TQ-LAST", "PR-LAST"));
+    assert_eq!(task_id(&peer.result().await), "TQ-LAST");
+    assert!(peer.is_silent());
+}
+
+/// Waits for a condition.
+async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + support::DEADLINE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "never: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_process_could_not_send_goes_out_once_when_it_is_started_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut connect = Connect::start().await;
+    let mut running = probe(&connect.address, dir.path());
+    let peer = connect.configured().await;
+    note(&connect, "PR-HANG", "bench:hang");
+    connect.hold(true);
+    peer.send(&purchase("TQ-HANG", "PR-HANG"));
+    for n in 0..5 {
+        let mut task = purchase(&format!("TQ-{n}"), &format!("PR-{n}"));
+        if n == 0 {
+            task["data"]["options"]["api_key"] = json!(TASK_KEY);
+        }
+        peer.send(&task);
+    }
+    until(&running, "the last task", |seen| seen["kind"] == "task_arrived" && seen["task_id"] == "TQ-4");
+    connect.refuse(Some(502));
+    peer.drop_connection();
+    until(&running, "the gap", |seen| seen["kind"] == "link" && seen["state"] == "waiting");
+    connect.hold(false);
+    let outbox = dir.path().join("outbox");
+    let left = || std::fs::read_to_string(&outbox).unwrap_or_default();
+    eventually("five results on disk", || left().lines().filter(|l| l.contains("\"frame\"")).count() == 5).await;
+    running.child.kill().unwrap(); // SIGKILL
+    running.child.wait().unwrap();
+
+    assert_eq!(std::fs::metadata(&outbox).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(!left().contains("giraffe") && !left().contains("zebra"), "{}", left());
+
+    connect.refuse(None);
+    let running = probe(&connect.address, dir.path());
+    let mut peer = connect.configured().await;
+    let wanted: BTreeMap<String, u32> = (0..5).map(|n| (format!("TQ-{n}"), 1)).collect();
+    assert_eq!(results(&mut peer, 5).await, wanted);
+    nothing_more(&mut peer).await;
+    // Nobody answered this one: Connect sends it again, and now it is.
+    note(&connect, "PR-HANG", "bench:success");
+    peer.send(&purchase("TQ-HANG", "PR-HANG"));
+    assert_eq!(task_id(&peer.result().await), "TQ-HANG");
+    assert!(tokio::task::block_in_place(|| running.terminate()).success());
+
+    // The journal agrees: each of the five sent, the one that hung interrupted and then answered in another delivery.
+    let mut states = BTreeMap::<String, Vec<String>>::new();
+    for delivery in deliveries(dir.path()) {
+        let text = |name: &str| delivery[name].as_str().unwrap().to_owned();
+        states.entry(text("task_id")).or_default().push(text("state"));
+    }
+    for (task, state) in &mut states {
+        state.sort();
+        let wanted: &[&str] = if task == "TQ-HANG" { &["interrupted", "sent"] } else { &["sent"] };
+        assert_eq!(state, wanted, "{task}");
+    }
+
+    let again = probe(&connect.address, dir.path());
+    nothing_more(&mut connect.configured().await).await;
+    drop(again);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handler_that_runs_when_the_process_is_asked_to_end_has_its_result_sent() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut connect = Connect::start().await;
+    let running = probe(&connect.address, dir.path());
+    let mut peer = connect.configured().await;
+    note(&connect, "PR-1", "bench:sleep:1");
+    peer.send(&purchase("TQ-1", "PR-1"));
+    until(&running, "the handler", |seen| seen["kind"] == "step_started");
+    let ending = std::thread::spawn(move || running.terminate());
+    assert_eq!(peer.receive().await["message_type"], "shutdown");
+    // What comes now is not begun any more.
+    peer.send(&purchase("TQ-2", "PR-2"));
+    let given_back = peer.result().await;
+    assert_eq!((&given_back["options"]["task_id"], &given_back["output"]["result"]), (&json!("TQ-2"), &json!("retry")));
+    let result = peer.result().await;
+    assert_eq!((&result["options"]["task_id"], &result["output"]["result"]), (&json!("TQ-1"), &json!("success")));
+    assert!(ending.join().unwrap().success());
+    let said = rows(dir.path()).into_iter().rfind(|row| row["kind"] == "link").unwrap();
+    assert_eq!(said["state"], "closed");
+    let detail = said["detail"].as_str().unwrap();
+    assert!(detail.contains("Connect delivers them again: 1"), "{detail}");
+}
+
+/// Everything in the journal, oldest first.
+fn rows(dir: &Path) -> Vec<Value> {
+    let reader = connect_console::journal::Reader::open(dir).unwrap();
+    reader.after(0, 1_000_000).unwrap().iter().map(|row| serde_json::to_value(row).unwrap()).collect()
+}
+
+#[rstest]
+#[case::after_the_task("arrived")]
+#[case::during_the_lookup("lookup")]
+#[case::before_the_result("handling")]
+#[case::after_the_result("answered")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_has_one_result_wherever_in_its_life_the_socket_drops(#[case] moment: &str) {
+    let dir = tempfile::tempdir().unwrap();
+    let mut connect = Connect::start().await;
+    let running = probe(&connect.address, dir.path());
+    let mut peer = connect.configured().await;
+    note(&connect, "PR-1", "bench:sleep:1");
+    connect.hold(moment == "lookup");
+    peer.send(&purchase("TQ-1", "PR-1"));
+    match moment {
+        "arrived" => {}
+        "lookup" => connect.called("requests?").await,
+        "handling" => drop(until(&running, "the handler", |seen| seen["kind"] == "step_started")),
+        _ => assert_eq!(task_id(&peer.result().await), "TQ-1"),
+    }
+    peer.drop_connection();
+    connect.hold(false);
+    let mut peer = connect.configured().await;
+    if moment != "answered" {
+        // It has no result yet, as Connect sees it: it comes again, and that makes no second one.
+        peer.send(&purchase("TQ-1", "PR-1"));
+        assert_eq!(task_id(&peer.result().await), "TQ-1");
+    }
+    nothing_more(&mut peer).await;
+    assert!(tokio::task::block_in_place(|| running.terminate()).success());
+    let gap = |row: &Value| row["kind"] == "link" && row["state"] == "waiting";
+    assert_eq!(rows(dir.path()).iter().filter(|row| gap(row)).count(), 1, "the gap is a row of the journal");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn maintenance_and_a_refused_connection_are_waited_out_and_named() {
+    let dir = tempfile::tempdir().unwrap();
+    // Nobody listens there yet; the port is kept by binding it without listening.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.set_reuseaddr(true).unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = socket.local_addr().unwrap().to_string();
+    let running = probe(&address, dir.path());
+    let says = |what: &'static str| {
+        move |seen: &Value| seen["kind"] == "link" && seen["detail"].as_str().is_some_and(|detail| detail.contains(what))
+    };
+    until(&running, "the refusal", says("refused"));
+    let mut connect = Connect::start_on(socket.listen(64).unwrap());
+    connect.refuse(Some(502));
+    until(&running, "the maintenance", says("in maintenance (502)"));
+    connect.refuse(None);
+    let mut peer = connect.configured().await;
+    // And in the middle of its life.
+    note(&connect, "PR-1", "bench:sleep:0.2");
+    peer.send(&purchase("TQ-1", "PR-1"));
+    until(&running, "the task", |seen| seen["kind"] == "task_arrived");
+    connect.refuse(Some(502));
+    peer.drop_connection();
+    until(&running, "the maintenance", says("in maintenance (502)"));
+    connect.refuse(None);
+    peer = connect.configured().await;
+    assert_eq!(task_id(&peer.result().await), "TQ-1");
+    nothing_more(&mut peer).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_with_garbage_in_between_is_answered_to_the_last_task() {
+    // A release build takes the whole flood in the time a debug build takes a fifth of it.
+    let tasks = if cfg!(debug_assertions) { 2_000 } else { 10_000 };
+    let dir = tempfile::tempdir().unwrap();
+    let mut connect = Connect::start().await;
+    let running = probe(&connect.address, dir.path());
+    let mut peer = connect.configured().await;
+    let garbage =
+        ["", "\u{0}", "[[[[", r#"{"version":2,"message_type":"task","data":{"#, r#"{"version": 2, "message_type": []}"#];
+    for n in 0..tasks {
+        peer.send(&purchase(&format!("TQ-{n}"), &format!("PR-{n}")));
+        if n % 10 == 0 {
+            peer.send_text(garbage[n / 10 % garbage.len()]);
+        }
+    }
+    let answered = results(&mut peer, tasks).await;
+    assert_eq!(answered.len(), tasks);
+    nothing_more(&mut peer).await;
+    assert!(tokio::task::block_in_place(|| running.terminate()).success());
+    let deliveries = deliveries(dir.path());
+    assert_eq!(deliveries.len(), tasks + 1);
+    assert!(deliveries.iter().all(|d| d["state"] == "sent" && d["result"] == "success"));
+    assert_eq!(rows(dir.path()).iter().filter(|row| row["kind"] == "frame_rejected").count(), tasks / 10);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_breaks_while_results_are_written_loses_none_and_repeats_none() {
+    let dir = tempfile::tempdir().unwrap();
+    // More than the system's buffers take: the peer is slow, and then gone in the middle of a result.
+    let (tasks, letters) = (60, 300_000);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let _running = probe(&listener.local_addr().unwrap().to_string(), dir.path());
+    let mut slow = slow_peer(&listener, tasks, letters).await;
+    let outbox = dir.path().join("outbox");
+    eventually("all results on disk", || std::fs::metadata(&outbox).is_ok_and(|m| m.len() > tasks as u64 * letters as u64)).await;
+    let mut seen = BTreeMap::<String, u32>::new();
+    for _ in 0..3 {
+        *seen.entry(next_result(&mut slow).await.unwrap()).or_default() += 1;
+    }
+    // No more is taken from here on but what is on its way.
+    slow.get_mut().shutdown().await.unwrap();
+    while let Some(task) = next_result(&mut slow).await {
+        *seen.entry(task).or_default() += 1;
+    }
+    assert!(seen.len() < tasks, "the connection was to break in the middle");
+    let mut second = slow_peer(&listener, 0, 0).await;
+    while seen.len() < tasks {
+        *seen.entry(next_result(&mut second).await.unwrap()).or_default() += 1;
+    }
+    assert!(seen.values().all(|times| *times == 1), "{seen:?}");
+}
+
+/// The next runner, configured and sent so many tasks with data of so many letters; nothing it says is read.
+async fn slow_peer(listener: &TcpListener, tasks: usize, letters: usize) -> WebSocketStream<TcpStream> {
+    let (stream, _) = tokio::time::timeout(support::DEADLINE, listener.accept()).await.unwrap().unwrap();
+    let config = WebSocketConfig::default().max_message_size(None).max_frame_size(None);
+    let mut peer = tokio_tungstenite::accept_async_with_config(stream, Some(config)).await.unwrap();
+    let setup = peer.next().await.unwrap().unwrap();
+    assert!(setup.to_text().unwrap().contains("setup_request"));
+    peer.send(Message::text(configuration(json!([])).to_string())).await.unwrap();
+    for n in 0..tasks {
+        let data = json!({"text": "x".repeat(letters)});
+        let sent = task(&format!("TQ-{n}"), "interactive", "product_action_execution", "PRD-1", data);
+        peer.send(Message::text(sent.to_string())).await.unwrap();
+    }
+    peer
+}
+
+/// The task of the next whole result; `None` when the connection is at its end.
+async fn next_result(peer: &mut WebSocketStream<TcpStream>) -> Option<String> {
+    loop {
+        let frame = tokio::time::timeout(support::DEADLINE, peer.next()).await.expect("the runner says nothing");
+        if let Message::Text(text) = frame?.ok()? {
+            let message: Value = serde_json::from_str(&text).unwrap();
+            return Some(task_id(&message["data"]));
+        }
+    }
+}
