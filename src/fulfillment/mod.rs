@@ -29,17 +29,38 @@
 //! Each step's start carries the request as it was found (except a decision's), its end the request as it was left if
 //! that changed, and the answer or the error in words.
 
+mod container;
+mod kinds;
+mod log;
 mod middleware;
+mod offline;
+mod provider;
 mod request;
 mod saga;
 mod select;
+mod sequence;
 #[cfg(test)]
 mod tests;
 mod trace;
 mod transaction;
 
+pub mod cache;
+pub mod objects;
+
+pub use container::{Bind, Bindings, Chain, Container, ContainerError, FromContainer, Needs};
+pub use kinds::{
+    FnInteractive, FnScheduled, FnValidation, Handled, InteractiveTransaction, ScheduledTransaction, ValidationTransaction,
+    interactive, scheduled, validation,
+};
+pub use log::{Log, mask};
 pub use middleware::{FnMiddleware, Middleware, Next};
+pub use offline::{
+    ApproveOnMatch, Offline, OfflineProvider, OfflineRule, OfflineRules, OnMatch, SkipOnMatch, ends, listed,
+    listed_for_marketplace, listed_on_asset,
+};
+pub use provider::{ConfigurationProvider, ConnectProvider, ServiceProvider};
 pub use request::Request;
 pub use saga::Saga;
 pub use select::{Prepared, prepare, select};
+pub use sequence::{FnStep, Left, Sequence, SequenceError, SequenceStep};
 pub use transaction::{FnTransaction, Transaction, TransactionError};
