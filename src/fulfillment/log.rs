@@ -123,8 +123,7 @@ mod tests {
         let (log, _) = log();
         let bound = log.bind(&request.into());
         let fields: Vec<_> = bound.fields().iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let expected =
-            ["asset_id=AS-1", "request_id=PR-1", "request_status=pending", "request_type=purchase", "tier_id=TA-1"];
+        let expected = ["asset_id=AS-1", "request_id=PR-1", "request_status=pending", "request_type=purchase", "tier_id=TA-1"];
         assert_eq!(fields, expected);
     }
 

@@ -22,6 +22,7 @@ pub struct Saga {
     name: String,
     transactions: Vec<Part<dyn Transaction>>,
     middlewares: Vec<Part<dyn Middleware>>,
+    connect: Option<ConnectProvider>,
     providers: Vec<Arc<dyn ServiceProvider>>,
     swaps: Vec<Arc<dyn Fn(&mut Bindings) + Send + Sync>>,
 }
@@ -44,12 +45,13 @@ impl Saga {
     /// A saga without transactions yet; what is built gets variables, client and log of the task.
     pub fn new(name: impl Into<String>) -> Self {
         let (transactions, middlewares) = (Vec::new(), Vec::new());
-        Self { name: name.into(), transactions, middlewares, providers: Vec::new(), swaps: Vec::new() }
+        Self { name: name.into(), transactions, middlewares, connect: None, providers: Vec::new(), swaps: Vec::new() }
     }
 
     /// The same, where what is built gets these variables, this client and a log that writes to this scope.
     pub fn make(name: impl Into<String>, config: Config, client: Client, log: Scope) -> Self {
-        Self::new(name).provider(ConfigurationProvider::new(config)).provider(ConnectProvider::new(client, log))
+        let connect = Some(ConnectProvider::new(client, log));
+        Self { connect, ..Self::new(name) }.provider(ConfigurationProvider::new(config))
     }
 
     /// Adds a transaction, asked after those before it.
@@ -133,9 +135,10 @@ impl Saga {
     /// # Errors
     /// [`ContainerError::Conflict`] when providers bind the same.
     pub fn container(&self, cx: &Context, request: &Request) -> Result<Container, ContainerError> {
+        let connect = self.connect.clone().unwrap_or_else(|| ConnectProvider::of(cx));
         let standard: [Arc<dyn ServiceProvider>; 4] = [
             Arc::new(ConfigurationProvider::new(cx.config.clone())),
-            Arc::new(ConnectProvider::of(cx).request(request)),
+            Arc::new(connect.request(request)),
             Arc::new(CacheProvider::default()),
             Arc::new(OfflineProvider::default()),
         ];

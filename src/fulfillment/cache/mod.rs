@@ -90,8 +90,8 @@ impl dyn Cache + '_ {
     ///
     /// # Errors
     /// [`CacheError`]; also when JSON can't hold the value.
-    pub async fn write<T: Serialize>(&self, key: &str, entry: impl Into<Entry<T>>) -> Result<(), CacheError> {
-        let Entry { value, ttl } = entry.into();
+    pub async fn write<T: Serialize>(&self, key: &str, entry: Entry<T>) -> Result<(), CacheError> {
+        let Entry { value, ttl } = entry;
         self.put(key, to_json(key, &value)?, ttl).await
     }
 
@@ -99,12 +99,7 @@ impl dyn Cache + '_ {
     ///
     /// # Errors
     /// [`CacheError`].
-    pub async fn get_or<T: Serialize + DeserializeOwned>(
-        &self,
-        key: &str,
-        default: impl Into<Entry<T>>,
-    ) -> Result<T, CacheError> {
-        let default = default.into();
+    pub async fn get_or<T: Serialize + DeserializeOwned>(&self, key: &str, default: Entry<T>) -> Result<T, CacheError> {
         self.get_or_else(key, async move || Ok::<_, CacheError>(default)).await
     }
 
@@ -142,12 +137,6 @@ impl<T> Entry<T> {
     /// A value for a time of its own.
     pub fn lasting(value: T, ttl: Duration) -> Self {
         Self { value, ttl: Some(ttl) }
-    }
-}
-
-impl<T> From<T> for Entry<T> {
-    fn from(value: T) -> Self {
-        Self::new(value)
     }
 }
 

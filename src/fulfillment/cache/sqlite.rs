@@ -10,7 +10,8 @@ use super::expiry::Expiry;
 use super::file::{make_dir, private};
 use super::{Cache, CacheError};
 
-const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS entries (key TEXT PRIMARY KEY, value TEXT NOT NULL, expires_at INTEGER NOT NULL);
+const SCHEMA: &str =
+    "CREATE TABLE IF NOT EXISTS entries (key TEXT PRIMARY KEY, value TEXT NOT NULL, expires_at INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS entries_by_expiry ON entries (expires_at);";
 
 /// One SQLite file for all entries, made when it is needed; several processes may share it. With the feature

@@ -41,7 +41,7 @@ pub use object::Object;
 #[non_exhaustive]
 pub enum ObjectError {
     /// A JSON value that is no object.
-    #[error("a {kind} is a JSON object, and this is {found}")]
+    #[error("no {kind}: that is a JSON object, and this is {found}")]
     NoObject {
         /// What was wanted.
         kind: &'static str,
