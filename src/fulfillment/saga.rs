@@ -24,12 +24,15 @@ pub struct Saga {
     middlewares: Vec<Part<dyn Middleware>>,
     connect: Option<ConnectProvider>,
     providers: Vec<Arc<dyn ServiceProvider>>,
-    swaps: Vec<Arc<dyn Fn(&mut Bindings) + Send + Sync>>,
+    swaps: Vec<Swap>,
 }
+
+type Swap = Arc<dyn Fn(&mut Bindings) + Send + Sync>;
+type Build<T> = Arc<dyn Fn(&Container) -> Result<Arc<T>, ContainerError> + Send + Sync>;
 
 enum Part<T: ?Sized> {
     Ready(Arc<T>),
-    Built(Arc<dyn Fn(&Container) -> Result<Arc<T>, ContainerError> + Send + Sync>),
+    Built(Build<T>),
 }
 
 impl<T: ?Sized> Clone for Part<T> {

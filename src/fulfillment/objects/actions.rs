@@ -7,7 +7,7 @@ use crate::fulfillment::Request;
 /// What an extension does with a request: done in Connect, and then in the request at hand. What Connect refuses leaves the
 /// request as it was. Each works for asset requests and for tier configuration requests.
 impl Request {
-    /// The request as Connect has it, of an asset.
+    /// The request as Connect has it: of a tier configuration (`TCR-...`), or of an asset.
     ///
     /// # Errors
     /// [`ApiError`], as for every call.
