@@ -103,7 +103,8 @@ impl dyn Cache + '_ {
         self.get_or_else(key, async move || Ok::<_, CacheError>(default)).await
     }
 
-    /// The value of a key, or what is computed, which is kept from now on for as long as the computation says.
+    /// The value of a key, or what is computed, which is kept from now on for as long as the computation says. A value of
+    /// another shape, left there by another version of the extension, is as good as none.
     ///
     /// # Errors
     /// [`CacheError`], and what the computation fails with; nothing is kept then.
@@ -112,7 +113,7 @@ impl dyn Cache + '_ {
         T: Serialize + DeserializeOwned,
         E: From<CacheError>,
     {
-        if let Some(value) = self.read(key).await? {
+        if let Some(value) = self.get(key, None).await?.and_then(|value| from_json(key, value).ok()) {
             return Ok(value);
         }
         let Entry { value, ttl } = compute().await?;

@@ -213,6 +213,8 @@ async fn a_value_of_another_shape_is_an_error_that_does_not_repeat_it(#[values(A
     cache.write("k", Entry::new(vec![1])).await.unwrap();
     let error = cache.read::<bool>("k").await.unwrap_err().to_string();
     assert!(error.starts_with("the cached value of `k` has another shape"), "{error}");
+    assert!(cache.get_or("k", Entry::new(true)).await.unwrap(), "it is computed anew");
+    assert_eq!(cache.read::<bool>("k").await.unwrap(), Some(true));
 }
 
 #[tokio::test]

@@ -40,7 +40,7 @@ impl Request {
         self.part("/asset")
     }
 
-    /// Changes its asset, which it has from now on.
+    /// Changes its asset, which it has from now on. The closure must not use this request again: it is locked meanwhile.
     pub fn change_asset<R>(&self, change: impl FnOnce(&mut Asset) -> R) -> R {
         self.change_part("asset", change)
     }
@@ -51,7 +51,7 @@ impl Request {
         self.part("/configuration")
     }
 
-    /// Changes its tier configuration, which it has from now on.
+    /// Changes its tier configuration, which it has from now on. The closure must not use this request again.
     pub fn change_tier_configuration<R>(&self, change: impl FnOnce(&mut TierConfiguration) -> R) -> R {
         self.change_part("configuration", change)
     }
