@@ -34,9 +34,9 @@ fn main() -> ExitCode {
 /// What Connect is told about the extension, and what it does with a purchase.
 pub fn extension(vendor: Vendor) -> Extension {
     let saga = Saga::new("purchase")
-        .provider(VendorProvider(vendor.clone()))
+        .provider(VendorProvider(vendor))
         .inject::<CreateTenant>()
-        .transaction(create_user(vendor))
+        .inject_with(|needs| Ok(create_user(needs.get()?)))
         .inject::<ApproveRequest>();
     Extension::new("onboarding", "1.0.0")
         .variable("SEATS", "100")
@@ -93,12 +93,12 @@ impl Transaction for CreateTenant {
 }
 
 /// Second delivery: steps, of which those that are done are undone when a later one fails.
-fn create_user(vendor: Vendor) -> Sequence {
-    let (takes, gives_back, creates) = (vendor.clone(), vendor.clone(), vendor);
+fn create_user(vendor: Arc<Vendor>) -> Sequence {
+    let (takes, gives_back, creates) = (Arc::clone(&vendor), Arc::clone(&vendor), vendor);
     Sequence::new("create user", |_, request| async move { Ok(request.asset().param_text(USER).is_none()) })
         .step(
             FnStep::new("take seats", move |cx, request| {
-                let vendor = takes.clone();
+                let vendor = Arc::clone(&takes);
                 async move {
                     let free: u32 = cx.config.get("SEATS").unwrap_or("0").trim().parse()?;
                     vendor.take_seats(request.asset().id(), seats(&request)?, free)?;
@@ -106,7 +106,7 @@ fn create_user(vendor: Vendor) -> Sequence {
                 }
             })
             .undo(move |cx, request| {
-                let vendor = gives_back.clone();
+                let vendor = Arc::clone(&gives_back);
                 async move {
                     vendor.give_seats_back(request.asset().id());
                     cx.warning("the seats are given back");
@@ -115,7 +115,7 @@ fn create_user(vendor: Vendor) -> Sequence {
             }),
         )
         .step(FnStep::new("make the user", move |cx, request| {
-            let vendor = creates.clone();
+            let vendor = Arc::clone(&creates);
             async move {
                 let asset = request.asset();
                 let email = asset.param_text("admin_email").ok_or("the purchase names no administrator")?;

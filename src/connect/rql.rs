@@ -163,9 +163,37 @@ pub(super) fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use rstest::rstest;
 
     use super::*;
+
+    /// What a server makes of a query string.
+    fn decoded(text: &str) -> String {
+        let mut bytes = text.bytes();
+        let hex = |bytes: &mut std::str::Bytes<'_>| char::from(bytes.next().unwrap()).to_digit(16).unwrap();
+        let mut plain = Vec::new();
+        while let Some(byte) = bytes.next() {
+            plain.push(if byte == b'%' { u8::try_from(hex(&mut bytes) * 16 + hex(&mut bytes)).unwrap() } else { byte });
+        }
+        String::from_utf8(plain).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn any_value_arrives_as_it_was_between_quotes_it_does_not_hold_and_safe_in_a_url(value in ".*") {
+            let Ok(text) = quoted(&value) else {
+                prop_assert!(value.contains('"') && value.contains('\''));
+                return Ok(());
+            };
+            prop_assert!(text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.~:*%".contains(&b)), "{text}");
+            let sent = decoded(&text);
+            let quote = sent.chars().next().filter(|c| "\"'".contains(*c));
+            let inner = quote.map_or(sent.as_str(), |quote| sent.trim_start_matches(quote).trim_end_matches(quote));
+            prop_assert_eq!(inner, value.as_str());
+            prop_assert!(quote.is_none_or(|quote| !value.contains(quote)));
+        }
+    }
 
     #[rstest]
     #[case(Rql::eq("id", "PR-1"), "eq(id,PR-1)")]

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::cache::CacheProvider;
 use super::kinds::Handled;
 use super::{
-    Bindings, ConfigurationProvider, ConnectProvider, Container, ContainerError, FromContainer, Middleware, Next,
+    Bindings, ConfigurationProvider, ConnectProvider, Container, ContainerError, FromContainer, Middleware, Needs, Next,
     OfflineProvider, Request, ServiceProvider, Transaction, prepare, select, trace,
 };
 use crate::connect::Client;
@@ -99,8 +99,31 @@ impl Saga {
     /// let saga = Saga::new("purchase").inject::<CreateUser>();
     /// ```
     #[must_use]
-    pub fn inject<T: Transaction + FromContainer + 'static>(mut self) -> Self {
-        self.transactions.push(Part::Built(Arc::new(|container| Ok(Arc::new(container.make::<T>()?)))));
+    pub fn inject<T: Transaction + FromContainer + 'static>(self) -> Self {
+        self.inject_with(T::from_container)
+    }
+
+    /// Adds a transaction that a function makes anew for each request: a sequence of steps, say.
+    ///
+    /// ```
+    /// use connect_console::extension::Background;
+    /// use connect_console::fulfillment::{FnStep, Log, Saga, Sequence};
+    ///
+    /// let saga = Saga::new("purchase").inject_with(|needs| {
+    ///     let log = needs.get::<Log>()?;
+    ///     let step = FnStep::new("greet", move |_, _| {
+    ///         log.info("hello");
+    ///         async { Ok(Background::Done) }
+    ///     });
+    ///     Ok(Sequence::new("greetings", |_, _| async { Ok(true) }).step(step))
+    /// });
+    /// ```
+    #[must_use]
+    pub fn inject_with<T: Transaction + 'static>(
+        mut self,
+        make: impl Fn(&Needs<'_>) -> Result<T, HandlerError> + Send + Sync + 'static,
+    ) -> Self {
+        self.transactions.push(Part::Built(Arc::new(move |container| Ok(Arc::new(container.make_with(&make)?)))));
         self
     }
 

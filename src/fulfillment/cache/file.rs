@@ -193,7 +193,16 @@ fn write_private(path: &Path, text: &[u8]) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn no_two_keys_share_a_file_even_where_capitals_are_not_told_apart(one in ".{0,40}", other in ".{0,40}") {
+            prop_assert_eq!(file_name(&one).to_lowercase() == file_name(&other).to_lowercase(), one == other);
+        }
+    }
 
     #[test]
     fn keys_that_look_alike_have_files_of_their_own() {

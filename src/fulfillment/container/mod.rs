@@ -130,6 +130,14 @@ impl Container {
         Needs::of(self).make()
     }
 
+    /// A new `T`, made by this function.
+    ///
+    /// # Errors
+    /// [`ContainerError`], as for [`make`](Self::make).
+    pub fn make_with<T: 'static>(&self, make: impl FnOnce(&Needs<'_>) -> Result<T, HandlerError>) -> Result<T, ContainerError> {
+        Needs::of(self).make_with(make)
+    }
+
     /// What is bound for the type `T`: the same one each time.
     ///
     /// # Errors

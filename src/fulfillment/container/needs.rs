@@ -89,8 +89,15 @@ impl<'a> Needs<'a> {
     /// # Errors
     /// [`ContainerError`]: something it needs is missing, or its making failed.
     pub fn make<T: FromContainer + 'static>(&self) -> Result<T, ContainerError> {
+        self.make_with(T::from_container)
+    }
+
+    pub(super) fn make_with<T: 'static>(
+        &self,
+        make: impl FnOnce(&Needs<'_>) -> Result<T, HandlerError>,
+    ) -> Result<T, ContainerError> {
         let inside = self.inside(&Key::of::<T>())?;
-        T::from_container(&inside).map_err(|error| inside.failed(error))
+        make(&inside).map_err(|error| inside.failed(error))
     }
 
     fn resolve<T: ?Sized + Send + Sync + 'static>(&self, key: &Key) -> Result<Arc<T>, ContainerError> {

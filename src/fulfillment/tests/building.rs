@@ -119,6 +119,24 @@ async fn what_cannot_be_built_fails_before_any_transaction_is_asked_and_the_trac
 }
 
 #[tokio::test]
+async fn a_function_may_build_a_transaction_and_its_errors_name_it() {
+    let sequence = |needs: &Needs<'_>| {
+        let (greeting, log) = (needs.config::<String>("greeting")?, needs.get::<Log>()?);
+        let step = FnStep::new("greet", move |_, _| {
+            log.info(greeting.as_str());
+            async { Ok(Background::Done) }
+        });
+        Ok(Sequence::new("greetings", |_, _| async { Ok(true) }).step(step))
+    };
+    let saga = Saga::new("s").inject_with(sequence);
+    let (cx, memory) = with_variables(&[("GREETING", "hello")]);
+    saga.resolve(&cx, &request()).await.unwrap();
+    assert_eq!(logged(&memory), ["PR-1 hello"]);
+    let error = saga.resolve(&context().0, &request()).await.unwrap_err().to_string();
+    assert_eq!(error, "Sequence needs config key greeting: missing");
+}
+
+#[tokio::test]
 async fn middlewares_are_built_too_and_parts_keep_their_order() {
     let (cx, memory) = with_variables(&[("GREETING", "hello")]);
     let diary = Diary::default();
