@@ -31,7 +31,7 @@ impl Session {
     async fn start(variables: &[(&str, &str)]) -> Self {
         let dir = TempDir::new().unwrap();
         let seen = Arc::new(Memory::default());
-        let options = PlatformOptions { dir: dir.path().join("connect"), port: 0 };
+        let options = PlatformOptions { dir: dir.path().join("connect"), ..PlatformOptions::default() };
         let platform = Platform::start(options, seen.clone()).await.unwrap();
         let cache = dir.path().join("cache");
         platform.set_variable("CACHE_DIR", cache.to_str().unwrap(), false).await.unwrap();

@@ -4,9 +4,9 @@
 //! [`Middleware`]s, the first listed outermost, and when it fails its `compensate` decides what to answer. Every
 //! decision, middleware, execution and compensation is a step of the delivery's trace (see [`trace`](self#traces)).
 //!
-//! What a transaction needs it is given by a [`Container`]: variables, a client of Connect, a [`Log`], a
-//! [cache](cache), and whatever the extension's own [`ServiceProvider`]s bind. A transaction of several steps that are
-//! undone together is a [`Sequence`]. Requests of subscriptions that are handled elsewhere are kept away by [`Offline`]. What a
+//! What a transaction needs it is given by a [`Container`]: variables, a client of Connect, a [`Log`], a [`cache`], and
+//! whatever the extension's own [`ServiceProvider`]s bind. A transaction of several steps that are undone together is a
+//! [`Sequence`]. Requests of subscriptions that are handled elsewhere are kept away by [`Offline`]. What a
 //! request is made of is read and written through [`Request`] and [`objects`]. Interactive events, validations and schedules
 //! have [transactions of their own](interactive). `examples/onboarding.rs` is all of it in one file.
 //!
@@ -64,7 +64,6 @@
 //! Left out: tiers made up at random, cache adapters for servers (an extension adds its own with
 //! [`CacheProvider::driver`](cache::CacheProvider::driver)), and `CACHE_SQLITE_CHECK_SAME_THREAD`, which means nothing here.
 
-mod container;
 mod kinds;
 mod log;
 mod middleware;
@@ -80,6 +79,7 @@ mod trace;
 mod transaction;
 
 pub mod cache;
+pub mod container;
 pub mod objects;
 
 pub use container::{Bind, Bindings, Chain, Container, ContainerError, FromContainer, Needs};
