@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use hmac::{Hmac, KeyInit, Mac};
 use rand::Rng;
+use sha2::Sha256;
 
 use crate::observe::Secret;
 use crate::platform::ids;
@@ -53,11 +55,37 @@ impl Access {
         }
     }
 
+    /// The key of an installation: what is done with it is done in the name of the account that installed the extension.
+    /// It follows from the installation's id and the environment's own key, so nothing has to be remembered.
+    pub(crate) fn installation_key(&self, installation: &str) -> Secret {
+        let number = installation.trim_start_matches("EIN-");
+        // A key of any length does.
+        let mac = Hmac::<Sha256>::new_from_slice(self.api_key.reveal().as_bytes()).map(|mut mac| {
+            mac.update(number.as_bytes());
+            mac.finalize().into_bytes()
+        });
+        let secret: String = mac.iter().flatten().take(20).map(|byte| format!("{byte:02x}")).collect();
+        format!("ApiKey SU-{number}:{secret}").into()
+    }
+
+    /// The installation whose key this is.
+    pub(crate) fn installation_of(&self, header: &[u8]) -> Option<String> {
+        let header = std::str::from_utf8(header).ok()?;
+        let (number, _) = header.strip_prefix("ApiKey SU-")?.split_once(':')?;
+        let installation = format!("EIN-{number}");
+        let key = self.installation_key(&installation);
+        same(header.as_bytes(), key.reveal().as_bytes()).then_some(installation)
+    }
+
     /// Whether the value of an `Authorization` header opens the door. Takes the same time for every wrong key of a length.
     pub(crate) fn admits(&self, header: Option<&[u8]>) -> bool {
         let key = self.api_key.reveal().as_bytes();
-        header.is_some_and(|given| given.len() == key.len() && given.iter().zip(key).fold(0, |diff, (a, b)| diff | (a ^ b)) == 0)
+        header.is_some_and(|given| same(given, key))
     }
+}
+
+fn same(given: &[u8], key: &[u8]) -> bool {
+    given.len() == key.len() && given.iter().zip(key).fold(0, |diff, (a, b)| diff | (a ^ b)) == 0
 }
 
 fn new_key() -> String {

@@ -1,5 +1,8 @@
 //! What Connect knows of events: the types, how their objects are looked up, which statuses they have, a sample of each.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use serde_json::Value;
 
 use crate::protocol::{Definition, category};
@@ -44,14 +47,19 @@ pub(crate) struct EventType {
     pub(crate) status_field: &'static str,
     /// The statuses one can subscribe to; the first is the one a new object of a sample gets.
     pub(crate) statuses: &'static [&'static str],
+    /// Whether every change is an event, not only one of the status.
+    pub(crate) every_change: bool,
     sample: &'static str,
 }
 
 impl EventType {
     /// The sample object.
     pub(crate) fn sample(&self) -> Value {
-        // The samples are embedded: a test parses every one of them.
-        serde_json::from_str(self.sample).unwrap_or_default()
+        static READ: LazyLock<HashMap<&str, Value>> = LazyLock::new(|| {
+            // The samples are embedded: a test reads every one of them.
+            EVENT_TYPES.iter().map(|event| (event.name, serde_json::from_str(event.sample).unwrap_or_default())).collect()
+        });
+        READ.get(self.name).cloned().unwrap_or_default()
     }
 
     /// How a runner looks its objects up; background events only.
@@ -61,7 +69,10 @@ impl EventType {
             event_type: self.name.into(),
             api_resource_endpoint: format!("{collection}/{{pk}}"),
             api_collection_endpoint: collection.into(),
-            api_collection_filter: format!("and(eq(id,${{_object_id_}}),in({},${{_statuses_}}))", self.status_field),
+            api_collection_filter: match self.statuses {
+                [] => "eq(id,${_object_id_})".into(),
+                _ => format!("and(eq(id,${{_object_id_}}),in({},${{_statuses_}}))", self.status_field),
+            },
         })
     }
 }
@@ -76,25 +87,23 @@ pub(crate) fn definitions() -> Vec<Definition> {
     EVENT_TYPES.iter().filter_map(EventType::definition).collect()
 }
 
-/// The collections the REST API serves, besides the environment's own resources.
-pub(crate) const COLLECTIONS: &[&str] = &[
-    "requests",
-    "assets",
-    "tier/config-requests",
-    "tier/configs",
-    "tier/accounts",
-    "tier/account-requests",
-    "listing-requests",
-    "listings",
-    "usage/files",
-    "usage/chunks",
-    "helpdesk/cases",
-    "devops/installations",
-    "products",
-    "marketplaces",
-    "hubs",
-    "accounts",
-];
+/// The background events an object of a collection can be the subject of.
+pub(crate) fn events_of(collection: &str, object: &Value) -> impl Iterator<Item = &'static EventType> {
+    let sort = object.get("type").and_then(Value::as_str).unwrap_or_default();
+    let name = match (collection, sort) {
+        ("requests", sort) => Some(format!("asset_{sort}_request_processing")),
+        ("tier/config-requests", "update") => Some("tier_config_change_request_processing".into()),
+        ("tier/config-requests", sort) => Some(format!("tier_config_{sort}_request_processing")),
+        ("listing-requests", sort) => Some(format!("listing_{sort}_request_processing")),
+        _ => None,
+    };
+    let fits = move |event: &&EventType| {
+        let named = name.as_ref().is_none_or(|name| event.name == name || event.name == "listing_request_processing");
+        event.category == Category::Background && named
+    };
+    let collection = collection.to_owned();
+    EVENT_TYPES.iter().filter(move |event| event.collection == Some(&*collection)).filter(fits)
+}
 
 const PURCHASE: &[&str] = &["pending", "approved", "failed", "inquiring", "scheduled", "revoking", "revoked"];
 const LIFECYCLE: &[&str] = &["pending", "approved", "failed", "scheduled", "revoking", "revoked", "inquiring"];
@@ -114,6 +123,10 @@ const USAGE: &[&str] = &[
     "closed",
 ];
 
+const PRODUCT: &[&str] =
+    &["published", "draft", "indevelopment", "oncertification", "initializationfailed", "deleted", "endofsale"];
+const CONTRACT: &[&str] = &["active", "new", "enrolling", "pending", "terminated", "rejected"];
+
 macro_rules! sample {
     ($name:literal) => {
         include_str!(concat!("../../assets/samples/", $name, ".json"))
@@ -131,8 +144,15 @@ macro_rules! background {
             collection: Some($collection),
             status_field: $field,
             statuses: $statuses,
+            every_change: false,
             sample: sample!($sample),
         }
+    };
+}
+
+macro_rules! every_change {
+    ($name:literal, $collection:literal, $statuses:expr) => {
+        EventType { every_change: true, ..background!($name, $collection, "status", $statuses) }
     };
 }
 
@@ -144,6 +164,7 @@ macro_rules! interactive {
             collection: $collection,
             status_field: "status",
             statuses: $statuses,
+            every_change: false,
             sample: sample!($name),
         }
     };
@@ -182,6 +203,11 @@ pub(crate) static EVENT_TYPES: &[EventType] = &[
         &["installed", "uninstalled"],
         "extra.installation_status_change"
     ),
+    background!("listing_processing", "listings", "status", &["listed", "unlisted"]),
+    every_change!("product_changed", "products", PRODUCT),
+    every_change!("contract_changed", "contracts", CONTRACT),
+    every_change!("pricelist_version_changed", "pricing/versions", &["active", "draft", "processing", "scheduled", "expired"]),
+    every_change!("translation_change", "localization/translations", &[]),
     interactive!("asset_purchase_request_validation", Some("requests"), &["draft"]),
     interactive!("asset_change_request_validation", Some("requests"), &["draft"]),
     interactive!("asset_renew_request_validation", Some("requests"), &["draft"]),
@@ -196,6 +222,7 @@ pub(crate) static EVENT_TYPES: &[EventType] = &[
         collection: Some("devops/schedules"),
         status_field: "status",
         statuses: &[],
+        every_change: false,
         sample: sample!("scheduled_execution"),
     },
 ];
@@ -220,7 +247,11 @@ mod tests {
         for event in EVENT_TYPES.iter().filter(|e| e.category == Category::Background) {
             let definition = event.definition().unwrap();
             assert!(definition.api_resource_endpoint.ends_with("/{pk}"));
-            assert!(definition.api_collection_filter.starts_with("and(eq(id,${_object_id_}),in(stat"), "{}", event.name);
+            let filter = definition.api_collection_filter;
+            match event.statuses {
+                [] => assert_eq!(filter, "eq(id,${_object_id_})"),
+                _ => assert!(filter.starts_with("and(eq(id,${_object_id_}),in(stat"), "{}", event.name),
+            }
         }
     }
 }

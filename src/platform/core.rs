@@ -1,5 +1,6 @@
 //! What hub, REST API and handle share.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -7,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::access::Access;
 use super::foreign::Foreign;
-use super::hub::Runners;
-use super::state::{Disk, Objects, Variables};
+use super::hub::{Capabilities, Runners};
+use super::state::{Alarms, Disk, Objects, Variables};
 use super::tasks::Tasks;
 use crate::observe::{Fact, Level, Observation, Observer};
 
@@ -17,27 +18,35 @@ pub(crate) struct Core {
     pub(crate) access: Access,
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) disk: Disk,
+    /// Where the file is.
+    pub(crate) dir: PathBuf,
     /// Rings when the next redelivery may have become an earlier one.
     pub(crate) clock: Notify,
+    /// Rings when an interactive task was answered.
+    pub(crate) answered: Notify,
     pub(crate) closing: CancellationToken,
     pub(crate) foreign: Arc<Foreign>,
     state: Mutex<State>,
 }
 
-/// Everything that changes. Held for moments only: no I/O happens under the lock.
+/// Everything that changes. Held for moments only: what happens under the lock is bookkeeping, and at most one object read
+/// from the file.
 pub(crate) struct State {
     pub(crate) objects: Objects,
     pub(crate) variables: Variables,
     pub(crate) tasks: Tasks,
+    pub(crate) alarms: Alarms,
     pub(crate) runners: Runners,
     pub(crate) foreign: Arc<Foreign>,
+    /// What the extension said of itself last: the environment remembers it when no runner is connected.
+    pub(crate) capabilities: Capabilities,
 }
 
 impl Core {
-    pub(crate) fn new(access: Access, observer: Arc<dyn Observer>, disk: Disk, state: State) -> Self {
-        let (clock, closing) = (Notify::new(), CancellationToken::new());
+    pub(crate) fn new(access: Access, observer: Arc<dyn Observer>, disk: Disk, dir: PathBuf, state: State) -> Self {
+        let (clock, answered, closing) = (Notify::new(), Notify::new(), CancellationToken::new());
         let foreign = Arc::clone(&state.foreign);
-        Self { access, observer, disk, clock, closing, foreign, state: Mutex::new(state) }
+        Self { access, observer, disk, dir, clock, answered, closing, foreign, state: Mutex::new(state) }
     }
 
     /// Takes hold of the state.

@@ -7,18 +7,23 @@
 //!                  └── clock <── results <──┘
 //! ```
 //!
-//! [`Platform`] is the handle. All that happens is observed; all that was accepted is on disk (`platform.sqlite`) and there
+//! [`seeds`] are the objects there are from the start, [`changes`] what follows from a changed object, [`schedule`] when
+//! something is due. [`Platform`] is the handle. All that happens is observed; all that was accepted is on disk (`platform.sqlite`) and there
 //! again after a restart: a task that was sent and never answered goes out again, a redelivery keeps its time.
 
 mod access;
 mod catalogue;
+mod changes;
 mod core;
+mod cron;
 mod error;
 mod foreign;
 mod hub;
 mod ids;
 mod rest;
 mod rql;
+mod schedule;
+mod seeds;
 mod state;
 mod tasks;
 mod template;
@@ -35,6 +40,7 @@ pub use trigger::Queued;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -43,8 +49,8 @@ use tokio::task::JoinHandle;
 
 use self::core::{Core, State};
 use self::foreign::Foreign;
-use self::hub::{Outgoing, Runners, configuration};
-use self::state::{Disk, Objects, Variables};
+use self::hub::{Configuration, Outgoing, Runners};
+use self::state::{Alarms, Disk, Objects, Variables};
 use self::tasks::{TaskState, Tasks};
 use crate::authority::{Authority, TlsListener};
 use crate::observe::{DeliveryKey, Fact, Level, Observation, Observer, Timestamp};
@@ -115,8 +121,11 @@ impl Platform {
             None => None,
         };
         let dir = options.dir;
-        let opened = tokio::task::spawn_blocking(move || state::open(&dir)).await;
-        let (db, lock, loaded) = opened.map_err(|e| PlatformError::Storage(e.to_string()))??;
+        let opened = dir.clone();
+        let opened =
+            tokio::task::spawn_blocking(move || state::open(&opened).and_then(|found| Ok((found, state::reader(&opened)?))))
+                .await;
+        let ((db, lock, loaded), reader) = opened.map_err(|e| PlatformError::Storage(e.to_string()))??;
         let told = Arc::clone(&observer);
         let disk = Disk::start(db, lock, move |reason| {
             let message = format!("the local Connect's state could not be written: {reason}");
@@ -127,15 +136,20 @@ impl Platform {
         access.ca_file = options.tls.map(|tls| tls.authority.ca_file().to_path_buf());
         let changed = loaded.meta.get("configuration_changed").is_some_and(|c| c == "true");
         let prefix = access.service_id.replacen("SRVC", "VAR", 1);
+        let capabilities = loaded.meta.get("capabilities").and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        let mut objects = Objects::new(disk.clone(), reader);
+        seeds::plant(&mut objects, &loaded.meta, &disk, &access);
         let state = State {
-            objects: Objects::new(disk.clone(), loaded.objects),
+            objects,
             variables: Variables::new(disk.clone(), prefix, loaded.variables, changed),
             tasks: Tasks::new(disk.clone(), loaded.tasks),
+            alarms: Alarms::new(disk.clone(), loaded.alarms),
             runners: Runners::default(),
             foreign: Foreign::new(options.observed, Arc::clone(&observer)),
+            capabilities,
         };
         disk.barrier().passed().await?;
-        let core = Arc::new(Core::new(access, observer, disk, state));
+        let core = Arc::new(Core::new(access, observer, disk, dir, state));
         let mut jobs =
             vec![tokio::spawn(Arc::clone(&core).run_clock()), tokio::spawn(rest::serve_plain(Arc::clone(&core), listener))];
         jobs.extend(tls.map(|tls| tokio::spawn(rest::serve(Arc::clone(&core), tls))));
@@ -287,6 +301,13 @@ impl Platform {
         }
     }
 
+    /// Lets time pass at once: redeliveries, schedules and planned requests that are due within `by` come now, later
+    /// redeliveries wait that much less. Says how many tasks that made.
+    #[must_use]
+    pub fn fast_forward(&self, by: Duration) -> usize {
+        self.0.core.fast_forward(by)
+    }
+
     /// The runners that are connected and through their handshake.
     #[must_use]
     pub fn connections(&self) -> Vec<Connection> {
@@ -325,10 +346,10 @@ impl Core {
             return Err(PlatformError::Stopped);
         }
         let mut state = self.lock();
-        let frame = configuration(self, &state);
         let instances: BTreeSet<&str> = state.runners.ready().map(|runner| runner.instance_id.as_str()).collect();
         instances.into_iter().for_each(|instance| self.foreign.configured(instance, true, state.variables.seen()));
-        let told = state.runners.ready().filter(|r| r.outgoing.send(Outgoing::Frame(frame.clone())).is_ok()).count();
+        let tell = |r: &&hub::Runner| r.outgoing.send(Outgoing::Frame(Configuration::new(self, &state).frame(r.version))).is_ok();
+        let told = state.runners.ready().filter(tell).count();
         state.variables.note_change(false);
         Ok(told)
     }

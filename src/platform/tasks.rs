@@ -5,9 +5,9 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::observe::{Origin, Timestamp};
+use crate::observe::{Origin, Secret, Timestamp};
 use crate::platform::catalogue::Category;
 use crate::platform::ids;
 use crate::platform::state::{Disk, Write};
@@ -34,6 +34,18 @@ pub(crate) struct Task {
     /// How often it was answered with `retry`.
     #[serde(default)]
     pub(crate) retries: u32,
+    /// How often it was answered with `reschedule`.
+    #[serde(default)]
+    pub(crate) reschedules: u32,
+    /// The installation it is for; none for an extension of one account.
+    #[serde(default)]
+    pub(crate) installation: Option<String>,
+    /// When it was made.
+    #[serde(default)]
+    pub(crate) created: Timestamp,
+    /// How long handlers worked on it in all, in seconds.
+    #[serde(default)]
+    pub(crate) runtime_total: f64,
     /// Where it is.
     pub(crate) state: TaskState,
 }
@@ -70,6 +82,10 @@ impl Task {
             correlation_id: ids::uuid(),
             origin,
             retries: 0,
+            reschedules: 0,
+            installation: None,
+            created: Timestamp::now(),
+            runtime_total: 0.0,
             state: TaskState::Queued,
         }
     }
@@ -79,31 +95,65 @@ impl Task {
         Category::named(&self.category).unwrap_or(Category::Background)
     }
 
-    /// The message a runner gets.
-    pub(crate) fn frame(&self) -> String {
-        Message::Task(Box::new(self.wire())).encode()
+    /// The message a runner that speaks `version` gets; `key` is its installation's.
+    pub(crate) fn frame(&self, version: u8, key: Option<Secret>) -> String {
+        if version == 1 {
+            // Without an installation: that is an idea of version 2. The last two are there for readers that want them.
+            let data = json!({
+                "task_id": self.id, "task_category": self.category, "correlation_id": self.correlation_id,
+                "reply_to": REPLY_TO, "task_type": self.event_type, "object_id": self.object_id, "data": self.data,
+                "result": null, "countdown": 0,
+            });
+            return json!({"message_type": "task", "data": data}).to_string();
+        }
+        Message::Task(Box::new(self.wire(key))).encode()
     }
 
-    /// What that message holds.
+    /// What a message of version 2 holds, without the installation's key.
     pub(crate) fn body(&self) -> Value {
-        serde_json::to_value(self.wire()).unwrap_or_default()
+        serde_json::to_value(self.wire(None)).unwrap_or_default()
     }
 
-    fn wire(&self) -> WireTask {
+    fn wire(&self, key: Option<Secret>) -> WireTask {
         let options = TaskOptions {
             task_id: self.id.clone(),
             task_category: self.category.clone(),
             correlation_id: Some(self.correlation_id.clone()),
-            reply_to: Some("connect-console".into()),
-            ..TaskOptions::default()
+            reply_to: Some(REPLY_TO.into()),
+            api_key: key.map(|key| key.reveal().to_owned()),
+            installation_id: self.installation.clone(),
+            connect_correlation_id: Some(self.trace_parent()),
         };
         let input = TaskInput { event_type: self.event_type.clone(), object_id: self.object_id.clone(), data: self.data.clone() };
         WireTask { options, input, output: None }
     }
+
+    /// The task as a W3C trace parent.
+    fn trace_parent(&self) -> String {
+        let trace: String = self.correlation_id.chars().filter(|c| *c != '-').collect();
+        format!("00-{trace}-{}-01", trace.get(16..).unwrap_or_default())
+    }
 }
+
+/// Who is to be answered.
+const REPLY_TO: &str = "connect-console";
 
 /// Connections are numbered from 1.
 const NO_CONNECTION: u64 = 0;
+
+/// How a task ended.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Done {
+    /// What it was answered with.
+    #[serde(flatten)]
+    pub(crate) output: Output,
+    /// When.
+    #[serde(default)]
+    pub(crate) completed: Timestamp,
+    /// How long handlers worked on it in all, in seconds.
+    #[serde(default)]
+    pub(crate) runtime_total: f64,
+}
 
 /// How many answers of interactive tasks are kept in memory.
 const ANSWERS: usize = 256;
@@ -189,11 +239,13 @@ impl Tasks {
         self.due.iter().take_while(|(due, _)| *due <= now).map(|(_, id)| id.clone()).collect()
     }
 
-    /// A task is over.
-    pub(crate) fn finish(&mut self, id: &str, output: Output) {
+    /// A task is over; handlers worked on it for `runtime_total` seconds.
+    pub(crate) fn finish(&mut self, id: &str, output: Output, runtime_total: f64) {
         self.unindex(id);
         let Some(task) = self.open.remove(id) else { return };
-        self.disk.write(Write::TaskDone(id.into(), serde_json::to_string(&output).unwrap_or_default()));
+        let done = Done { output, completed: Timestamp::now(), runtime_total };
+        self.disk.write(Write::TaskDone(id.into(), serde_json::to_string(&done).unwrap_or_default()));
+        let output = done.output;
         if task.category() == Category::Interactive {
             if self.answers.len() == ANSWERS {
                 self.answers.pop_front();

@@ -13,6 +13,12 @@ pub(crate) fn now() -> String {
     iso(Timestamp::now())
 }
 
+/// Reads a moment, or a day, which is its first moment (UTC).
+pub(crate) fn parse(text: &str) -> Option<jiff::Timestamp> {
+    let day = || text.parse::<jiff::civil::Date>().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|day| day.timestamp());
+    text.parse().ok().or_else(day)
+}
+
 #[cfg(test)]
 mod tests {
     use crate::observe::Timestamp;

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::catalogue::{self, Category, EventType};
+use super::changes::{self, INSTALLATIONS};
 use super::core::{Core, State};
-use super::tasks::{Task, TaskState};
-use super::{PlatformError, ids, template};
+use super::schedule::SCHEDULES;
+use super::tasks::TaskState;
+use super::{PlatformError, ids, seeds, template, time};
 use crate::observe::Origin;
 
 /// A task that is on its way.
@@ -36,15 +38,15 @@ impl Core {
         changes: &[(String, String)],
     ) -> Result<Queued, PlatformError> {
         let event = known(event_type)?;
+        // The object is made before the state is taken hold of: others need not wait for that.
+        let mut object = self.fresh(event, object);
+        for (path, value) in changes {
+            template::set(&mut object, path, value)?;
+        }
+        let object_id = checked(event, &object)?;
         let (queued, written) = {
-            let mut guard = self.lock();
-            let state = &mut *guard;
-            let mut object = self.fresh(state, event, object);
-            for (path, value) in changes {
-                template::set(&mut object, path, value)?;
-            }
-            let object_id = checked(event, &object)?;
-            let queued = self.queue(state, event, object_id, object, Origin::Trigger);
+            let mut state = self.lock();
+            let queued = self.queue(&mut state, event, object_id, object, Origin::Trigger);
             (queued, self.disk.barrier())
         };
         written.passed().await?;
@@ -64,13 +66,16 @@ impl Core {
         Ok(queued)
     }
 
-    fn fresh(&self, state: &State, event: &EventType, given: Option<Value>) -> Value {
+    fn fresh(&self, event: &EventType, given: Option<Value>) -> Value {
         let Some(mut object) = given else {
             let mut object = event.sample();
             template::refresh(&mut object);
-            template::choose_status(&mut object, event, &state.runners.statuses(event.name));
-            if event.category == Category::Scheduled {
-                self.fit_schedule(state, &mut object);
+            let statuses = self.lock().runners.statuses(event.name);
+            template::choose_status(&mut object, event, &statuses);
+            match event.collection {
+                Some(SCHEDULES) => self.fit_schedule(&mut object),
+                Some(INSTALLATIONS) => seeds::localise(&mut object, &self.access),
+                _ => {}
             }
             return object;
         };
@@ -78,38 +83,39 @@ impl Core {
         object
     }
 
-    /// A schedule is of this environment and calls a method the extension declares.
-    fn fit_schedule(&self, state: &State, schedule: &mut Value) {
-        if let Some(id) = schedule.get_mut("environment").and_then(|e| e.get_mut("id")) {
-            *id = self.access.environment_id.as_str().into();
-        }
-        let declared: Vec<&String> = state.runners.ready().flat_map(|r| &r.schedulables).collect();
-        if let (Some(method), Some(first)) = (schedule.get_mut("method"), declared.first())
-            && !declared.iter().any(|d| *method == ***d)
+    /// A schedule is of this environment and calls a method the extension declares. It is due now, and only now.
+    fn fit_schedule(&self, schedule: &mut Value) {
+        seeds::localise(schedule, &self.access);
+        let declared = self.lock().capabilities.schedulables.clone();
+        let Some(fields) = schedule.as_object_mut() else { return };
+        let method = fields.get("method").and_then(Value::as_str).unwrap_or_default();
+        if let Some(first) = declared.first()
+            && !declared.iter().any(|d| d.method == method)
         {
-            *method = first.as_str().into();
+            fields.insert("method".into(), first.method.as_str().into());
         }
+        let now = time::now();
+        fields.insert("trigger".into(), json!({"type": "onetime", "date": now}));
+        fields.insert(
+            "events".into(),
+            json!({"created": {"at": now}, "updated": {"at": now}, "last_triggered": {"at": now}, "next_trigger": null}),
+        );
     }
 
     /// Stores the object and queues the task.
     fn queue(&self, state: &mut State, event: &EventType, object_id: String, object: Value, origin: Origin) -> Queued {
         if let Some(collection) = event.collection {
-            state.objects.put(collection, &object_id, &object);
-        }
-        let event_type = event.name.to_owned();
-        // A replay is an order to deliver now: it is never taken for a task that happens to wait already.
-        let already = (origin == Origin::Trigger).then(|| state.tasks.queued_for(event.name, &object_id)).flatten();
-        if let Some(task) = already {
-            let note = Some("a task for this object was queued already: Connect makes no second one".into());
-            return Queued { task_id: task.id.clone(), object_id, event_type, note };
+            changes::store(&mut state.objects, collection, &object_id, &object);
         }
         let data = (event.category == Category::Interactive).then_some(object);
-        let task = Task::new(event.category, event.name, &object_id, data, origin);
-        let task_id = task.id.clone();
-        self.enqueue(state, task);
-        let sent = state.tasks.get(&task_id).is_some_and(|task| matches!(task.state, TaskState::Sent { .. }));
-        let note = (!sent).then(|| undelivered(state, event));
-        Queued { task_id, object_id, event_type, note }
+        let (task_id, new) = self.order(state, event, &object_id, data, origin);
+        let note = if new {
+            let sent = state.tasks.get(&task_id).is_some_and(|task| matches!(task.state, TaskState::Sent { .. }));
+            (!sent).then(|| undelivered(state, event))
+        } else {
+            Some("a task for this object was queued already: Connect makes no second one".into())
+        };
+        Queued { task_id, object_id, event_type: event.name.to_owned(), note }
     }
 }
 
@@ -137,7 +143,7 @@ fn checked(event: &EventType, object: &Value) -> Result<String, PlatformError> {
     let Some(fields) = object.as_object().filter(|fields| !fields.is_empty()) else {
         return wrong("it must be a JSON object, and not an empty one");
     };
-    if object.to_string().len() > MAX_OBJECT {
+    if !fits(object) {
         return wrong("it is larger than 8 MiB");
     }
     match fields.get("id") {
@@ -148,6 +154,19 @@ fn checked(event: &EventType, object: &Value) -> Result<String, PlatformError> {
         None if event.collection.is_none() => Ok(action_object(object)),
         _ => wrong("its `id` must be a text"),
     }
+}
+
+/// Whether the object's text stays below [`MAX_OBJECT`]: measured without making the text.
+fn fits(object: &Value) -> bool {
+    fn size(value: &Value) -> usize {
+        match value {
+            Value::String(text) => text.len() + 2,
+            Value::Array(items) => items.iter().map(|item| size(item) + 1).sum::<usize>() + 2,
+            Value::Object(fields) => fields.iter().map(|(name, value)| name.len() + size(value) + 4).sum::<usize>() + 2,
+            _ => 8,
+        }
+    }
+    size(object) <= MAX_OBJECT
 }
 
 /// What a product action or a custom event is about.

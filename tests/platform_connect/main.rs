@@ -2,8 +2,11 @@
 // Helpers outside of test functions: a test that can't go on has failed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod devops;
 mod foreign;
 mod hub;
+mod lives;
+mod memory;
 mod redelivery;
 mod rest;
 mod support;

@@ -1,15 +1,8 @@
-use connect_console::connect::{ApiError, Client, ClientBuilder};
+use connect_console::connect::ClientBuilder;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::support::{Local, PURCHASE, Runner, base};
-
-fn refusal(error: ApiError) -> (u16, String, String) {
-    match error {
-        ApiError::Refused { status, error_code, errors, .. } => (status, error_code.unwrap(), errors.join("; ")),
-        other => panic!("{other}"),
-    }
-}
+use crate::support::{Local, PURCHASE, Runner, base, post, refusal};
 
 async fn purchase(local: &Local) -> String {
     local.platform.trigger(PURCHASE, None, &[]).await.unwrap().object_id
@@ -76,10 +69,6 @@ async fn what_is_not_there_is_said_in_an_error_body(#[case] path: &str, #[case] 
     let (status, _, errors) = refusal(local.client().get(path).await.unwrap_err());
     assert_eq!(status, expected);
     assert!(!errors.is_empty());
-}
-
-async fn post(client: &Client, path: &str, body: Value) -> Result<Value, (u16, String, String)> {
-    client.post(path, Some(&body)).await.map_err(refusal)
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use connect_console::connect::{Client, ClientBuilder};
+use connect_console::connect::{ApiError, Client, ClientBuilder};
 use connect_console::observe::{Fact, Memory, Origin};
 use connect_console::platform::{Access, Platform, PlatformOptions};
 use futures::{SinkExt, StreamExt};
@@ -165,4 +165,17 @@ pub(crate) fn id_of(task: &Value) -> String {
 
 pub(crate) fn object_of(task: &Value) -> String {
     task["data"]["input"]["object_id"].as_str().unwrap().to_owned()
+}
+
+/// What a call was refused with: status, code, texts.
+pub(crate) fn refusal(error: ApiError) -> (u16, String, String) {
+    match error {
+        ApiError::Refused { status, error_code, errors, .. } => (status, error_code.unwrap(), errors.join("; ")),
+        other => panic!("{other}"),
+    }
+}
+
+/// Posts, and gives the answer or the refusal.
+pub(crate) async fn post(client: &Client, path: &str, body: Value) -> Result<Value, (u16, String, String)> {
+    client.post(path, Some(&body)).await.map_err(refusal)
 }

@@ -27,25 +27,27 @@ impl Core {
             origin: task.origin.clone(),
         });
         task.state = TaskState::Queued;
-        if let Some(undelivered) = deliver(state, task) {
+        if let Some(undelivered) = self.deliver(state, task) {
             state.tasks.put(undelivered);
         }
     }
 
     /// Sends what waits for a runner, oldest first, as far as there is one for it.
-    pub(crate) fn send_queued(state: &mut State) {
+    pub(crate) fn send_queued(&self, state: &mut State) {
         for id in state.tasks.queued() {
             if let Some(task) = state.tasks.get(&id).cloned() {
-                deliver(state, task);
+                self.deliver(state, task);
             }
         }
     }
 
     /// Lets a task come again after `pause`.
     pub(crate) fn postpone(&self, state: &mut State, mut task: Task, origin: Origin, pause: Duration) {
-        let due = after(pause);
+        let due = after(Timestamp::now(), pause);
+        let origin_is_reschedule = origin == Origin::Reschedule;
         task.origin = origin;
         task.state = TaskState::Waiting { due };
+        task.reschedules += u32::from(origin_is_reschedule);
         self.observe(Fact::RedeliveryScheduled { task_id: task.id.clone(), object_id: task.object_id.clone(), due });
         state.tasks.put(task);
         self.clock.notify_one();
@@ -66,7 +68,7 @@ impl Core {
     /// An instance that comes back and says it still has as many tasks in hand as it was sent keeps them. Otherwise there
     /// is a moment for results the runner kept: they are the first it sends.
     pub(crate) fn welcome(self: &Arc<Self>, state: &mut State, number: u64) {
-        Self::send_queued(state);
+        self.send_queued(state);
         let Some(runner) = state.runners.get(number) else { return };
         let (instance, running) = (runner.instance_id.clone(), runner.running);
         let (mine, others): (Vec<Task>, Vec<Task>) = orphans(state)
@@ -93,7 +95,21 @@ impl Core {
         } else {
             self.release_later(&left, GRACE);
         }
-        Self::send_queued(state);
+        self.send_queued(state);
+    }
+
+    /// Sends a task to whoever takes it; gives it back where nobody does.
+    fn deliver(&self, state: &mut State, mut task: Task) -> Option<Task> {
+        let Some((number, runner)) = state.runners.choose(task.category(), &task.event_type) else { return Some(task) };
+        let key = task.installation.as_deref().map(|installation| self.access.installation_key(installation));
+        if runner.outgoing.send(Outgoing::Frame(task.frame(runner.version, key))).is_err() {
+            return Some(task);
+        }
+        runner.in_hand += 1;
+        self.foreign.sent(&task, &runner.instance_id);
+        task.state = TaskState::Sent { connection: number, instance: runner.instance_id.clone() };
+        state.tasks.put(task);
+        None
     }
 
     /// Releases those of `tasks` that nobody has answered after `pause`. Where no runner is connected then, they stay for
@@ -129,6 +145,28 @@ impl Core {
         }
     }
 
+    /// Lets `by` pass at once: what is due within it happens now, what is due later waits that much less. Says how many
+    /// deliveries there were.
+    pub(crate) fn fast_forward(&self, by: Duration) -> usize {
+        let mut guard = self.lock();
+        let state = &mut *guard;
+        let until = after(Timestamp::now(), by);
+        let mut happened = self.ring(state, until);
+        let ripe = state.tasks.ripe(until);
+        happened += ripe.len();
+        ripe.iter().for_each(|id| self.release(state, id));
+        let later: Vec<Task> = state.tasks.waiting().map(|(task, _)| task.clone()).collect();
+        let by = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
+        for mut task in later {
+            if let TaskState::Waiting { due } = &mut task.state {
+                *due = Timestamp(due.0.saturating_sub(by));
+            }
+            state.tasks.put(task);
+        }
+        self.clock.notify_one();
+        happened
+    }
+
     /// Queues what is ripe and says how long until there may be more.
     fn deliver_due(&self) -> impl Future<Output = ()> + use<> {
         let mut state = self.lock();
@@ -136,7 +174,8 @@ impl Core {
         for id in state.tasks.ripe(now) {
             self.release(&mut state, &id);
         }
-        let next = state.tasks.next_due();
+        self.ring(&mut state, now);
+        let next = [state.tasks.next_due(), state.alarms.next()].into_iter().flatten().min();
         async move {
             match next {
                 None => std::future::pending().await,
@@ -157,20 +196,7 @@ fn orphans(state: &State) -> impl Iterator<Item = &Task> {
     })
 }
 
-/// Sends a task to whoever takes it; gives it back where nobody does.
-fn deliver(state: &mut State, mut task: Task) -> Option<Task> {
-    let Some((number, runner)) = state.runners.choose(task.category(), &task.event_type) else { return Some(task) };
-    if runner.outgoing.send(Outgoing::Frame(task.frame())).is_err() {
-        return Some(task);
-    }
-    runner.in_hand += 1;
-    state.foreign.sent(&task, &runner.instance_id);
-    task.state = TaskState::Sent { connection: number, instance: runner.instance_id.clone() };
-    state.tasks.put(task);
-    None
-}
-
-fn after(pause: Duration) -> Timestamp {
+fn after(moment: Timestamp, pause: Duration) -> Timestamp {
     let pause = i64::try_from(pause.as_micros()).unwrap_or(i64::MAX);
-    Timestamp(Timestamp::now().0.saturating_add(pause))
+    Timestamp(moment.0.saturating_add(pause))
 }

@@ -1,14 +1,14 @@
 //! The setup request, and the configuration it is answered with.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{Outgoing, RunnerType};
+use super::{Capabilities, Outgoing, RunnerType};
 use crate::observe::Level;
 use crate::platform::catalogue;
 use crate::platform::core::{Core, State};
+use crate::platform::state::Write;
 use crate::protocol::{Logging, LoggingMeta, Message, SetupRequest, SetupResponse};
 
 /// The product of the samples: the one the local environment is for.
@@ -16,7 +16,7 @@ const PRODUCT: &str = "PRD-276-377-545";
 
 impl Core {
     /// Takes a runner's setup request: creates what it declares, answers with the configuration, lets tasks flow.
-    pub(crate) fn set_up(self: &Arc<Self>, number: u64, request: &SetupRequest) {
+    pub(crate) fn set_up(self: &Arc<Self>, number: u64, version: u8, request: &SetupRequest) {
         let mut guard = self.lock();
         let state = &mut *guard;
         let created = state.variables.declare(request.variables.as_deref().unwrap_or_default());
@@ -27,55 +27,77 @@ impl Core {
         if state.runners.ready().next().is_none() {
             state.variables.note_change(false);
         }
-        let response = configuration(self, state);
+        let response = Configuration::new(self, state).frame(version);
+        let capabilities = Capabilities::of(request);
+        self.disk.write(Write::Meta("capabilities", serde_json::to_string(&capabilities).unwrap_or_default()));
         let Some(runner) = state.runners.get_mut(number) else { return };
-        let first = runner.subscriptions.replace(subscriptions(request)).is_none();
-        runner.schedulables = request.schedulables.iter().flatten().map(|s| s.method.clone()).collect();
+        let first = runner.subscriptions.replace(capabilities.events.clone()).is_none();
+        runner.schedulables = capabilities.schedulables.iter().map(|s| s.method.clone()).collect();
+        runner.version = version;
         // A send fails only when the socket is gone, which its own task notices.
         let _ = runner.outgoing.send(Outgoing::Frame(response));
         let instance = runner.instance_id.clone();
+        let of_type = runner.runner_type;
         // The official runner introduces itself twice, once for each sort of task.
-        if runner.runner_type != Some(RunnerType::Interactive) {
+        if of_type != Some(RunnerType::Interactive) {
             self.foreign.introduced(&instance, request, state.variables.seen());
         }
+        state.capabilities = capabilities;
         if first {
-            let of_type =
-                runner.runner_type.map_or("all", |t| if t == RunnerType::Background { "background" } else { "interactive" });
-            self.log(Level::Info, format!("runner {instance} connected ({of_type} tasks, {})", version(request)));
+            let of_type = of_type.map_or("all", |t| if t == RunnerType::Background { "background" } else { "interactive" });
+            self.log(Level::Info, format!("runner {instance} connected ({of_type} tasks, {})", describe(request)));
             self.welcome(state, number);
         } else {
-            Self::send_queued(state);
+            self.send_queued(state);
         }
     }
 }
 
-fn version(request: &SetupRequest) -> String {
+fn describe(request: &SetupRequest) -> String {
     request.runner_version.as_ref().map_or_else(|| "version unknown".into(), |v| format!("version {v}"))
 }
 
-fn subscriptions(request: &SetupRequest) -> BTreeMap<String, Vec<String>> {
-    let statuses = |value: &Value| value.as_array().into_iter().flatten().filter_map(Value::as_str).map(Into::into).collect();
-    request.event_subscriptions.iter().flatten().map(|(event, value)| (event.clone(), statuses(value))).collect()
-}
+/// What runners are to know, as it is now.
+pub(crate) struct Configuration(SetupResponse);
 
-/// The setup response as it is now.
-pub(crate) fn configuration(core: &Core, state: &State) -> String {
-    let access = &core.access;
-    let level = || Some("INFO".to_owned());
-    let meta = LoggingMeta {
-        account_id: Some(access.account_id.clone()),
-        account_name: Some("Local developer".into()),
-        service_id: Some(access.service_id.clone()),
-        products: Some(vec![PRODUCT.into()]),
-        ..LoggingMeta::default()
-    };
-    let response = SetupResponse {
-        variables: Some(state.variables.wire()),
-        environment_type: Some("development".into()),
-        logging: Some(Logging { logging_api_key: None, log_level: level(), runner_log_level: level(), meta: Some(meta) }),
-        event_definitions: Some(catalogue::definitions()),
-        environment_runtime: Some("local".into()),
-        ..SetupResponse::default()
-    };
-    Message::SetupResponse(Box::new(response)).encode()
+impl Configuration {
+    /// Puts it together.
+    pub(crate) fn new(core: &Core, state: &State) -> Self {
+        let access = &core.access;
+        let level = || Some("INFO".to_owned());
+        let meta = LoggingMeta {
+            account_id: Some(access.account_id.clone()),
+            account_name: Some("Local developer".into()),
+            service_id: Some(access.service_id.clone()),
+            products: Some(vec![PRODUCT.into()]),
+            ..LoggingMeta::default()
+        };
+        Self(SetupResponse {
+            variables: Some(state.variables.wire()),
+            environment_type: Some("development".into()),
+            logging: Some(Logging { logging_api_key: None, log_level: level(), runner_log_level: level(), meta: Some(meta) }),
+            event_definitions: Some(catalogue::definitions()),
+            environment_runtime: Some("local".into()),
+            ..SetupResponse::default()
+        })
+    }
+
+    /// The message for a runner that speaks `version`. In version 1 variables are an object, and there are no event
+    /// definitions.
+    pub(crate) fn frame(self, version: u8) -> String {
+        if version != 1 {
+            return Message::SetupResponse(Box::new(self.0)).encode();
+        }
+        let variables = self.0.variables.into_iter().flatten().map(|v| (v.name, Value::from(v.value)));
+        let logging = self.0.logging.unwrap_or_default();
+        let meta = logging.meta.unwrap_or_default();
+        let data = json!({
+            "configuration": variables.collect::<serde_json::Map<_, _>>(), "environment_type": self.0.environment_type,
+            "logging_api_key": logging.logging_api_key, "log_level": logging.log_level,
+            "runner_log_level": logging.runner_log_level, "repository_tag": meta.repository_tag,
+            "account_id": meta.account_id, "account_name": meta.account_name, "service_id": meta.service_id,
+            "product_id": meta.products.map(|products| products.join(",")), "hub_id": meta.hub_id,
+        });
+        json!({"message_type": "configuration", "data": data}).to_string()
+    }
 }

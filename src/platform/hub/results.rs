@@ -35,6 +35,7 @@ impl Core {
             runner.in_hand = runner.in_hand.saturating_sub(1);
         }
         self.foreign.answered(&id, &output);
+        task.runtime_total += output.runtime;
         match (output.result, task.category()) {
             (TaskResult::Reschedule, Category::Background) => {
                 self.postpone(state, task, Origin::Reschedule, Duration::from_secs(output.countdown));
@@ -44,7 +45,12 @@ impl Core {
                 task.retries = task.retries.saturating_add(1);
                 self.postpone(state, task, Origin::Retry, pause);
             }
-            _ => state.tasks.finish(&id, output),
+            (_, category) => {
+                state.tasks.finish(&id, output, task.runtime_total);
+                if category == Category::Interactive {
+                    self.answered.notify_waiters();
+                }
+            }
         }
     }
 

@@ -43,6 +43,8 @@ pub(crate) enum Outgoing {
 pub(crate) struct Runner {
     pub(crate) instance_id: String,
     pub(crate) runner_type: Option<RunnerType>,
+    /// The version of the protocol it speaks, 1 or 2.
+    pub(crate) version: u8,
     pub(crate) since: Timestamp,
     /// How many background tasks it said it still had in hand when it connected.
     pub(crate) running: usize,

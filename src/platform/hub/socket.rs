@@ -54,6 +54,7 @@ pub(crate) async fn serve(core: Arc<Core>, caller: Caller, socket: WebSocket) {
     let number = core.lock().runners.add(Runner {
         instance_id: caller.instance_id,
         runner_type: caller.runner_type,
+        version: 2,
         since: Timestamp::now(),
         running: caller.running,
         outgoing,
@@ -97,13 +98,23 @@ fn leave(core: &Arc<Core>, number: u64) {
 fn receive(core: &Arc<Core>, number: u64, frame: &[u8]) {
     let Ok(text) = std::str::from_utf8(frame) else { return core.reject(frame, "the frame is not UTF-8") };
     match decode(text) {
-        Ok(Message::SetupRequest(request)) => core.set_up(number, &request),
+        Ok(Message::SetupRequest(request)) => core.set_up(number, version(text), &request),
         Ok(Message::Task(task)) => core.take_result(number, *task),
         Ok(Message::Shutdown) => core.take_leave(number),
         Ok(Message::SetupResponse(_)) => core.reject(frame, "a setup response is the platform's to send"),
         Ok(Message::Other { message_type }) => core.reject(frame, &format!("there is no use for a `{message_type}` message")),
         Err(e) => core.reject(frame, &e.to_string()),
     }
+}
+
+/// The version of the protocol a message that was understood is of.
+fn version(text: &str) -> u8 {
+    #[derive(serde::Deserialize)]
+    struct Envelope {
+        #[serde(default)]
+        version: u8,
+    }
+    serde_json::from_str::<Envelope>(text).map_or(2, |envelope| if envelope.version == 2 { 2 } else { 1 })
 }
 
 /// Sends what comes through the channel, all that is there with one flush, and a ping now and then.

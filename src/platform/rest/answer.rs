@@ -32,17 +32,46 @@ pub(crate) enum Answer {
         /// How many there are in all.
         total: usize,
     },
+    /// 200 with text.
+    Plain(String),
     /// 204.
     Nothing,
+    /// Something that takes a while first.
+    Later(Later),
+}
+
+/// Where an answer comes from that is not at hand.
+#[derive(Debug)]
+pub(crate) enum Later {
+    /// A list of the file.
+    Search {
+        /// The collection.
+        collection: String,
+        /// What is asked for.
+        query: Query,
+    },
+    /// Tasks, those that are done included.
+    Tasks {
+        /// What is asked for.
+        query: Query,
+        /// One of them, or all.
+        id: Option<String>,
+        /// Of one installation, or all.
+        installation: Option<String>,
+    },
+    /// A task that failed is to be delivered again.
+    Resubmit {
+        /// Which.
+        id: String,
+    },
+    /// The extension validates.
+    Validation {
+        /// With which task.
+        task_id: String,
+    },
 }
 
 impl Answer {
-    /// The page of `texts` that `query` asks for.
-    pub(crate) fn list(query: &Query, texts: &[Arc<str>]) -> Self {
-        let objects = texts.iter().filter_map(|text| serde_json::from_str(text).ok()).collect();
-        Self::page(query, objects)
-    }
-
     /// The page of `objects` that `query` asks for.
     pub(crate) fn page(query: &Query, objects: Vec<Value>) -> Self {
         let Selected { items, total } = select(objects, query);
@@ -65,7 +94,9 @@ impl Answer {
             Self::List { items, offset, total } => {
                 (200, Some(Value::Array(items.clone())), Some(content_range(*offset, items.len(), *total)))
             }
-            Self::Nothing => (204, None, None),
+            Self::Plain(text) => (200, Some(Value::String(text.clone())), None),
+            // By now it has come; what is left of it is nothing to tell.
+            Self::Nothing | Self::Later(_) => (204, None, None),
         }
     }
 }
@@ -80,6 +111,9 @@ impl IntoResponse for Answer {
                 let range = content_range(offset, items.len(), total);
                 ([(CONTENT_RANGE, range)], Json(items)).into_response()
             }
+            Self::Plain(text) => ([(CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response(),
+            // They are finished before.
+            Self::Later(_) => StatusCode::ACCEPTED.into_response(),
             Self::Nothing => StatusCode::NO_CONTENT.into_response(),
         }
     }

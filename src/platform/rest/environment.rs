@@ -7,24 +7,32 @@ use serde_json::{Value, json};
 
 use super::answer::{Answer, parse};
 use super::refusal::Refusal;
-use crate::platform::PlatformError;
+use super::routes::Call;
+use crate::observe::Level;
+use crate::platform::catalogue::{self, EVENT_TYPES, EventType};
 use crate::platform::core::Core;
+use crate::platform::hub::Capabilities;
 use crate::platform::state::{check_name, check_value};
+use crate::platform::{PlatformError, seeds};
+
+/// What only an environment in the cloud does.
+const CLOUD: &[&str] = &["start", "stop", "update", "rebuild", "image"];
 
 /// Answers a call below `devops/services/{SRVC}/environments/{ENV}`.
-pub(crate) fn answer(core: &Arc<Core>, method: &Method, rest: &[&str], query: &str, body: &Value) -> Result<Answer, Refusal> {
-    match (method, rest) {
-        (&Method::GET, []) => Ok(Answer::Object(environment(core))),
+pub(crate) fn answer(core: &Arc<Core>, call: &Call<'_>, rest: &[&str]) -> Result<Answer, Refusal> {
+    match (call.method, rest) {
+        (&Method::GET, []) => Ok(Answer::Object(object(core))),
+        (&Method::PUT, []) => put(core, call.body),
         (&Method::POST, ["update-config"]) => {
             core.apply().map_err(|e| Refusal::invalid(&e.to_string()))?;
-            Ok(Answer::Object(environment(core)))
+            Ok(Answer::Object(object(core)))
         }
         (&Method::GET, ["variables"]) => {
             let all = core.lock().variables.all();
-            Ok(Answer::page(&parse(query)?, all.iter().map(crate::platform::StoredVariable::json).collect()))
+            Ok(Answer::page(&parse(call.query)?, all.iter().map(crate::platform::StoredVariable::json).collect()))
         }
-        (&Method::POST, ["variables"]) => create(core, body),
-        (&Method::PUT, ["variables", id]) => change(core, id, body),
+        (&Method::POST, ["variables"]) => create(core, call.body),
+        (&Method::PUT, ["variables", id]) => change(core, id, call.body),
         (&Method::DELETE, ["variables", id]) => {
             if core.lock().variables.delete(id) {
                 Ok(Answer::Nothing)
@@ -32,9 +40,50 @@ pub(crate) fn answer(core: &Arc<Core>, method: &Method, rest: &[&str], query: &s
                 Err(Refusal::not_found())
             }
         }
-        (_, [] | ["update-config"] | ["variables"] | ["variables", _]) => Err(Refusal::method()),
+        (&Method::GET, ["event-subscriptions"]) => call.list(subscriptions(core)),
+        (&Method::POST, [action]) if CLOUD.contains(action) => {
+            Err(Refusal::invalid(&format!("`{action}` is for environments in the cloud; this one is local.")))
+        }
+        (_, [] | ["update-config" | "variables" | "event-subscriptions"] | ["variables", _]) => Err(Refusal::method()),
+        (_, [action]) if CLOUD.contains(action) => Err(Refusal::method()),
         _ => Err(Refusal::not_found()),
     }
+}
+
+/// The environment is local and stays so; what a runner says of a crash of its is kept in the log.
+fn put(core: &Core, body: &Value) -> Result<Answer, Refusal> {
+    if body.get("runtime").is_some_and(|runtime| runtime != "local") {
+        return Err(Refusal::invalid(
+            "runtime: the local Connect has no cloud to run an extension in; only \"local\" is a choice.",
+        ));
+    }
+    if let Some(error) = body.get("error_output").and_then(Value::as_str) {
+        core.log(Level::Error, format!("the runner reports: {error}"));
+    }
+    Ok(Answer::Object(object(core)))
+}
+
+fn subscriptions(core: &Core) -> Vec<Value> {
+    let state = core.lock();
+    let one = |(event, statuses): (&String, &Vec<String>)| {
+        let category = catalogue::find(event).map(|event| event.category.as_str());
+        json!({"event_type": event, "statuses": statuses, "category": category})
+    };
+    state.capabilities.events.iter().map(one).collect()
+}
+
+/// What the extension can do, event by event: which statuses there are, and which it wants.
+fn capabilities(capabilities: &Capabilities) -> Vec<Value> {
+    let one = |event: &'static EventType| {
+        let wanted = capabilities.events.get(event.name)?;
+        let status = |status: &&str| ((*status).to_owned(), wanted.iter().any(|w| w == status).into());
+        Some(json!({
+            "id": event.name, "label": event.name.replace('_', " "), "category": event.category.as_str(), "enabled": true,
+            "group": {"id": event.collection, "label": event.collection},
+            "statuses": event.statuses.iter().map(status).collect::<serde_json::Map<_, _>>(),
+        }))
+    };
+    EVENT_TYPES.iter().filter_map(one).collect()
 }
 
 fn create(core: &Core, body: &Value) -> Result<Answer, Refusal> {
@@ -76,7 +125,7 @@ fn text<'a>(body: &'a Value, name: &str) -> Result<&'a str, Refusal> {
 }
 
 /// The environment as it is.
-fn environment(core: &Core) -> Value {
+pub(crate) fn object(core: &Core) -> Value {
     let access = &core.access;
     let state = core.lock();
     let instances: Vec<Value> = state
@@ -92,9 +141,12 @@ fn environment(core: &Core) -> Value {
             })
         })
         .collect();
+    let repository = state.capabilities.repository.clone().unwrap_or_default();
     json!({
         "id": access.environment_id, "type": "development", "runtime": "local",
-        "git": {"url": null, "tag": null, "commit": null}, "capabilities": [], "schedulables": [],
+        "git": {"url": null, "tag": null, "commit": null}, "capabilities": capabilities(&state.capabilities),
+        "schedulables": state.capabilities.schedulables, "readme_url": repository.readme_url,
+        "changelog_url": repository.changelog_url, "runner_version": state.capabilities.runner_version,
         "resources": {"cpu": 0, "memory": 0},
         "features": {
             "event_processing_available": true, "custom_api_available": false, "web_app_available": false,
@@ -115,8 +167,9 @@ fn extension(core: &Core) -> Value {
 /// The extension.
 pub(crate) fn service(core: &Core) -> Value {
     let access = &core.access;
+    let sort = if core.lock().capabilities.audience.is_empty() { "products" } else { "multiaccount" };
     json!({
-        "id": access.service_id, "type": "multiaccount", "name": "Local extension", "description": "", "owner": account(core),
+        "id": access.service_id, "type": sort, "products": [{"id": seeds::PRODUCT}], "name": "Local extension", "description": "", "owner": account(core),
         "environments": {"development": {"id": access.environment_id, "type": "development", "runtime": "local"}},
     })
 }

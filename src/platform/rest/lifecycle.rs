@@ -1,110 +1,140 @@
-//! What may be done with a request in which status, and what it does to the request. No I/O.
+//! What is done with an object, and what it does to the object. No I/O.
 
 use serde_json::{Map, Value, json};
 
 use super::refusal::Refusal;
-use super::requests::Kind;
+use super::resources::{Resource, Update};
+use super::verbs::{Step, Verb};
 use crate::platform::time;
 
-/// Something done with a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Action {
-    /// `PUT`: change parameters.
-    Update,
-    /// The vendor has done it.
-    Approve,
-    /// The vendor can't or won't.
-    Fail,
-    /// The customer must correct parameters.
-    Inquire,
-    /// The customer has.
-    Pend,
+/// The statuses in which parameters of a request can be changed.
+const OPEN: &[&str] = &["pending", "draft", "inquiring"];
+
+/// The status of an object.
+pub(crate) fn status<'a>(resource: &Resource, object: &'a Value) -> &'a str {
+    object.get(resource.field).and_then(Value::as_str).unwrap_or_default()
 }
 
-impl Action {
-    /// The action of that name in a path.
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        match name {
-            "approve" => Some(Self::Approve),
-            "fail" => Some(Self::Fail),
-            "inquire" => Some(Self::Inquire),
-            "pend" => Some(Self::Pend),
-            _ => None,
-        }
-    }
-
-    /// In which statuses, in Connect's words for it, and the status after it.
-    fn rule(self) -> (&'static [&'static str], &'static str, Option<&'static str>) {
-        match self {
-            Self::Update => {
-                (&["pending", "draft", "inquiring"], "Only pending, draft or inquiring requests can be updated.", None)
-            }
-            Self::Approve => (&["pending"], "Only pending requests can be approved.", Some("approved")),
-            Self::Fail => (&["pending", "inquiring"], "Only pending or inquiring requests can be failed.", Some("failed")),
-            Self::Inquire => (&["pending"], "Only pending requests can be moved to the inquiring status.", Some("inquiring")),
-            Self::Pend => (&["inquiring"], "Only inquiring requests can be moved to the pending status.", Some("pending")),
-        }
-    }
-}
-
-/// The status of a request.
-pub(crate) fn status(object: &Value) -> &str {
-    object.get("status").and_then(Value::as_str).unwrap_or_default()
-}
-
-/// Carries `action` out on `object`, or leaves it as it was.
-pub(crate) fn perform(kind: &Kind, action: Action, object: &mut Value, body: &Value) -> Result<(), Refusal> {
-    let (statuses, refusal, next) = action.rule();
-    if !statuses.contains(&status(object)) {
-        return Err(Refusal::state(refusal));
+/// Carries `verb` out on `object`, or leaves it as it was.
+pub(crate) fn perform(resource: &Resource, verb: &Verb, object: &mut Value, body: &Value) -> Result<(), Refusal> {
+    if !verb.from.is_empty() && !verb.from.contains(&status(resource, object)) {
+        return Err(Refusal::state(&wrong_status(resource, verb)));
     }
     let mut changed = object.clone();
-    match action {
-        Action::Update => update(kind, &mut changed, body)?,
-        Action::Approve => approve(kind, &mut changed, body),
-        Action::Fail => fail(kind, &mut changed, body)?,
-        Action::Inquire => inquire(kind, &mut changed, body)?,
-        Action::Pend => {}
+    match verb.step {
+        Step::Plain => {}
+        Step::Approve => approve(resource, &mut changed, body),
+        Step::Fail => {
+            need(&mut changed, body, "reason")?;
+            let before = outcome_of_failure(&changed);
+            put_in(&mut changed, resource.subject, "status", before.into());
+        }
+        Step::Inquire => inquire(resource, &mut changed, body)?,
+        Step::Assign => assign(&mut changed, body)?,
+        Step::Unassign => put(&mut changed, "assignee", Value::Null),
+        Step::Schedule => {
+            need(&mut changed, body, "planned_date")?;
+            let planned = changed.get("planned_date").and_then(Value::as_str).and_then(time::parse);
+            planned.ok_or_else(|| Refusal::invalid("planned_date: not a date and time of ISO 8601."))?;
+        }
+        Step::Needs(field) => need(&mut changed, body, field)?,
+        Step::Takes(fields) => {
+            for field in fields {
+                if let Some(value) = body.get(*field) {
+                    put(&mut changed, field, value.clone());
+                }
+            }
+        }
+        Step::List => {
+            let listed = if changed.get("type").is_some_and(|sort| sort == "remove") { "unlisted" } else { "listed" };
+            put_in(&mut changed, Some("listing"), "status", listed.into());
+            put_in(&mut changed, Some("listing"), "pending_request", Value::Null);
+        }
     }
-    let now = time::now();
-    if let Some(next) = next {
-        put(&mut changed, "status", next.into());
-        stamp(&mut changed, event_of(next), &now);
+    if verb.to == Some("revoked") {
+        let before = outcome_of_failure(&changed);
+        put_in(&mut changed, resource.subject, "status", before.into());
     }
-    put(&mut changed, "updated", now.as_str().into());
-    stamp(&mut changed, "updated", &now);
-    if let Some(subject) = changed.get_mut(kind.subject) {
-        stamp(subject, "updated", &now);
-    }
+    touch(resource, &mut changed, verb.to);
     *object = changed;
     Ok(())
 }
 
-fn event_of(status: &str) -> &str {
-    match status {
-        "inquiring" => "inquired",
-        "pending" => "pended",
-        status => status,
+fn wrong_status(resource: &Resource, verb: &Verb) -> String {
+    let objects = match resource.subject {
+        Some(_) => "requests".to_owned(),
+        None => resource.path.rsplit('/').next().unwrap_or_default().replace('-', " "),
+    };
+    let done = match verb.name {
+        "approve" => "approved",
+        "fail" => "failed",
+        "inquire" => "moved to the inquiring status",
+        "pend" => "moved to the pending status",
+        name => return format!("Only {} {objects} offer `{name}`.", verb.from.join(" or ")),
+    };
+    format!("Only {} {objects} can be {done}.", verb.from.join(" or "))
+}
+
+/// Writes a new status, if there is one, and when all this was.
+pub(crate) fn touch(resource: &Resource, object: &mut Value, status: Option<&str>) {
+    let now = time::now();
+    if let Some(status) = status {
+        put(object, resource.field, status.into());
+        let event = match status {
+            "inquiring" => "inquired",
+            "pending" => "pended",
+            status => status,
+        };
+        stamp(object, event, &now);
+    }
+    if object.get("updated").is_some() {
+        put(object, "updated", now.as_str().into());
+    }
+    stamp(object, "updated", &now);
+    if let Some(subject) = resource.subject.and_then(|subject| object.get_mut(subject)) {
+        stamp(subject, "updated", &now);
     }
 }
 
+/// `PUT`: changes what the collection lets change.
+pub(crate) fn update(resource: &Resource, object: &mut Value, body: &Value) -> Result<(), Refusal> {
+    let mut changed = object.clone();
+    match resource.update {
+        Update::No => return Err(Refusal::method()),
+        Update::Parameters => {
+            if !OPEN.contains(&status(resource, object)) {
+                return Err(Refusal::state("Only pending, draft or inquiring requests can be updated."));
+            }
+            parameters(resource, &mut changed, body)?;
+        }
+        Update::Fields => {
+            let fields = body.as_object().ok_or_else(|| Refusal::invalid("The body must be an object."))?;
+            let kept = ["id", resource.field, "events", "created", "updated"];
+            for (name, value) in fields.iter().filter(|(name, _)| !kept.contains(&name.as_str())) {
+                put(&mut changed, name, value.clone());
+            }
+        }
+    }
+    touch(resource, &mut changed, None);
+    *object = changed;
+    Ok(())
+}
+
 /// Changes the parameters named in the body; everything else in it is ignored, as Connect does.
-fn update(kind: &Kind, object: &mut Value, body: &Value) -> Result<(), Refusal> {
+pub(crate) fn parameters(resource: &Resource, object: &mut Value, body: &Value) -> Result<(), Refusal> {
+    let subject = resource.subject.unwrap_or_default();
     // Asset requests: `{"asset": {"params": [...]}}`; tier configuration requests: `{"params": [...]}`.
-    let (wanted, field) = match body.get(kind.subject).and_then(|s| s.get("params")).or_else(|| body.get("params")) {
-        Some(Value::Array(wanted)) => (wanted, format!("{}.params", kind.subject)),
+    let (wanted, field) = match body.get(subject).and_then(|s| s.get("params")).or_else(|| body.get("params")) {
+        Some(Value::Array(wanted)) => (wanted, format!("{subject}.params")),
         Some(_) => return Err(Refusal::invalid("params: Expected a list of items.")),
         None => return Ok(()),
     };
     for (number, change) in wanted.iter().enumerate() {
         let wrong = |reason: &str| Refusal::invalid(&format!("{field}[{number}]: {reason}"));
         let id = change.get("id").and_then(Value::as_str).ok_or_else(|| wrong("the id of the parameter is missing."))?;
-        let mut known = 0;
-        for list in [object.pointer_mut(&format!("/{}/params", kind.subject))].into_iter().flatten() {
-            known += assign(list, id, change);
-        }
-        known += object.get_mut("params").map_or(0, |list| assign(list, id, change));
-        if known == 0 {
+        let of_subject = object.pointer_mut(&format!("/{subject}/params")).map_or(0, |list| assign_values(list, id, change));
+        let own = object.get_mut("params").map_or(0, |list| assign_values(list, id, change));
+        if of_subject + own == 0 {
             return Err(wrong(&format!("there is no parameter `{id}`.")));
         }
     }
@@ -112,7 +142,7 @@ fn update(kind: &Kind, object: &mut Value, body: &Value) -> Result<(), Refusal> 
 }
 
 /// Takes the values of `change` over into the parameter of that id; says how many there were.
-fn assign(list: &mut Value, id: &str, change: &Value) -> usize {
+fn assign_values(list: &mut Value, id: &str, change: &Value) -> usize {
     let named = list.as_array_mut().into_iter().flatten().filter(|p| p.get("id").and_then(Value::as_str) == Some(id));
     let mut found = 0;
     for parameter in named {
@@ -126,45 +156,65 @@ fn assign(list: &mut Value, id: &str, change: &Value) -> usize {
     found
 }
 
-fn approve(kind: &Kind, object: &mut Value, body: &Value) {
+fn approve(resource: &Resource, object: &mut Value, body: &Value) {
     let template = body.get("template_id").or_else(|| body.pointer("/template/id")).and_then(Value::as_str);
     if let Some(id) = template {
         put(object, "template", json!({"id": id, "name": "Fulfillment template"}));
     }
-    let tile = body.get("activation_tile").and_then(Value::as_str).unwrap_or("Your subscription is ready.");
-    put(object, "activation_key", tile.into());
-    put(object, "answered", true.into());
-    let effective = body.get("effective_date").filter(|date| date.is_string()).cloned();
+    if resource.path == "requests" {
+        let tile = body.get("activation_tile").and_then(Value::as_str).unwrap_or("Your subscription is ready.");
+        put(object, "activation_key", tile.into());
+        put(object, "answered", true.into());
+    }
+    let effective = body.get("effective_date").or_else(|| body.pointer("/template/effective_date"));
+    let effective = effective.filter(|date| date.is_string()).cloned();
     put(object, "effective_date", effective.unwrap_or_else(|| time::now().into()));
+    if let (Some(asset), Some(next)) = (object.get_mut("asset"), body.pointer("/asset/billing/next_date")) {
+        merge(asset, &json!({"billing": {"next_date": next}}));
+    }
     let subject = match object.get("type").and_then(Value::as_str) {
         Some("suspend") => "suspended",
         Some("cancel") => "terminated",
         _ => "active",
     };
-    put_in(object, kind.subject, "status", subject.into());
+    put_in(object, resource.subject, "status", subject.into());
 }
 
-fn fail(kind: &Kind, object: &mut Value, body: &Value) -> Result<(), Refusal> {
-    let reason = body.get("reason").and_then(Value::as_str).filter(|reason| !reason.trim().is_empty());
-    put(object, "reason", reason.ok_or_else(|| Refusal::missing("reason"))?.into());
-    // A purchase that failed leaves nothing behind; anything else leaves the subscription as it was.
-    let subject = match object.get("type").and_then(Value::as_str) {
+/// How the subject is after its request came to nothing: a purchase leaves nothing behind, anything else leaves it as it
+/// was.
+fn outcome_of_failure(object: &Value) -> &'static str {
+    match object.get("type").and_then(Value::as_str) {
         Some("purchase") => "terminated",
         Some("resume") => "suspended",
+        Some("setup") => "processing",
         _ => "active",
-    };
-    if kind.subject == "asset" {
-        put_in(object, kind.subject, "status", subject.into());
     }
+}
+
+fn need(object: &mut Value, body: &Value, field: &str) -> Result<(), Refusal> {
+    let text = body.get(field).and_then(Value::as_str).filter(|text| !text.trim().is_empty());
+    put(object, field, text.ok_or_else(|| Refusal::missing(field))?.into());
     Ok(())
 }
 
-fn inquire(kind: &Kind, object: &mut Value, body: &Value) -> Result<(), Refusal> {
+fn assign(object: &mut Value, body: &Value) -> Result<(), Refusal> {
+    let text = |name: &str| body.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let (id, email) = (text("id"), text("email"));
+    if id.is_none() && email.is_none() {
+        return Err(Refusal::missing("id or email"));
+    }
+    let id = id.unwrap_or("UR-118-640-235");
+    put(object, "assignee", json!({"id": id, "name": email.unwrap_or(id), "email": email}));
+    Ok(())
+}
+
+fn inquire(resource: &Resource, object: &mut Value, body: &Value) -> Result<(), Refusal> {
     let wrong = |parameter: &Value| {
         let said = |name: &str| parameter.get(name).is_some_and(|e| !e.is_null() && e != "" && *e != json!({}));
         said("value_error") || said("structured_error")
     };
-    let lists = [object.pointer(&format!("/{}/params", kind.subject)), object.get("params")];
+    let subject = resource.subject.unwrap_or_default();
+    let lists = [object.pointer(&format!("/{subject}/params")), object.get("params")];
     if !lists.into_iter().flatten().filter_map(Value::as_array).flatten().any(wrong) {
         return Err(Refusal::state("At least one parameter should be marked as invalid."));
     }
@@ -174,14 +224,27 @@ fn inquire(kind: &Kind, object: &mut Value, body: &Value) -> Result<(), Refusal>
     Ok(())
 }
 
-fn put(object: &mut Value, name: &str, value: Value) {
+/// Puts the fields of `with` over those of `object`, objects inside it likewise.
+pub(crate) fn merge(object: &mut Value, with: &Value) {
+    match (object, with) {
+        (Value::Object(fields), Value::Object(with)) => {
+            for (name, value) in with {
+                merge(fields.entry(name.clone()).or_insert(Value::Null), value);
+            }
+        }
+        (object, with) => *object = with.clone(),
+    }
+}
+
+/// Sets a field of an object.
+pub(crate) fn put(object: &mut Value, name: &str, value: Value) {
     if let Value::Object(fields) = object {
         fields.insert(name.into(), value);
     }
 }
 
-fn put_in(object: &mut Value, part: &str, name: &str, value: Value) {
-    if let Some(part) = object.get_mut(part) {
+fn put_in(object: &mut Value, part: Option<&str>, name: &str, value: Value) {
+    if let Some(part) = part.and_then(|part| object.get_mut(part)) {
         put(part, name, value);
     }
 }
@@ -198,9 +261,10 @@ mod tests {
     use rstest::rstest;
     use serde_json::{Value, json};
 
-    use super::{Action, perform, status};
+    use super::{perform, status, update};
     use crate::platform::catalogue;
-    use crate::platform::rest::requests::{REQUESTS, TIER_CONFIG_REQUESTS};
+    use crate::platform::rest::refusal::Refusal;
+    use crate::platform::rest::resources::{RESOURCES, named};
 
     fn purchase(status: &str) -> Value {
         let mut object = catalogue::find("asset_purchase_request_processing").unwrap().sample();
@@ -209,29 +273,57 @@ mod tests {
         object
     }
 
+    fn run(path: &str, verb: &str, object: &mut Value, body: &Value) -> Result<(), Refusal> {
+        let resource = named(path).unwrap();
+        perform(resource, resource.verbs.iter().find(|v| v.name == verb).unwrap(), object, body)
+    }
+
     #[rstest]
-    #[case(Action::Approve, "pending", Ok("approved"))]
-    #[case(Action::Approve, "inquiring", Err("Only pending requests can be approved."))]
-    #[case(Action::Approve, "approved", Err("Only pending requests can be approved."))]
-    #[case(Action::Fail, "pending", Ok("failed"))]
-    #[case(Action::Fail, "approved", Err("Only pending or inquiring requests can be failed."))]
-    #[case(Action::Inquire, "pending", Ok("inquiring"))]
-    #[case(Action::Inquire, "failed", Err("Only pending requests can be moved to the inquiring status."))]
-    #[case(Action::Pend, "inquiring", Ok("pending"))]
-    #[case(Action::Pend, "pending", Err("Only inquiring requests can be moved to the pending status."))]
-    #[case(Action::Update, "draft", Ok("draft"))]
-    #[case(Action::Update, "approved", Err("Only pending, draft or inquiring requests can be updated."))]
-    fn a_request_goes_only_where_connect_lets_it(#[case] action: Action, #[case] from: &str, #[case] to: Result<&str, &str>) {
+    #[case("approve", "pending", Ok("approved"))]
+    #[case("approve", "inquiring", Err("Only pending requests can be approved."))]
+    #[case("approve", "approved", Err("Only pending requests can be approved."))]
+    #[case("fail", "pending", Ok("failed"))]
+    #[case("fail", "approved", Err("Only pending or inquiring requests can be failed."))]
+    #[case("inquire", "pending", Ok("inquiring"))]
+    #[case("inquire", "failed", Err("Only pending requests can be moved to the inquiring status."))]
+    #[case("pend", "inquiring", Ok("pending"))]
+    #[case("pend", "pending", Err("Only inquiring requests can be moved to the pending status."))]
+    #[case("purchase", "draft", Ok("pending"))]
+    #[case("schedule", "pending", Ok("scheduled"))]
+    #[case("revoke", "scheduled", Ok("revoking"))]
+    #[case("revoke", "pending", Err("Only scheduled requests offer `revoke`."))]
+    #[case("confirm", "revoking", Ok("revoked"))]
+    #[case("assign", "approved", Ok("approved"))]
+    fn a_request_goes_only_where_connect_lets_it(#[case] verb: &str, #[case] from: &str, #[case] to: Result<&str, &str>) {
         let mut object = purchase(from);
-        let outcome = perform(&REQUESTS, action, &mut object, &json!({"reason": "no"}));
+        let body = json!({"reason": "no", "planned_date": "2031-01-01T00:00:00+00:00", "id": "UR-1"});
+        let outcome = run("requests", verb, &mut object, &body);
         match to {
             Ok(to) => {
                 outcome.unwrap();
-                assert_eq!(status(&object), to);
+                assert_eq!(object["status"], to);
             }
             Err(text) => {
                 assert_eq!(outcome.unwrap_err().told(), ("REQ_003", text));
                 assert_eq!(object, purchase(from));
+            }
+        }
+    }
+
+    #[test]
+    fn every_verb_is_refused_in_a_status_it_is_not_for_and_leads_to_its_own() {
+        for resource in RESOURCES {
+            for verb in resource.verbs {
+                let mut object = json!({"id": "X-1", resource.field: "nowhere", "params": [{"id": "p", "value_error": "bad"}]});
+                let body = json!({"reason": "r", "id": "UR-1", "planned_date": "2031-01-01", "acceptance_note": "a", "rejection_note": "b"});
+                if !verb.from.is_empty() {
+                    assert_eq!(perform(resource, verb, &mut object, &body).unwrap_err().told().0, "REQ_003");
+                }
+                for from in verb.from {
+                    object[resource.field] = (*from).into();
+                    perform(resource, verb, &mut object, &body).unwrap();
+                    assert_eq!(Some(status(resource, &object)), verb.to, "{} {}", resource.path, verb.name);
+                }
             }
         }
     }
@@ -243,45 +335,61 @@ mod tests {
     #[case("cancel", "terminated", "active")]
     #[case("change", "active", "active")]
     fn the_asset_follows_its_request(#[case] kind: &str, #[case] approved: &str, #[case] failed: &str) {
-        for (action, expected) in [(Action::Approve, approved), (Action::Fail, failed)] {
+        for (verb, expected) in [("approve", approved), ("fail", failed)] {
             let mut object = purchase("pending");
             object["type"] = kind.into();
-            perform(&REQUESTS, action, &mut object, &json!({"reason": "no", "template_id": "TL-1"})).unwrap();
+            run("requests", verb, &mut object, &json!({"reason": "no", "template_id": "TL-1"})).unwrap();
             assert_eq!(object["asset"]["status"], expected);
         }
     }
 
-    #[test]
-    fn failing_needs_a_reason() {
-        let refusal = perform(&REQUESTS, Action::Fail, &mut purchase("pending"), &Value::Null).unwrap_err();
-        assert_eq!(refusal.told(), ("REQ_005", "Missed fields: reason."));
+    #[rstest]
+    #[case("fail", "pending", "reason")]
+    #[case("revoke", "scheduled", "reason")]
+    #[case("schedule", "pending", "planned_date")]
+    #[case("assign", "pending", "id or email")]
+    fn what_a_verb_needs_is_asked_for(#[case] verb: &str, #[case] from: &str, #[case] field: &str) {
+        let refusal = run("requests", verb, &mut purchase(from), &Value::Null).unwrap_err();
+        assert_eq!(refusal.told(), ("REQ_005", format!("Missed fields: {field}.").as_str()));
     }
 
     #[test]
     fn inquiring_needs_a_parameter_that_is_wrong() {
         let mut object = purchase("pending");
         object["asset"]["params"][0]["value_error"] = "".into();
-        let refusal = perform(&REQUESTS, Action::Inquire, &mut object, &Value::Null).unwrap_err();
-        assert_eq!(refusal.told().0, "REQ_003");
+        assert_eq!(run("requests", "inquire", &mut object, &Value::Null).unwrap_err().told().0, "REQ_003");
     }
 
     #[test]
     fn parameters_change_by_id_and_unknown_ones_are_refused() {
         let mut object = purchase("pending");
+        let requests = named("requests").unwrap();
         let change = json!({"asset": {"params": [{"id": "backup_tenant_id", "value": "fbt-1"}]}, "status": "approved"});
-        perform(&REQUESTS, Action::Update, &mut object, &change).unwrap();
+        update(requests, &mut object, &change).unwrap();
         assert_eq!(object["asset"]["params"][3]["value"], "fbt-1");
-        assert_eq!(status(&object), "pending");
+        assert_eq!(object["status"], "pending");
         let change = json!({"asset": {"params": [{"id": "nope", "value": "1"}]}});
-        let refusal = perform(&REQUESTS, Action::Update, &mut object, &change).unwrap_err();
+        let refusal = update(requests, &mut object, &change).unwrap_err();
         assert_eq!(refusal.told(), ("VAL_001", "asset.params[0]: there is no parameter `nope`."));
+        object["status"] = "approved".into();
+        assert_eq!(update(requests, &mut object, &json!({})).unwrap_err().told().0, "REQ_003");
     }
 
     #[test]
     fn a_tier_configuration_request_takes_its_parameters_on_top() {
         let mut object = catalogue::find("tier_config_setup_request_processing").unwrap().sample();
         let change = json!({"params": [{"id": "reseller_account", "value": "acme"}]});
-        perform(&TIER_CONFIG_REQUESTS, Action::Update, &mut object, &change).unwrap();
+        update(named("tier/config-requests").unwrap(), &mut object, &change).unwrap();
         assert!(object.to_string().contains("\"acme\""));
+    }
+
+    #[test]
+    fn a_completed_listing_request_lists_or_unlists() {
+        for (sort, expected) in [("new", "listed"), ("remove", "unlisted")] {
+            let mut object = catalogue::find(&format!("listing_{sort}_request_processing")).unwrap().sample();
+            object["state"] = "deploying".into();
+            run("listing-requests", "complete", &mut object, &Value::Null).unwrap();
+            assert_eq!((&object["state"], &object["listing"]["status"]), (&json!("completed"), &json!(expected)));
+        }
     }
 }

@@ -1,14 +1,25 @@
-//! The HTTP side: everything under `/public/v1`, behind the key, answered from memory.
+//! The HTTP side: everything under `/public/v1`, behind the key.
 //!
-//! [`routes`] says what is where; [`requests`] and [`environment`] do it; [`refusal`] is what a wrong call gets;
-//! [`answer`] how answers look.
+//! [`routes`] says what is where. Collections are a table ([`resources`]) with what can be done with their objects
+//! ([`verbs`], carried out by [`lifecycle`]), and [`collections`] answers for all of them; [`orders`] makes requests,
+//! [`conversations`], [`devops`], [`environment`], [`schedules`] and [`tasks`] are a matter of their own. [`refusal`] is
+//! what a wrong call gets, [`answer`] how answers look, [`later`] where those come from that take a while.
 
 mod answer;
+mod collections;
+mod conversations;
+mod devops;
 mod environment;
+mod later;
 mod lifecycle;
+mod orders;
 mod refusal;
-mod requests;
+mod render;
+mod resources;
 mod routes;
+mod schedules;
+mod tasks;
+mod verbs;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -17,7 +28,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::to_bytes;
 use axum::extract::{FromRequestParts, Request, State, WebSocketUpgrade};
-use axum::http::header::AUTHORIZATION;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use axum::serve::{Listener, ListenerExt};
@@ -26,6 +37,8 @@ use tokio::net::TcpListener;
 
 use self::answer::Answer;
 use self::refusal::Refusal;
+use self::routes::Call;
+use super::changes::INSTALLATIONS;
 use super::core::Core;
 use super::foreign::api_call;
 use super::hub::socket::{self, Caller, MAX_MESSAGE};
@@ -68,19 +81,23 @@ pub(crate) async fn serve<L: Listener<Addr: Debug>>(core: Arc<Core>, listener: L
 
 async fn handle(State(core): State<Arc<Core>>, request: Request) -> Response {
     let (mut parts, body) = request.into_parts();
-    let mut response = if !core.access.admits(parts.headers.get(AUTHORIZATION).map(|v| v.as_bytes())) {
+    let key = parts.headers.get(AUTHORIZATION).map(|value| value.as_bytes());
+    let installation = installation(&core, key);
+    let mut response = if installation.is_none() && !core.access.admits(key) {
         core.log(Level::Warning, format!("{} {} came without the right key and was refused", parts.method, parts.uri.path()));
         Refusal::unauthorized().into_response()
     } else if let Some(path) = parts.uri.path().strip_prefix(PREFIX).map(str::to_owned) {
         let segments: Vec<String> = path.trim_end_matches('/').split('/').map(percent_decode).collect();
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-        if let ["devops", "ws", environment, instance] = segments[..] {
+        if let ["devops", "ws", environment, instance] = segments[..]
+            && installation.is_none()
+        {
             upgrade(&core, &mut parts, environment, instance).await
         } else {
             match to_bytes(body, MAX_BODY).await {
                 Ok(body) => {
                     let concern = core.foreign.concern(&parts);
-                    let answer = answered(&core, &parts, &segments, &body);
+                    let answer = answered(&core, &parts, &segments, &body, installation.as_deref()).await;
                     if let Some(concern) = concern {
                         let told = answer.as_ref().map_or_else(Refusal::observed, Answer::observed);
                         core.foreign.called(concern, api_call(&parts, &path, &body, told));
@@ -98,12 +115,32 @@ async fn handle(State(core): State<Arc<Core>>, request: Request) -> Response {
     response
 }
 
-fn answered(core: &Arc<Core>, parts: &Parts, segments: &[&str], body: &[u8]) -> Result<Answer, Refusal> {
+/// The installation a key is of, for as long as it is one.
+fn installation(core: &Core, key: Option<&[u8]>) -> Option<String> {
+    let id = core.access.installation_of(key?)?;
+    let installation = core.lock().objects.get(INSTALLATIONS, &id)?;
+    installation.get("status").is_some_and(|status| status == "installed").then_some(id)
+}
+
+async fn answered(
+    core: &Arc<Core>,
+    parts: &Parts,
+    segments: &[&str],
+    body: &[u8],
+    installation: Option<&str>,
+) -> Result<Answer, Refusal> {
+    let file = parts.headers.get(CONTENT_TYPE).is_some_and(|sort| sort.as_bytes().starts_with(b"multipart/"));
     let body = match body {
+        _ if file => Value::Null,
         [] => Value::Null,
         body => serde_json::from_slice(body).map_err(|e| Refusal::invalid(&format!("JSON parse error - {e}")))?,
     };
-    routes::answer(core, &parts.method, segments, parts.uri.query().unwrap_or_default(), &body)
+    let query = parts.uri.query().unwrap_or_default();
+    let call = Call { method: &parts.method, query, body: &body, installation };
+    match routes::answer(core, &call, segments)? {
+        Answer::Later(later) => later::finish(core, later).await,
+        answer => Ok(answer),
+    }
 }
 
 async fn upgrade(core: &Arc<Core>, parts: &mut Parts, environment: &str, instance: &str) -> Response {

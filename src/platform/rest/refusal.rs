@@ -38,6 +38,11 @@ impl Refusal {
         Self::new(StatusCode::BAD_REQUEST, "VAL_001", error)
     }
 
+    /// The local Connect itself is in trouble.
+    pub(crate) fn broken(error: &str) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "SRV_001", error)
+    }
+
     /// The request's status does not allow it.
     pub(crate) fn state(error: &str) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "REQ_003", error)

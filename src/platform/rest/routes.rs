@@ -5,84 +5,104 @@ use std::sync::Arc;
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use super::answer::{Answer, parse};
+use super::answer::{Answer, Later, parse};
 use super::refusal::Refusal;
-use super::requests::{self, REQUESTS, TIER_CONFIG_REQUESTS};
-use super::{environment, lifecycle};
-use crate::platform::catalogue::{COLLECTIONS, EVENT_TYPES};
+use super::{collections, conversations, devops, environment};
+use crate::platform::catalogue::EVENT_TYPES;
 use crate::platform::core::Core;
+use crate::platform::rql::{Comparison, Filter, Operand, Query};
 
-/// Where a schedule of the environment is kept.
-const SCHEDULES: &str = "devops/schedules";
-const INSTALLATIONS: &str = "devops/installations";
+/// A call, as far as it matters for its answer.
+pub(crate) struct Call<'a> {
+    /// GET, POST, PUT or DELETE.
+    pub(crate) method: &'a Method,
+    /// What stands behind the question mark.
+    pub(crate) query: &'a str,
+    /// The body; null where there is none, or where it is no JSON.
+    pub(crate) body: &'a Value,
+    /// Whose key it came with: an installation's, or the environment's own.
+    pub(crate) installation: Option<&'a str>,
+}
 
-/// Answers a call to `segments` below `/public/v1`.
-pub(crate) fn answer(core: &Arc<Core>, method: &Method, segments: &[&str], query: &str, body: &Value) -> Result<Answer, Refusal> {
-    match segments {
-        ["devops", "event-definitions"] => only(method, &Method::GET, || Ok(Answer::page(&parse(query)?, event_definitions()))),
-        ["devops", "services", service, rest @ ..] if *service == core.access.service_id => match rest {
-            ["environments", env, rest @ ..] if *env == core.access.environment_id => match rest {
-                ["schedules", rest @ ..] => read(core, method, SCHEDULES, rest, query),
-                rest => environment::answer(core, method, rest, query, body),
-            },
-            ["installations", rest @ ..] => read(core, method, INSTALLATIONS, rest, query),
-            [] => only(method, &Method::GET, || Ok(Answer::Object(environment::service(core)))),
-            _ => Err(Refusal::not_found()),
-        },
-        ["accounts"] => only(method, &Method::GET, || Ok(Answer::page(&parse(query)?, vec![environment::account(core)]))),
-        ["requests", rest @ ..] => request(core, method, &REQUESTS, rest, query, body),
-        ["tier", "config-requests", rest @ ..] => request(core, method, &TIER_CONFIG_REQUESTS, rest, query, body),
-        _ => match collection(segments) {
-            Some((name, rest)) => read(core, method, name, rest, query),
-            None => Err(Refusal::not_found()),
-        },
+impl Call<'_> {
+    /// Carries something out if the call has that method.
+    pub(crate) fn only(&self, offered: &Method, carry_out: impl FnOnce() -> Result<Answer, Refusal>) -> Result<Answer, Refusal> {
+        if self.method == offered { carry_out() } else { Err(Refusal::method()) }
+    }
+
+    /// A list that is at hand.
+    pub(crate) fn list(&self, objects: Vec<Value>) -> Result<Answer, Refusal> {
+        self.only(&Method::GET, || Ok(Answer::page(&parse(self.query)?, objects)))
     }
 }
 
-/// The collection a path begins with, and what follows.
-fn collection<'a>(segments: &'a [&'a str]) -> Option<(&'static str, &'a [&'a str])> {
-    COLLECTIONS.iter().find_map(|name| {
-        let depth = name.split('/').count();
-        let (head, rest) = segments.split_at_checked(depth)?;
-        name.split('/').eq(head.iter().copied()).then_some((*name, rest))
-    })
+/// Answers a call to `segments` below `/public/v1`.
+pub(crate) fn answer(core: &Arc<Core>, call: &Call<'_>, segments: &[&str]) -> Result<Answer, Refusal> {
+    match segments {
+        ["devops", "event-definitions"] => call.list(event_definitions()),
+        ["devops", "event-definitions", id] => only_one(call, event_definitions(), id),
+        ["devops", "services", rest @ ..] => devops::services(core, call, rest),
+        ["devops", "installations", rest @ ..] => devops::installations(core, call, rest),
+        ["accounts"] => call.list(vec![environment::account(core)]),
+        ["accounts", id] => only_one(call, vec![environment::account(core)], id),
+        ["conversations", rest @ ..] => conversations::answer(core, call, rest),
+        ["products", product, part, rest @ ..] if !matches!(*part, "endsale" | "resumesale") => {
+            part_of(core, call, "products", product, part, rest)
+        }
+        ["assets", asset, "requests"] => call.only(&Method::GET, || {
+            let mut query = parse(call.query)?;
+            query.filter.push(of("asset", asset));
+            Ok(Answer::Later(Later::Search { collection: "requests".into(), query }))
+        }),
+        _ => collections::answer(core, call, segments),
+    }
 }
 
-/// Lists and objects.
-fn read(core: &Core, method: &Method, name: &str, rest: &[&str], query: &str) -> Result<Answer, Refusal> {
+/// The condition that an object is of another.
+pub(crate) fn of(field: &str, id: &str) -> Filter {
+    Filter::Compare(vec![field.into(), "id".into()], Comparison::Equal, Operand::Text(id.into()))
+}
+
+/// Lists and objects that belong to another object: read only.
+fn part_of(core: &Core, call: &Call<'_>, whole: &str, id: &str, part: &str, rest: &[&str]) -> Result<Answer, Refusal> {
+    let collection = format!("{whole}/{id}/{part}");
+    let mut state = core.lock();
+    let known = state.objects.contains(whole, id);
     match rest {
-        [] => only(method, &Method::GET, || {
-            let query = parse(query)?;
-            let texts = core.lock().objects.candidates(name, &query);
-            Ok(Answer::list(&query, &texts))
-        }),
-        [id] => {
-            only(method, &Method::GET, || core.lock().objects.text(name, id).map(Answer::Text).ok_or_else(Refusal::not_found))
+        _ if !known => Err(Refusal::not_found()),
+        [] if crate::platform::seeds::PARTS_OF_A_PRODUCT.contains(&part) || part == "connections" => {
+            let objects = state.objects.all(&collection);
+            drop(state);
+            call.list(objects)
         }
+        [id] => match state.objects.text(&collection, id) {
+            Some(text) => call.only(&Method::GET, || Ok(Answer::Text(text))),
+            None => Err(Refusal::not_found()),
+        },
+        [id, "render"] if part == "templates" => match state.objects.get(&collection, id) {
+            Some(template) => call.only(&Method::GET, || Ok(Answer::Plain(super::render::template(&template, &Value::Null)))),
+            None => Err(Refusal::not_found()),
+        },
         _ => Err(Refusal::not_found()),
     }
 }
 
-fn request(
-    core: &Core,
-    method: &Method,
-    kind: &requests::Kind,
-    rest: &[&str],
-    query: &str,
-    body: &Value,
-) -> Result<Answer, Refusal> {
-    let action = match (method, rest) {
-        (&Method::PUT, [_]) => lifecycle::Action::Update,
-        (&Method::POST, [_, name]) => lifecycle::Action::named(name).ok_or_else(Refusal::not_found)?,
-        (&Method::GET, [_, _]) => return Err(Refusal::method()),
-        _ => return read(core, method, kind.collection, rest, query),
-    };
-    let id = rest.first().copied().unwrap_or_default();
-    requests::perform(core, kind, id, action, body)
+fn only_one(call: &Call<'_>, objects: Vec<Value>, id: &str) -> Result<Answer, Refusal> {
+    let named = |object: &Value| object.get("id").is_some_and(|own| own.as_str() == Some(id) || own.to_string() == id);
+    let object = objects.into_iter().find(named).ok_or_else(Refusal::not_found)?;
+    call.only(&Method::GET, || Ok(Answer::Object(object)))
 }
 
-fn only(method: &Method, offered: &Method, carry_out: impl FnOnce() -> Result<Answer, Refusal>) -> Result<Answer, Refusal> {
-    if method == offered { carry_out() } else { Err(Refusal::method()) }
+/// A stored collection as a list: at once where the query names an id, else read from the file.
+pub(crate) fn search(core: &Core, collection: &str, query: Query) -> Answer {
+    match query.pinned_id() {
+        Some(id) => {
+            let found = core.lock().objects.text(collection, id);
+            let found = found.and_then(|text| serde_json::from_str(&text).ok());
+            Answer::page(&query, found.into_iter().collect())
+        }
+        None => Answer::Later(Later::Search { collection: collection.into(), query }),
+    }
 }
 
 fn event_definitions() -> Vec<Value> {

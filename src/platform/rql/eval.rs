@@ -14,13 +14,21 @@ impl Query {
 
     /// Puts `objects` into the order the query asks for; equals keep theirs.
     pub(crate) fn sort(&self, objects: &mut [Value]) {
-        objects.sort_by(|a, b| {
-            let by = |(path, descending): &(Vec<String>, bool)| {
-                let order = compare(first(a, path), first(b, path));
-                if *descending { order.reverse() } else { order }
-            };
-            self.ordering.iter().map(by).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
-        });
+        objects.sort_by(|a, b| self.compare_keys(&self.sort_keys(a), &self.sort_keys(b)));
+    }
+
+    /// The values that decide where `object` stands, as a list: all that must be remembered of it to order many.
+    pub(crate) fn sort_keys(&self, object: &Value) -> Value {
+        self.ordering.iter().map(|(path, _)| first(object, path).clone()).collect()
+    }
+
+    /// Which of two such lists comes first.
+    pub(crate) fn compare_keys(&self, a: &Value, b: &Value) -> Ordering {
+        let by = |(number, (_, descending)): (usize, &(Vec<String>, bool))| {
+            let order = compare(a.get(number).unwrap_or(&Value::Null), b.get(number).unwrap_or(&Value::Null));
+            if *descending { order.reverse() } else { order }
+        };
+        self.ordering.iter().enumerate().map(by).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
     }
 }
 

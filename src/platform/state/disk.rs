@@ -1,6 +1,7 @@
 //! The thread that writes. What is handed to it while it commits goes into the next commit together.
 
 use std::fs::File;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 
@@ -13,8 +14,10 @@ use crate::platform::PlatformError;
 pub(crate) enum Write {
     /// A small fact.
     Meta(&'static str, String),
-    /// An object, new or changed; a changed one keeps its sequence number.
-    Object(i64, &'static str, String, Arc<str>),
+    /// An object, new or changed, by collection and id; a changed one keeps its place.
+    Object(String, String, Arc<str>),
+    /// An object is gone.
+    ObjectGone(String, String),
     /// A variable, new or changed.
     Variable(String, String),
     /// A variable is gone.
@@ -23,6 +26,10 @@ pub(crate) enum Write {
     Task(String, String),
     /// A task is over, with its answer.
     TaskDone(String, String),
+    /// Something is to happen at a moment.
+    Alarm(&'static str, String, i64),
+    /// It has happened, or is called off.
+    AlarmGone(&'static str, String),
 }
 
 enum Job {
@@ -39,6 +46,8 @@ const GROUP: usize = 2_000;
 pub(crate) struct Disk {
     jobs: mpsc::Sender<Job>,
     thread: Arc<Mutex<Option<JoinHandle<()>>>>,
+    handed: Arc<AtomicU64>,
+    written: Arc<AtomicU64>,
 }
 
 impl Disk {
@@ -48,21 +57,31 @@ impl Disk {
     /// [`PlatformError::Storage`] when the system gives no thread.
     pub(crate) fn start(db: Connection, lock: File, failed: impl Fn(&str) + Send + 'static) -> Result<Self, PlatformError> {
         let (jobs, inbox) = mpsc::channel();
+        let written = Arc::new(AtomicU64::new(0));
+        let count = Arc::clone(&written);
         let thread = std::thread::Builder::new()
             .name("platform-disk".into())
             .spawn(move || {
-                run(db, &inbox, &failed);
+                run(db, &inbox, &count, &failed);
                 // Only now, with the file closed, may another process have it.
                 drop(lock);
             })
             .map_err(|e| PlatformError::Storage(format!("no thread to write with: {e}")))?;
-        Ok(Self { jobs, thread: Arc::new(Mutex::new(Some(thread))) })
+        Ok(Self { jobs, thread: Arc::new(Mutex::new(Some(thread))), handed: Arc::default(), written })
     }
 
-    /// Hands something over to be written; returns at once. The order of calls is the order on disk.
-    pub(crate) fn write(&self, write: Write) {
+    /// Hands something over to be written; returns at once, with the write's number. The order of calls is the order on
+    /// disk; calls are made one at a time, under the state's lock.
+    pub(crate) fn write(&self, write: Write) -> u64 {
+        let number = self.handed.fetch_add(1, Ordering::Relaxed) + 1;
         // A send fails only after `close`: then nothing is written any more, and a barrier says so.
         let _ = self.jobs.send(Job::Write(write));
+        number
+    }
+
+    /// Up to which number all writes are done.
+    pub(crate) fn written(&self) -> u64 {
+        self.written.load(Ordering::Acquire)
     }
 
     /// Asks to be told when all that was handed over before is on disk.
@@ -100,7 +119,7 @@ impl Barrier {
     }
 }
 
-fn run(mut db: Connection, inbox: &mpsc::Receiver<Job>, failed: &dyn Fn(&str)) {
+fn run(mut db: Connection, inbox: &mpsc::Receiver<Job>, written: &AtomicU64, failed: &dyn Fn(&str)) {
     let mut open = true;
     while open && let Ok(job) = inbox.recv() {
         let (mut writes, mut barriers) = (Vec::new(), Vec::new());
@@ -119,6 +138,7 @@ fn run(mut db: Connection, inbox: &mpsc::Receiver<Job>, failed: &dyn Fn(&str)) {
         if let Err(reason) = &outcome {
             failed(reason);
         }
+        written.fetch_add(u64::try_from(writes.len()).unwrap_or(0), Ordering::Release);
         for told in barriers {
             let _ = told.send(outcome.clone());
         }
@@ -137,11 +157,12 @@ fn apply(db: &Connection, write: &Write) -> rusqlite::Result<usize> {
     let run = |sql: &str, values: &[&dyn rusqlite::ToSql]| db.prepare_cached(sql)?.execute(values);
     match write {
         Write::Meta(name, value) => run("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", params![name, value]),
-        Write::Object(seq, collection, id, body) => run(
-            "INSERT INTO objects (seq, collection, id, body) VALUES (?, ?, ?, ?)
+        Write::Object(collection, id, body) => run(
+            "INSERT INTO objects (collection, id, body) VALUES (?, ?, ?)
              ON CONFLICT (collection, id) DO UPDATE SET body = excluded.body",
-            params![seq, collection, id, &**body],
+            params![collection, id, &**body],
         ),
+        Write::ObjectGone(collection, id) => run("DELETE FROM objects WHERE collection = ? AND id = ?", params![collection, id]),
         Write::Variable(id, body) => run("INSERT OR REPLACE INTO variables (id, body) VALUES (?, ?)", params![id, body]),
         Write::VariableGone(id) => run("DELETE FROM variables WHERE id = ?", params![id]),
         Write::Task(id, body) => run(
@@ -149,5 +170,9 @@ fn apply(db: &Connection, write: &Write) -> rusqlite::Result<usize> {
             params![id, body],
         ),
         Write::TaskDone(id, answer) => run("UPDATE tasks SET open = 0, answer = ? WHERE task_id = ?", params![answer, id]),
+        Write::Alarm(kind, id, due) => {
+            run("INSERT OR REPLACE INTO alarms (kind, id, due) VALUES (?, ?, ?)", params![kind, id, due])
+        }
+        Write::AlarmGone(kind, id) => run("DELETE FROM alarms WHERE kind = ? AND id = ?", params![kind, id]),
     }
 }

@@ -1,13 +1,19 @@
-//! What the local Connect knows: objects, variables, tasks, its own identity. Everything is held in memory, where the hub
-//! and the REST API find it at once, and written behind by one thread ([`Disk`]) which commits in groups.
+//! What the local Connect knows: objects, tasks, variables, alarms, its own identity. What is open is held in memory, where
+//! the hub and the REST API find it at once; what is done is on disk only, and read when it is asked for. One thread
+//! ([`Disk`]) writes, in groups.
 
+mod alarms;
+mod cache;
 mod disk;
 mod objects;
 mod schema;
+mod search;
 mod variables;
 
+pub(crate) use alarms::{Alarm, Alarms};
 pub(crate) use disk::{Disk, Write};
-pub(crate) use objects::{Objects, Selected, select};
-pub(crate) use schema::open;
+pub(crate) use objects::Objects;
+pub(crate) use schema::{open, reader};
+pub(crate) use search::{Selected, search, select};
 pub use variables::StoredVariable;
 pub(crate) use variables::{Variables, check_name, check_value};

@@ -1,103 +1,133 @@
-//! The objects of all collections, as the JSON text the REST API answers with.
+//! The objects of all collections: on disk, as the JSON text the REST API answers with. In memory are only those that were
+//! used lately, and those whose writing is under way.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
+use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::Value;
 
+use super::cache::Cache;
 use super::{Disk, Write};
-use crate::platform::catalogue;
-use crate::platform::rql::Query;
 
-/// What a list of Connect's gives without being asked for another number.
-const DEFAULT_LIMIT: u64 = 100;
-/// What it gives at most.
-const MAX_LIMIT: u64 = 1_000;
-
-/// One page of a list.
-pub(crate) struct Selected {
-    /// The objects.
-    pub(crate) items: Vec<Value>,
-    /// How many there are in all.
-    pub(crate) total: usize,
-}
-
-#[derive(Default)]
-struct Collection {
-    by_id: HashMap<String, i64>,
-    in_order: BTreeMap<i64, Arc<str>>,
-}
-
-/// All objects, by collection and id, in the order they were made.
+/// All objects, by collection and id. A collection is named like its path: `requests`, `products/PRD-1/templates`.
 pub(crate) struct Objects {
     disk: Disk,
-    collections: HashMap<&'static str, Collection>,
-    next: i64,
+    /// Only ever reads.
+    db: Connection,
+    cache: Cache,
+    /// Handed over for writing, with the write's number; `None` is deleted.
+    unwritten: HashMap<String, (u64, Option<Arc<str>>)>,
+    order: VecDeque<(u64, String)>,
 }
 
 impl Objects {
-    /// Those of the file.
-    pub(crate) fn new(disk: Disk, loaded: Vec<(i64, String, String, Arc<str>)>) -> Self {
-        let mut objects = Self { disk, collections: HashMap::new(), next: 1 };
-        for (seq, name, id, body) in loaded {
-            objects.next = objects.next.max(seq + 1);
-            // A collection no version of this program serves can't be asked for either.
-            if let Some(name) = stored_collection(&name) {
-                objects.collections.entry(name).or_default().insert(seq, id, body);
-            }
-        }
-        objects
+    /// Those of the file `db` reads.
+    pub(crate) fn new(disk: Disk, db: Connection) -> Self {
+        Self { disk, db, cache: Cache::default(), unwritten: HashMap::new(), order: VecDeque::new() }
     }
 
     /// Creates or replaces an object.
-    pub(crate) fn put(&mut self, collection: &'static str, id: &str, object: &Value) {
+    pub(crate) fn put(&mut self, collection: &str, id: &str, object: &Value) {
         let body: Arc<str> = object.to_string().into();
-        let held = self.collections.entry(collection).or_default();
-        let seq = held.by_id.get(id).copied().unwrap_or(self.next);
-        self.next = self.next.max(seq + 1);
-        held.insert(seq, id.into(), Arc::clone(&body));
-        self.disk.write(Write::Object(seq, collection, id.into(), body));
+        self.put_text(collection, id, body);
+    }
+
+    /// The same with its JSON text.
+    pub(crate) fn put_text(&mut self, collection: &str, id: &str, body: Arc<str>) {
+        let number = self.disk.write(Write::Object(collection.into(), id.into(), Arc::clone(&body)));
+        self.cache.put(key(collection, id), Arc::clone(&body));
+        self.note(key(collection, id), number, Some(body));
+    }
+
+    /// Deletes an object; says whether there was one.
+    pub(crate) fn delete(&mut self, collection: &str, id: &str) -> bool {
+        let there = self.text(collection, id).is_some();
+        if there {
+            let number = self.disk.write(Write::ObjectGone(collection.into(), id.into()));
+            self.cache.remove(&key(collection, id));
+            self.note(key(collection, id), number, None);
+        }
+        there
     }
 
     /// The JSON text of an object.
-    pub(crate) fn text(&self, collection: &str, id: &str) -> Option<Arc<str>> {
-        let held = self.collections.get(collection)?;
-        held.in_order.get(held.by_id.get(id)?).cloned()
+    pub(crate) fn text(&mut self, collection: &str, id: &str) -> Option<Arc<str>> {
+        let key = key(collection, id);
+        if let Some((_, body)) = self.unwritten.get(&key) {
+            return body.clone();
+        }
+        if let Some(body) = self.cache.get(&key) {
+            return Some(body);
+        }
+        let read = self
+            .db
+            .prepare_cached("SELECT body FROM objects WHERE collection = ? AND id = ?")
+            .and_then(|mut statement| statement.query_row(params![collection, id], |row| row.get::<_, String>(0)).optional());
+        // A file that can't be read is said by the writing thread, which meets the same trouble.
+        let body: Arc<str> = read.ok().flatten()?.into();
+        self.cache.put(key, Arc::clone(&body));
+        Some(body)
     }
 
     /// The object itself.
-    pub(crate) fn get(&self, collection: &str, id: &str) -> Option<Value> {
+    pub(crate) fn get(&mut self, collection: &str, id: &str) -> Option<Value> {
         serde_json::from_str(&self.text(collection, id)?).ok()
     }
 
-    /// Takes the texts a query has to look at: one, where it names the id, else all, oldest first. Looking at them needs
-    /// no hold on the state any more.
-    pub(crate) fn candidates(&self, collection: &str, query: &Query) -> Vec<Arc<str>> {
-        match query.pinned_id() {
-            Some(id) => self.text(collection, id).into_iter().collect(),
-            None => self.collections.get(collection).map(|c| c.in_order.values().cloned().collect()).unwrap_or_default(),
+    fn note(&mut self, key: String, number: u64, body: Option<Arc<str>>) {
+        self.order.push_back((number, key.clone()));
+        self.unwritten.insert(key, (number, body));
+        let written = self.disk.written();
+        while self.order.front().is_some_and(|(number, _)| *number <= written) {
+            let Some((_, key)) = self.order.pop_front() else { break };
+            if self.unwritten.get(&key).is_some_and(|(number, _)| *number <= written) {
+                self.unwritten.remove(&key);
+            }
         }
     }
-}
 
-impl Collection {
-    fn insert(&mut self, seq: i64, id: String, body: Arc<str>) {
-        self.in_order.insert(seq, body);
-        self.by_id.insert(id, seq);
+    /// Whether there is an object of that id.
+    pub(crate) fn contains(&mut self, collection: &str, id: &str) -> bool {
+        self.text(collection, id).is_some()
+    }
+
+    /// All objects of a small collection, oldest first; large ones are [searched](super::search).
+    pub(crate) fn all(&self, collection: &str) -> Vec<Value> {
+        let read = || -> rusqlite::Result<Vec<(String, String)>> {
+            let mut rows = self.db.prepare_cached("SELECT id, body FROM objects WHERE collection = ? ORDER BY seq")?;
+            rows.query_map([collection], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+        };
+        let mut known = HashSet::new();
+        let mut texts: Vec<Arc<str>> = Vec::new();
+        for (id, body) in read().unwrap_or_default() {
+            match self.unwritten.get(&key(collection, &id)) {
+                Some((_, newer)) => texts.extend(newer.clone()),
+                None => texts.push(body.into()),
+            }
+            known.insert(id);
+        }
+        for (_, key) in &self.order {
+            let fresh = key.rsplit_once('/').filter(|(of, id)| *of == collection && known.insert((*id).to_owned()));
+            texts.extend(fresh.and_then(|_| self.unwritten.get(key)?.1.clone()));
+        }
+        texts.iter().filter_map(|text| serde_json::from_str(text).ok()).collect()
+    }
+
+    /// The highest number among ids of the form `prefix` and digits.
+    pub(crate) fn last_number(&self, collection: &str, prefix: &str) -> u32 {
+        let number = |id: &str| id.strip_prefix(prefix).and_then(|digits| digits.parse::<u32>().ok());
+        let last = "SELECT id FROM objects WHERE collection = ?1 AND id > ?2 AND id < ?2 || ':' ORDER BY id DESC LIMIT 1";
+        let written = self
+            .db
+            .prepare_cached(last)
+            .and_then(|mut statement| statement.query_row(params![collection, prefix], |row| row.get::<_, String>(0)).optional());
+        let written = written.ok().flatten().and_then(|id| number(&id));
+        let under_way = self.unwritten.keys().filter_map(|key| number(key.strip_prefix(collection)?.strip_prefix('/')?));
+        under_way.chain(written).max().unwrap_or(0)
     }
 }
 
-fn stored_collection(name: &str) -> Option<&'static str> {
-    let known = catalogue::COLLECTIONS.iter().copied().chain(catalogue::EVENT_TYPES.iter().filter_map(|e| e.collection));
-    known.into_iter().find(|known| *known == name)
-}
-
-/// The page of `candidates` a query asks for.
-pub(crate) fn select(candidates: Vec<Value>, query: &Query) -> Selected {
-    let mut found: Vec<Value> = candidates.into_iter().filter(|object| query.matches(object)).collect();
-    query.sort(&mut found);
-    let total = found.len();
-    let limit = usize::try_from(query.limit.unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT)).unwrap_or(usize::MAX);
-    let offset = usize::try_from(query.offset).unwrap_or(usize::MAX);
-    Selected { items: found.into_iter().skip(offset).take(limit).collect(), total }
+fn key(collection: &str, id: &str) -> String {
+    [collection, "/", id].concat()
 }
