@@ -79,7 +79,7 @@ fn one_task(core: &Core, db: &Connection, id: &str) -> rusqlite::Result<Option<(
         return Ok(Some((task.clone(), None)));
     }
     let one = "SELECT body, answer, open FROM tasks WHERE task_id = ?";
-    Ok(db.query_row(one, [id], |row| read(row)).optional()?.flatten())
+    Ok(db.query_row(one, [id], read).optional()?.flatten())
 }
 
 fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<(Task, Option<Done>)>> {

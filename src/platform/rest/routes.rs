@@ -88,7 +88,10 @@ fn part_of(core: &Core, call: &Call<'_>, whole: &str, id: &str, part: &str, rest
 }
 
 fn only_one(call: &Call<'_>, objects: Vec<Value>, id: &str) -> Result<Answer, Refusal> {
-    let named = |object: &Value| object.get("id").is_some_and(|own| own.as_str() == Some(id) || own.to_string() == id);
+    let number: Option<u64> = id.parse().ok();
+    let named = |object: &Value| {
+        object.get("id").is_some_and(|own| own.as_str() == Some(id) || number.is_some_and(|n| own.as_u64() == Some(n)))
+    };
     let object = objects.into_iter().find(named).ok_or_else(Refusal::not_found)?;
     call.only(&Method::GET, || Ok(Answer::Object(object)))
 }
