@@ -35,31 +35,32 @@ pub(crate) fn answer(core: &Core, call: &Call<'_>, rest: &[&str]) -> Result<Answ
             keep(&mut state, CONVERSATIONS, &conversation);
             Ok(Answer::Object(conversation))
         }),
-        [id, "messages"] => {
-            let mut state = core.lock();
-            let conversation = find(&mut state, id)?;
-            let messages = messages_of(&conversation);
-            match *call.method {
-                Method::GET => {
-                    drop(state);
-                    Ok(search(core, &messages, parse(call.query)?))
-                }
-                Method::POST => {
-                    let message = say(core, &conversation, call.body)?;
-                    keep(&mut state, &messages, &message);
-                    Ok(Answer::Created(message))
-                }
-                _ => Err(Refusal::method()),
-            }
+        [id, "messages", rest @ ..] => messages(core, call, id, rest),
+        _ => Err(Refusal::not_found()),
+    }
+}
+
+fn messages(core: &Core, call: &Call<'_>, id: &str, rest: &[&str]) -> Result<Answer, Refusal> {
+    let mut state = core.lock();
+    let conversation = find(&mut state, id)?;
+    let messages = messages_of(&conversation);
+    match (call.method, rest) {
+        (&Method::GET, []) => {
+            drop(state);
+            Ok(search(core, &messages, parse(call.query)?))
         }
-        [id, "messages", message] => call.only(&Method::PUT, || {
-            let mut state = core.lock();
-            let messages = messages_of(&find(&mut state, id)?);
+        (&Method::POST, []) => {
+            let message = say(core, &conversation, call.body)?;
+            keep(&mut state, &messages, &message);
+            Ok(Answer::Created(message))
+        }
+        (&Method::PUT, [message]) => {
             let mut message = state.objects.get(&messages, message).ok_or_else(Refusal::not_found)?;
             put(&mut message, "text", text(call.body)?.into());
             keep(&mut state, &messages, &message);
             Ok(Answer::Object(message))
-        }),
+        }
+        (_, [] | [_]) => Err(Refusal::method()),
         _ => Err(Refusal::not_found()),
     }
 }
