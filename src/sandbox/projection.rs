@@ -4,6 +4,7 @@ use bson::raw::CString;
 use bson::{RawArray, RawArrayBuf, RawBsonRef, RawDocument, RawDocumentBuf};
 
 use super::error::{Code, CommandError};
+use super::matcher::Matcher;
 
 /// A parsed projection.
 #[derive(Debug, Clone)]
@@ -84,6 +85,14 @@ impl Projection {
             (None, Some(false)) => Some(Self { mode: Mode::Exclude, id: false, tree }),
             (Some(mode), id) => Some(Self { mode, id: id.unwrap_or(true), tree }),
         })
+    }
+
+    /// As [`apply`](Self::apply), for a document that `found_by` found.
+    ///
+    /// # Errors
+    /// A computed field that cannot be computed.
+    pub(super) fn apply_found(&self, document: &RawDocument, _found_by: &Matcher) -> Result<RawDocumentBuf, CommandError> {
+        Ok(self.apply(document))
     }
 
     /// The document with the projected fields only, in the order it has them.

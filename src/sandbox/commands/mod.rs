@@ -5,6 +5,7 @@ mod aggregate;
 mod args;
 mod cursors;
 mod find;
+mod find_and_modify;
 mod insert;
 mod remove;
 mod update;
@@ -76,6 +77,7 @@ pub(super) async fn run(engine: &Engine, command: Command) -> Result<RawDocument
         "distinct" => find::distinct(engine, command).await,
         "aggregate" => aggregate::aggregate(engine, command).await,
         "update" => update::update(engine, command).await,
+        "findAndModify" | "findandmodify" => find_and_modify::find_and_modify(engine, command).await,
         "delete" => remove::delete(engine, command).await,
         "getMore" => cursors::get_more(engine, command).await,
         "killCursors" => cursors::kill(engine, &command),

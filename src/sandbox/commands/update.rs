@@ -5,7 +5,8 @@ use rusqlite::Connection;
 use super::super::engine::{Catalog, Collection, Engine, Query};
 use super::super::error::{Code, CommandError};
 use super::super::matcher::Matcher;
-use super::super::update::Update;
+use super::super::sort::Sort;
+use super::super::update::{ArrayFilters, Update};
 use super::super::value::MAX_DOCUMENT;
 use super::{Args, Command, Outcome, refuse_options};
 
@@ -41,15 +42,19 @@ struct Operation {
 impl Operation {
     fn parse(operation: &RawDocument) -> Result<Self, CommandError> {
         let args = Args::new("update.updates", operation);
-        refuse_options(&args, &["collation", "arrayFilters", "sort", "c"])?;
+        refuse_options(&args, &["collation", "c"])?;
         let matcher = Matcher::parse(args.document("q")?.ok_or_else(|| args.missing("q"))?)?;
-        let update = Update::parse(args.get("u")?.ok_or_else(|| args.missing("u"))?)?;
+        let update = Update::parse(args.get("u")?.ok_or_else(|| args.missing("u"))?, array_filters(&args)?)?;
+        let sort = args.document("sort")?.map(Sort::parse).transpose()?.flatten();
         let (multi, upsert) = (args.flag("multi")?.unwrap_or(false), args.flag("upsert")?.unwrap_or(false));
         if multi && update.is_replacement() {
             let message = "multi update is not supported for replacement-style update";
             return Err(CommandError::new(Code::FAILED_TO_PARSE, message));
         }
-        Ok(Self { query: Query { limit: (!multi).then_some(1), ..Query::all(matcher) }, update, multi, upsert })
+        if multi && sort.is_some() {
+            return Err(CommandError::new(Code::FAILED_TO_PARSE, "Cannot specify sort with multi=true"));
+        }
+        Ok(Self { query: Query { limit: (!multi).then_some(1), sort, ..Query::all(matcher) }, update, multi, upsert })
     }
 
     fn run(
@@ -71,16 +76,37 @@ impl Operation {
         }
         for seq in numbers {
             let Some(old) = collection.by_seq(connection, seq)? else { continue };
-            if let Some(new) = self.update.apply(&old)? {
-                if new.as_bytes().len() > MAX_DOCUMENT {
-                    let message = format!("Resulting document after update is larger than {MAX_DOCUMENT}");
-                    return Err(CommandError::new(Code::location(17419), message));
-                }
-                collection.replace(connection, seq, &new)?;
+            if change(connection, collection, seq, &old, &self.update, &self.query.matcher)?.is_some() {
                 outcome.modified += 1;
             }
             outcome.n += 1;
         }
         Ok(())
     }
+}
+
+/// The `arrayFilters` of an update, if it has some.
+pub(super) fn array_filters(args: &Args<'_>) -> Result<ArrayFilters, CommandError> {
+    match args.get("arrayFilters")? {
+        None | Some(RawBsonRef::Null) => Ok(ArrayFilters::default()),
+        Some(_) => ArrayFilters::parse(&args.documents("arrayFilters")?),
+    }
+}
+
+/// Changes one document that `found_by` found; the changed one, if it differs.
+pub(super) fn change(
+    connection: &Connection,
+    collection: &Collection,
+    seq: i64,
+    old: &RawDocument,
+    update: &Update,
+    found_by: &Matcher,
+) -> Result<Option<RawDocumentBuf>, CommandError> {
+    let Some(new) = update.apply(old, found_by)? else { return Ok(None) };
+    if new.as_bytes().len() > MAX_DOCUMENT {
+        let message = format!("Resulting document after update is larger than {MAX_DOCUMENT}");
+        return Err(CommandError::new(Code::location(17419), message));
+    }
+    collection.replace(connection, seq, &new)?;
+    Ok(Some(new))
 }

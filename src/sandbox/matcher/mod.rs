@@ -4,6 +4,7 @@
 //! value. What the language has and this matcher has not is refused by name, never ignored.
 
 mod parse;
+mod position;
 mod predicate;
 #[cfg(test)]
 mod tests;

@@ -60,6 +60,16 @@ impl Predicate {
         matches!(self, Self::Exists | Self::Size(_) | Self::ElementDocument(_) | Self::ElementValue(_))
     }
 
+    /// Whether one element of an array would pass alone.
+    pub(super) fn test_element(&self, element: RawBsonRef<'_>) -> bool {
+        match self {
+            Self::ElementDocument(matcher) => element.as_document().is_some_and(|document| matcher.matches(document)),
+            Self::ElementValue(tests) => tests.iter().all(|(wanted, test)| test.test(Some(element)) == *wanted),
+            Self::Exists | Self::Size(_) => false,
+            _ => self.test(Some(element)),
+        }
+    }
+
     pub(super) fn test(&self, value: Option<RawBsonRef<'_>>) -> bool {
         match (self, value) {
             (Self::Equal(wanted), _) => equal(wanted, value),

@@ -11,6 +11,20 @@ pub(super) fn set(document: &mut Document, path: &str, value: Bson) -> Result<()
     edit(document, path, true, &mut |_| Ok(value.take()))
 }
 
+/// The value at a dotted path, by names and by indexes.
+pub(super) fn find<'a>(document: &'a Document, path: &str) -> Option<&'a Bson> {
+    let mut parts = path.split('.');
+    let mut value = document.get(parts.next()?)?;
+    for part in parts {
+        value = match value {
+            Bson::Document(inner) => inner.get(part)?,
+            Bson::Array(array) => array.get(part.parse::<usize>().ok()?)?,
+            _ => return None,
+        };
+    }
+    Some(value)
+}
+
 /// Changes the value at a dotted path. With `create` the way there is made, without it a missing way changes nothing.
 pub(super) fn edit(document: &mut Document, path: &str, create: bool, change: Change<'_>) -> Result<(), CommandError> {
     let (first, rest) = split(path);

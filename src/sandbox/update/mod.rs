@@ -2,6 +2,9 @@
 
 mod edit;
 mod operators;
+mod parse;
+mod positional;
+mod push;
 #[cfg(test)]
 mod tests;
 
@@ -12,14 +15,15 @@ use super::error::{Code, CommandError};
 use super::matcher::Matcher;
 use super::value::{check_id, compare, shell};
 use operators::Operation;
+pub(super) use positional::ArrayFilters;
 
 /// A parsed update.
 #[derive(Debug, Clone)]
 pub(super) enum Update {
     /// The document becomes this one; only its `_id` stays.
     Replace(RawDocumentBuf),
-    /// These are applied in order.
-    Operators(Vec<Operation>),
+    /// These are applied in order, to the elements of arrays that the filters name.
+    Operators(Vec<Operation>, ArrayFilters),
 }
 
 impl Update {
@@ -27,7 +31,7 @@ impl Update {
     ///
     /// # Errors
     /// What is wrong with it, with MongoDB's code and words.
-    pub(super) fn parse(update: RawBsonRef<'_>) -> Result<Self, CommandError> {
+    pub(super) fn parse(update: RawBsonRef<'_>, filters: ArrayFilters) -> Result<Self, CommandError> {
         let document = match update {
             RawBsonRef::Document(document) => document,
             RawBsonRef::Array(_) => return Err(CommandError::not_implemented("an aggregation pipeline as an update")),
@@ -41,7 +45,9 @@ impl Update {
             None => false,
         };
         if by_operators {
-            return operators::parse(document).map(Self::Operators);
+            let operations = parse::operations(document)?;
+            filters.check(&operations, document)?;
+            return Ok(Self::Operators(operations, filters));
         }
         if let Some((name, _)) = document.iter().flatten().find(|(name, _)| name.as_str().starts_with('$')) {
             let message = format!(
@@ -57,16 +63,24 @@ impl Update {
         matches!(self, Self::Replace(_))
     }
 
-    /// The changed document; `None` if nothing changes.
+    /// The changed document; `None` if nothing changes. `found_by` is the filter that found it.
     ///
     /// # Errors
     /// An operator that does not fit the value it finds, or a changed `_id`.
-    pub(super) fn apply(&self, document: &RawDocument) -> Result<Option<RawDocumentBuf>, CommandError> {
+    pub(super) fn apply(&self, document: &RawDocument, found_by: &Matcher) -> Result<Option<RawDocumentBuf>, CommandError> {
         let changed = match self {
             Self::Replace(replacement) => replace(document, replacement)?,
-            Self::Operators(operations) => {
+            Self::Operators(operations, filters) => {
                 let mut edited = Document::try_from(document)?;
-                operations.iter().try_for_each(|operation| operation.apply(&mut edited, false))?;
+                for operation in operations {
+                    if positional::is_positional(&operation.path) {
+                        for path in filters.expand(&edited, &operation.path, found_by.position(document))? {
+                            operation.apply(&mut edited, &path, false)?;
+                        }
+                    } else {
+                        operation.apply(&mut edited, &operation.path, false)?;
+                    }
+                }
                 let edited = RawDocumentBuf::try_from(&edited)?;
                 same_id(document, &edited, |_| {
                     "Performing an update on the path '_id' would modify the immutable field '_id'".to_owned()
@@ -91,12 +105,16 @@ impl Update {
                     _ => Ok(replacement.clone()),
                 }
             }
-            Self::Operators(operations) => {
+            Self::Operators(operations, filters) => {
                 let mut made = Document::new();
                 for (path, value) in fixed {
                     edit::set(&mut made, &path, RawBson::try_into(value)?)?;
                 }
-                operations.iter().try_for_each(|operation| operation.apply(&mut made, true))?;
+                for operation in operations {
+                    for path in filters.expand(&made, &operation.path, None)? {
+                        operation.apply(&mut made, &path, true)?;
+                    }
+                }
                 Ok(RawDocumentBuf::try_from(&made)?)
             }
         }

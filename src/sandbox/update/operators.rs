@@ -1,185 +1,236 @@
-use bson::{Bson, Document, RawBsonRef, RawDocument};
+use bson::{Bson, DateTime, Document, RawDocumentBuf, Timestamp};
 
 use super::super::error::{Code, CommandError};
-use super::super::value::{shell, type_alias};
-use super::edit::edit;
+use super::super::value::{Op, Trouble, alias_of, calculate, compare_values, is_number, long, shell_of};
+use super::edit::{edit, find};
+use super::parse::Condition;
+use super::push::Push;
 
 /// One operator at one path.
 #[derive(Debug, Clone)]
 pub(in crate::sandbox) struct Operation {
-    path: String,
-    operator: Operator,
+    pub(super) path: String,
+    pub(super) operator: Operator,
 }
 
 #[derive(Debug, Clone)]
-enum Operator {
+pub(super) enum Operator {
     Set(Bson),
     SetOnInsert(Bson),
     Unset,
     Increment(Bson),
-    Push(Vec<Bson>),
+    Multiply(Bson),
+    Min(Bson),
+    Max(Bson),
+    Rename(String),
+    Now { timestamp: bool },
+    Push(Push),
+    AddToSet(Vec<Bson>),
+    Pull(Condition),
+    PullAll(Vec<Bson>),
+    Pop { first: bool },
+    Bit(Vec<(Bits, Bson)>),
 }
 
-pub(super) fn parse(update: &RawDocument) -> Result<Vec<Operation>, CommandError> {
-    let mut operations: Vec<Operation> = Vec::new();
-    for element in update.iter() {
-        let (name, fields) = element?;
-        let name = name.as_str();
-        let RawBsonRef::Document(fields) = fields else {
-            let message = format!(
-                "Modifiers operate on fields but we found type {} instead. For example: {{$mod: {{<field>: ...}}}} not {{{name}: {}}}",
-                type_alias(fields),
-                shell(fields)
-            );
-            return Err(CommandError::new(Code::FAILED_TO_PARSE, message));
-        };
-        for field in fields.iter() {
-            let (path, value) = field?;
-            let path = path.as_str();
-            check_path(path)?;
-            if let Some(other) = operations.iter().find(|other| collide(&other.path, path)) {
-                let shorter = if other.path.len() < path.len() { &other.path } else { path };
-                let message = format!("Updating the path '{path}' would create a conflict at '{shorter}'");
-                return Err(CommandError::new(Code::CONFLICTING_UPDATE_OPERATORS, message));
-            }
-            operations.push(Operation { path: path.to_owned(), operator: operator(name, path, value)? });
-        }
-        if fields.is_empty() {
-            operator(name, "", RawBsonRef::Int32(0))?;
-        }
-    }
-    Ok(operations)
-}
-
-fn check_path(path: &str) -> Result<(), CommandError> {
-    if path.split('.').any(str::is_empty) {
-        let message = format!("The update path '{path}' contains an empty field name, which is not allowed.");
-        return Err(CommandError::new(Code::EMPTY_FIELD_NAME, message));
-    }
-    match path.split('.').find(|part| part.starts_with('$')) {
-        Some(part) if part == "$" || part.starts_with("$[") => {
-            Err(CommandError::not_implemented(&format!("the positional operator in '{path}'")))
-        }
-        Some(part) => {
-            let message =
-                format!("The dollar ($) prefixed field '{part}' in '{path}' is not allowed in the context of an update.");
-            Err(CommandError::new(Code::DOLLAR_PREFIXED_FIELD_NAME, message))
-        }
-        None => Ok(()),
-    }
-}
-
-/// Two paths collide when they are one, or one leads through the other.
-fn collide(a: &str, b: &str) -> bool {
-    let (short, long) = if a.len() < b.len() { (a, b) } else { (b, a) };
-    long.strip_prefix(short).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-}
-
-fn operator(name: &str, path: &str, value: RawBsonRef<'_>) -> Result<Operator, CommandError> {
-    let owned = || Bson::try_from(value);
-    match name {
-        "$set" => Ok(Operator::Set(owned()?)),
-        "$setOnInsert" => Ok(Operator::SetOnInsert(owned()?)),
-        "$unset" => Ok(Operator::Unset),
-        "$inc" => match value {
-            RawBsonRef::Int32(_) | RawBsonRef::Int64(_) | RawBsonRef::Double(_) => Ok(Operator::Increment(owned()?)),
-            RawBsonRef::Decimal128(_) => Err(CommandError::not_implemented("$inc by a Decimal128")),
-            _ => {
-                let message = format!("Cannot increment with non-numeric argument: {{{path}: {}}}", shell(value));
-                Err(CommandError::new(Code::TYPE_MISMATCH, message))
-            }
-        },
-        "$push" => push(path, value),
-        known
-        @ ("$mul" | "$min" | "$max" | "$rename" | "$currentDate" | "$addToSet" | "$pop" | "$pull" | "$pullAll" | "$bit") => {
-            Err(CommandError::not_implemented(known))
-        }
-        unknown => {
-            let message = format!(
-                "Unknown modifier: {unknown}. Expected a valid update modifier or pipeline-style update specified as an array"
-            );
-            Err(CommandError::new(Code::FAILED_TO_PARSE, message))
-        }
-    }
-}
-
-fn push(path: &str, value: RawBsonRef<'_>) -> Result<Operator, CommandError> {
-    let RawBsonRef::Document(modifiers) = value else { return Ok(Operator::Push(vec![Bson::try_from(value)?])) };
-    let Some(each) = modifiers.get("$each")? else { return Ok(Operator::Push(vec![Bson::try_from(value)?])) };
-    if let Some((name, _)) = modifiers.iter().flatten().find(|(name, _)| name.as_str() != "$each") {
-        return Err(CommandError::not_implemented(&format!("{name} in the $push of '{path}'")));
-    }
-    match Bson::try_from(each)? {
-        Bson::Array(values) => Ok(Operator::Push(values)),
-        _ => {
-            let message = format!("The argument to $each in $push must be an array but it was of type: {}", type_alias(each));
-            Err(CommandError::bad_value(message))
-        }
-    }
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bits {
+    And,
+    Or,
+    Xor,
 }
 
 impl Operation {
-    /// Applies it to `document`, which an upsert is just making if `inserting`.
-    pub(super) fn apply(&self, document: &mut Document, inserting: bool) -> Result<(), CommandError> {
-        let path = &self.path;
+    /// The paths it changes.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &str> {
+        let target = match &self.operator {
+            Operator::Rename(to) => Some(to.as_str()),
+            _ => None,
+        };
+        std::iter::once(self.path.as_str()).chain(target)
+    }
+
+    /// Applies it to `document`, which an upsert is just making if `inserting`. `path` is the operation's own, without
+    /// positional parts.
+    pub(super) fn apply(&self, document: &mut Document, path: &str, inserting: bool) -> Result<(), CommandError> {
+        let id = document.get("_id").map(shell_of).unwrap_or_default();
+        let at = Place { path, id: &id };
         match &self.operator {
             Operator::Set(value) => edit(document, path, true, &mut |_| Ok(Some(value.clone()))),
             Operator::SetOnInsert(value) if inserting => edit(document, path, true, &mut |_| Ok(Some(value.clone()))),
             Operator::SetOnInsert(_) => Ok(()),
             Operator::Unset => edit(document, path, false, &mut |_| Ok(None)),
-            Operator::Increment(by) => {
-                let id = document.get("_id").map(ToString::to_string).unwrap_or_default();
-                edit(document, path, true, &mut |old| increment(old, by, path, &id).map(Some))
+            Operator::Increment(by) => edit(document, path, true, &mut |old| at.calculated(Op::Add, old, by).map(Some)),
+            Operator::Multiply(by) => edit(document, path, true, &mut |old| at.calculated(Op::Multiply, old, by).map(Some)),
+            Operator::Min(value) => edit(document, path, true, &mut |old| Ok(Some(better(old, value, |order| order.is_lt())))),
+            Operator::Max(value) => edit(document, path, true, &mut |old| Ok(Some(better(old, value, |order| order.is_gt())))),
+            Operator::Rename(to) => rename(document, path, to),
+            Operator::Now { timestamp } => edit(document, path, true, &mut |_| Ok(Some(now(*timestamp)))),
+            Operator::Push(push) => edit(document, path, true, &mut |old| {
+                let mut array = at.array(old, "")?.unwrap_or_default();
+                push.apply(&mut array);
+                Ok(Some(Bson::Array(array)))
+            }),
+            Operator::AddToSet(values) => edit(document, path, true, &mut |old| {
+                let mut array = at.array(old, "$addToSet")?.unwrap_or_default();
+                for value in values {
+                    if !contains(&array, value) {
+                        array.push(value.clone());
+                    }
+                }
+                Ok(Some(Bson::Array(array)))
+            }),
+            Operator::Pull(condition) => at.removing(document, "$pull", &mut |element| condition.holds(element)),
+            Operator::PullAll(values) => at.removing(document, "$pullAll", &mut |element| contains(values, element)),
+            Operator::Pop { first } => edit(document, path, false, &mut |old| {
+                let mut array = at.array(old, "$pop")?.unwrap_or_default();
+                if *first && !array.is_empty() {
+                    array.remove(0);
+                } else {
+                    array.pop();
+                }
+                Ok(Some(Bson::Array(array)))
+            }),
+            Operator::Bit(operations) => edit(document, path, true, &mut |old| at.bits(old, operations).map(Some)),
+        }
+    }
+}
+
+/// Where a value stands, for the messages.
+struct Place<'a> {
+    path: &'a str,
+    id: &'a str,
+}
+
+impl Place<'_> {
+    fn field(&self) -> &str {
+        self.path.rsplit('.').next().unwrap_or(self.path)
+    }
+
+    fn calculated(&self, op: Op, old: Option<Bson>, by: &Bson) -> Result<Bson, CommandError> {
+        let name = if op == Op::Add { "$inc" } else { "$mul" };
+        let old = match old {
+            None if op == Op::Add => return Ok(by.clone()),
+            None => Bson::Int32(0),
+            Some(old) if is_number(&old) => old,
+            Some(other) => {
+                let message = format!(
+                    "Cannot apply {name} to a value of non-numeric type. {{_id: {}}} has the field '{}' of non-numeric type {}",
+                    self.id,
+                    self.field(),
+                    alias_of(&other)
+                );
+                return Err(CommandError::new(Code::TYPE_MISMATCH, message));
             }
-            Operator::Push(values) => {
-                let id = document.get("_id").map(ToString::to_string).unwrap_or_default();
-                edit(document, path, true, &mut |old| match old {
-                    None => Ok(Some(Bson::Array(values.clone()))),
-                    Some(Bson::Array(mut array)) => {
-                        array.extend(values.iter().cloned());
-                        Ok(Some(Bson::Array(array)))
+        };
+        calculate(op, &old, by).map_err(|_: Trouble| {
+            let message = format!(
+                "Failed to apply {name} operations to current value ({}) for document {{_id: {}}}",
+                shell_of(&old),
+                self.id
+            );
+            CommandError::bad_value(message)
+        })
+    }
+
+    /// The array that is there, if one is.
+    fn array(&self, old: Option<Bson>, operator: &str) -> Result<Option<Vec<Bson>>, CommandError> {
+        let (path, id) = (self.path, self.id);
+        match old {
+            None => Ok(None),
+            Some(Bson::Array(array)) => Ok(Some(array)),
+            Some(other) => {
+                let kind = alias_of(&other);
+                Err(match operator {
+                    "$pop" => {
+                        let message = format!("Path '{path}' contains an element of non-array type '{kind}'");
+                        CommandError::new(Code::TYPE_MISMATCH, message)
                     }
-                    Some(other) => {
-                        let kind = alias(&other);
-                        let message =
-                            format!("The field '{path}' must be an array but is of type {kind} in document {{_id: {id}}}");
-                        Err(CommandError::bad_value(message))
-                    }
+                    "$pull" | "$pullAll" => CommandError::bad_value(format!("Cannot apply {operator} to a non-array value")),
+                    "$addToSet" => CommandError::bad_value(format!(
+                        "Cannot apply $addToSet to non-array field. Field named '{}' has non-array type {kind}",
+                        self.field()
+                    )),
+                    _ => CommandError::bad_value(format!(
+                        "The field '{path}' must be an array but is of type {kind} in document {{_id: {id}}}"
+                    )),
                 })
+            }
+        }
+    }
+
+    fn removing(&self, document: &mut Document, operator: &str, gone: &mut dyn FnMut(&Bson) -> bool) -> Result<(), CommandError> {
+        edit(document, self.path, false, &mut |old| {
+            let mut array = self.array(old, operator)?.unwrap_or_default();
+            array.retain(|element| !gone(element));
+            Ok(Some(Bson::Array(array)))
+        })
+    }
+
+    fn bits(&self, old: Option<Bson>, operations: &[(Bits, Bson)]) -> Result<Bson, CommandError> {
+        let mut value = old.unwrap_or(Bson::Int32(0));
+        for (bits, by) in operations {
+            let (Some(a), Some(b)) = (long(&value), long(by)) else {
+                let message = format!(
+                    "Cannot apply $bit to a value of non-integral type._id: {} has the field {} of non-integer type {}",
+                    self.id,
+                    self.field(),
+                    alias_of(&value)
+                );
+                return Err(CommandError::bad_value(message));
+            };
+            let result = match bits {
+                Bits::And => a & b,
+                Bits::Or => a | b,
+                Bits::Xor => a ^ b,
+            };
+            value = match (&value, by, i32::try_from(result)) {
+                (Bson::Int32(_), Bson::Int32(_), Ok(result)) => Bson::Int32(result),
+                _ => Bson::Int64(result),
+            };
+        }
+        Ok(value)
+    }
+}
+
+impl Condition {
+    fn holds(&self, element: &Bson) -> bool {
+        match self {
+            Self::Equal(value) => compare_values(value, element).is_eq(),
+            Self::Document(matcher) => element
+                .as_document()
+                .and_then(|document| RawDocumentBuf::try_from(document).ok())
+                .is_some_and(|document| matcher.matches(&document)),
+            Self::Element(matcher) => {
+                let wrapped = bson::doc! { "e": element.clone() };
+                RawDocumentBuf::try_from(&wrapped).is_ok_and(|document| matcher.matches(&document))
             }
         }
     }
 }
 
-fn increment(old: Option<Bson>, by: &Bson, path: &str, id: &str) -> Result<Bson, CommandError> {
-    let overflow =
-        || CommandError::bad_value(format!("Failed to apply $inc operations to current value for document {{_id: {id}}}"));
-    let long = |a: i64, b: i64| a.checked_add(b).map(Bson::Int64).ok_or_else(overflow);
-    #[allow(clippy::cast_precision_loss)] // as the server adds a long to a double
-    Ok(match (old, by) {
-        (None, by) => by.clone(),
-        (Some(Bson::Int32(a)), Bson::Int32(b)) => {
-            a.checked_add(*b).map_or_else(|| Bson::Int64(i64::from(a) + i64::from(*b)), Bson::Int32)
-        }
-        (Some(Bson::Int32(a)), Bson::Int64(b)) => long(i64::from(a), *b)?,
-        (Some(Bson::Int64(a)), Bson::Int32(b)) => long(a, i64::from(*b))?,
-        (Some(Bson::Int64(a)), Bson::Int64(b)) => long(a, *b)?,
-        (Some(Bson::Double(a)), Bson::Double(b)) => Bson::Double(a + b),
-        (Some(Bson::Double(a)), Bson::Int32(b)) => Bson::Double(a + f64::from(*b)),
-        (Some(Bson::Double(a)), Bson::Int64(b)) => Bson::Double(a + *b as f64),
-        (Some(Bson::Int32(a)), Bson::Double(b)) => Bson::Double(f64::from(a) + b),
-        (Some(Bson::Int64(a)), Bson::Double(b)) => Bson::Double(a as f64 + b),
-        (Some(Bson::Decimal128(_)), _) => return Err(CommandError::not_implemented("$inc of a Decimal128")),
-        (Some(other), _) => {
-            let message = format!(
-                "Cannot apply $inc to a value of non-numeric type. {{_id: {id}}} has the field '{path}' of non-numeric type {}",
-                alias(&other)
-            );
-            return Err(CommandError::new(Code::TYPE_MISMATCH, message));
-        }
-    })
+fn contains(values: &[Bson], value: &Bson) -> bool {
+    values.iter().any(|known| compare_values(known, value).is_eq())
 }
 
-fn alias(value: &Bson) -> &'static str {
-    bson::RawBson::try_from(value.clone()).map_or("unknown", |raw| type_alias(raw.as_raw_bson_ref()))
+fn better(old: Option<Bson>, value: &Bson, wins: impl Fn(std::cmp::Ordering) -> bool) -> Bson {
+    match old {
+        Some(old) if !wins(compare_values(value, &old)) => old,
+        _ => value.clone(),
+    }
+}
+
+fn rename(document: &mut Document, from: &str, to: &str) -> Result<(), CommandError> {
+    let Some(value) = find(document, from).cloned() else { return Ok(()) };
+    edit(document, from, false, &mut |_| Ok(None))?;
+    super::edit::set(document, to, value)
+}
+
+fn now(timestamp: bool) -> Bson {
+    let now = DateTime::now();
+    if timestamp {
+        let time = u32::try_from(now.timestamp_millis() / 1_000).unwrap_or(u32::MAX);
+        Bson::Timestamp(Timestamp { time, increment: 1 })
+    } else {
+        Bson::DateTime(now)
+    }
 }

@@ -3,11 +3,12 @@ use rstest::rstest;
 
 use super::super::error::CommandError;
 use super::super::matcher::Matcher;
-use super::Update;
+use super::{ArrayFilters, Update};
 
 fn apply(update: RawDocumentBuf) -> Result<Option<RawDocumentBuf>, CommandError> {
     let document = rawdoc! { "_id": 1, "n": 5, "s": "x", "list": [1, 2], "deep": { "a": 1 } };
-    Update::parse(RawBson::Document(update).as_raw_bson_ref())?.apply(&document)
+    let update = Update::parse(RawBson::Document(update).as_raw_bson_ref(), ArrayFilters::default())?;
+    update.apply(&document, &Matcher::parse(&rawdoc! {})?)
 }
 
 #[rstest]
@@ -33,6 +34,42 @@ fn apply(update: RawDocumentBuf) -> Result<Option<RawDocumentBuf>, CommandError>
     rawdoc! { "$push": { "list": 3, "new": { "$each": [1, 2] } } },
     rawdoc! { "_id": 1, "n": 5, "s": "x", "list": [1, 2, 3], "deep": { "a": 1 }, "new": [1, 2] }
 )]
+#[case::mul(rawdoc! { "$mul": { "n": 1.5, "m": 2 } }, rawdoc! { "_id": 1, "n": 7.5, "s": "x", "list": [1, 2], "deep": { "a": 1 }, "m": 0 })]
+#[case::min_and_max(
+    rawdoc! { "$min": { "n": 4, "deep.a": 9 }, "$max": { "s": "y" } },
+    rawdoc! { "_id": 1, "n": 4, "s": "y", "list": [1, 2], "deep": { "a": 1 } }
+)]
+#[case::rename(rawdoc! { "$rename": { "n": "deep.n" } }, rawdoc! { "_id": 1, "s": "x", "list": [1, 2], "deep": { "a": 1, "n": 5 } })]
+#[case::add_to_set(
+    rawdoc! { "$addToSet": { "list": { "$each": [2.0, 3, 3] } } },
+    rawdoc! { "_id": 1, "n": 5, "s": "x", "list": [1, 2, 3], "deep": { "a": 1 } }
+)]
+#[case::pull(
+    rawdoc! { "$pull": { "list": { "$gte": 2 } } },
+    rawdoc! { "_id": 1, "n": 5, "s": "x", "list": [1], "deep": { "a": 1 } }
+)]
+#[case::pull_all(rawdoc! { "$pullAll": { "list": [1.0, 9] } }, rawdoc! { "_id": 1, "n": 5, "s": "x", "list": [2], "deep": { "a": 1 } })]
+#[case::pop(rawdoc! { "$pop": { "list": -1 } }, rawdoc! { "_id": 1, "n": 5, "s": "x", "list": [2], "deep": { "a": 1 } })]
+#[case::bit(
+    rawdoc! { "$bit": { "n": { "and": 4, "or": 3 } } },
+    rawdoc! { "_id": 1, "n": 7, "s": "x", "list": [1, 2], "deep": { "a": 1 } }
+)]
+#[case::push_at_a_place_and_cut(
+    rawdoc! { "$push": { "list": { "$each": [8, 9], "$position": 1, "$slice": 3 } } },
+    rawdoc! { "_id": 1, "n": 5, "s": "x", "list": [1, 8, 9], "deep": { "a": 1 } }
+)]
+#[case::push_and_sort(
+    rawdoc! { "$push": { "list": { "$each": [0], "$sort": -1, "$slice": -2 } } },
+    rawdoc! { "_id": 1, "n": 5, "s": "x", "list": [1, 0], "deep": { "a": 1 } }
+)]
+#[case::all_elements(
+    rawdoc! { "$inc": { "list.$[]": 10 } },
+    rawdoc! { "_id": 1, "n": 5, "s": "x", "list": [11, 12], "deep": { "a": 1 } }
+)]
+#[case::new_fields_come_by_name(
+    rawdoc! { "$set": { "z": 1, "b": 2 }, "$inc": { "c": 3 } },
+    rawdoc! { "_id": 1, "n": 5, "s": "x", "list": [1, 2], "deep": { "a": 1 }, "b": 2, "c": 3, "z": 1 }
+)]
 #[case::replace(rawdoc! { "only": 1 }, rawdoc! { "_id": 1, "only": 1 })]
 fn an_update_edits_what_it_names_and_nothing_else(#[case] update: RawDocumentBuf, #[case] expected: RawDocumentBuf) {
     assert_eq!(apply(update).unwrap().unwrap(), expected);
@@ -57,7 +94,16 @@ fn an_update_that_changes_nothing_says_so(#[case] update: RawDocumentBuf) {
 #[case(rawdoc! { "$set": { "n.a": 1 } }, 28)]
 #[case(rawdoc! { "$push": { "n": 1 } }, 2)]
 #[case(rawdoc! { "$set": { "a..b": 1 } }, 56)]
-#[case(rawdoc! { "$bit": { "a": 1 } }, 238)]
+#[case(rawdoc! { "$bit": { "a": 1 } }, 2)]
+#[case(rawdoc! { "$rename": { "n": "n" } }, 2)]
+#[case(rawdoc! { "$pop": { "list": 2 } }, 9)]
+#[case(rawdoc! { "$pop": { "n": 1 } }, 14)]
+#[case(rawdoc! { "$addToSet": { "n": 1 } }, 2)]
+#[case(rawdoc! { "$pullAll": { "list": 1 } }, 2)]
+#[case(rawdoc! { "$push": { "list": { "$each": 1 } } }, 2)]
+#[case(rawdoc! { "$set": { "list.$": 1 } }, 2)]
+#[case(rawdoc! { "$set": { "list.$[x]": 1 } }, 2)]
+#[case(rawdoc! { "$currentDate": { "a": 1 } }, 2)]
 #[case(rawdoc! { "a": 1, "$set": { "b": 1 } }, 52)]
 fn a_wrong_update_is_refused_with_mongodbs_code(#[case] update: RawDocumentBuf, #[case] code: i32) {
     assert_eq!(apply(update).unwrap_err().code.number, code);
@@ -67,6 +113,37 @@ fn a_wrong_update_is_refused_with_mongodbs_code(#[case] update: RawDocumentBuf, 
 fn an_upsert_starts_from_what_the_filter_fixes() {
     let filter = Matcher::parse(&rawdoc! { "_id": 7, "a.b": "x", "n": { "$gt": 3 } }).unwrap();
     let update = RawBson::Document(rawdoc! { "$set": { "c": 1 }, "$setOnInsert": { "d": 2 } });
-    let made = Update::parse(update.as_raw_bson_ref()).unwrap().new_document(&filter).unwrap();
+    let made = Update::parse(update.as_raw_bson_ref(), ArrayFilters::default()).unwrap().new_document(&filter).unwrap();
     assert_eq!(made, rawdoc! { "_id": 7, "a": { "b": "x" }, "c": 1, "d": 2 });
+}
+
+#[test]
+fn positional_parts_change_the_element_that_was_found_and_those_a_filter_names() {
+    let document = rawdoc! { "_id": 1, "items": [{ "k": "a", "n": 1 }, { "k": "b", "n": 2 }, { "k": "b", "n": 3 }] };
+    let change = |update: RawDocumentBuf, filters: &[RawDocumentBuf]| {
+        let filters = ArrayFilters::parse(filters).unwrap();
+        let found_by = Matcher::parse(&rawdoc! { "items.k": "b" }).unwrap();
+        let update = Update::parse(RawBson::Document(update).as_raw_bson_ref(), filters).unwrap();
+        update.apply(&document, &found_by).unwrap().unwrap()
+    };
+    assert_eq!(
+        change(rawdoc! { "$set": { "items.$.n": 0 } }, &[]),
+        rawdoc! { "_id": 1, "items": [{ "k": "a", "n": 1 }, { "k": "b", "n": 0 }, { "k": "b", "n": 3 }] }
+    );
+    assert_eq!(
+        change(rawdoc! { "$inc": { "items.$[big].n": 10 } }, &[rawdoc! { "big.n": { "$gte": 2 } }]),
+        rawdoc! { "_id": 1, "items": [{ "k": "a", "n": 1 }, { "k": "b", "n": 12 }, { "k": "b", "n": 13 }] }
+    );
+    let unused = ArrayFilters::parse(&[rawdoc! { "x": 1 }]).unwrap();
+    let update = RawBson::Document(rawdoc! { "$set": { "a": 1 } });
+    assert_eq!(Update::parse(update.as_raw_bson_ref(), unused).unwrap_err().code.number, 9);
+}
+
+#[test]
+fn decimals_are_counted_exactly() {
+    let document = rawdoc! { "_id": 1, "price": "10.10".parse::<bson::Decimal128>().unwrap() };
+    let update = RawBson::Document(rawdoc! { "$inc": { "price": "0.20".parse::<bson::Decimal128>().unwrap() } });
+    let update = Update::parse(update.as_raw_bson_ref(), ArrayFilters::default()).unwrap();
+    let changed = update.apply(&document, &Matcher::parse(&rawdoc! {}).unwrap()).unwrap().unwrap();
+    assert_eq!(changed, rawdoc! { "_id": 1, "price": "10.30".parse::<bson::Decimal128>().unwrap() });
 }

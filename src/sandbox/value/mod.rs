@@ -2,13 +2,20 @@
 //! that sort like them](encode) (keys of `_id`, of sorting, of grouping, of indexes), where a [path](Path) leads in a
 //! document, and how MongoDB [writes them](shell) in its messages.
 
+mod arithmetic;
+mod decimal;
 mod key;
 mod number;
+mod owned;
 mod path;
 mod text;
 mod valid;
 
+pub(super) use arithmetic::{
+    Op, Trouble, calculate, calculate_wide, double, exact, is_number, long, narrow, special_decimal, whole_number,
+};
 pub(super) use key::{class, compare, encode, key};
+pub(super) use owned::{alias_of, compare_values, key_of, shell_of};
 pub(super) use path::{Leaf, Path};
 pub(super) use text::{shell, type_alias, type_from_alias, type_number};
 pub(super) use valid::{MAX_DOCUMENT, check_document, check_id, with_id_first};

@@ -20,6 +20,10 @@ impl Path {
         Self(dotted.split('.').map(str::to_owned).collect())
     }
 
+    pub(in crate::sandbox) fn of(parts: &[String]) -> Self {
+        Self(parts.to_vec())
+    }
+
     pub(in crate::sandbox) fn parts(&self) -> &[String] {
         &self.0
     }
