@@ -1,8 +1,9 @@
 //! An embedded MongoDB-compatible server and its Data API endpoint, for one developer's machine.
 //!
 //! A client's frame comes in at `wire`, or its HTTP request at `data_api`; both end as a command in `commands`. A command
-//! is answered by the `engine`, which keeps documents as BSON in one SQLite file, with the `matcher` (which documents?),
-//! `sort`, `projection` (which fields?) and `update` (how do they change?). `value` knows how BSON values compare. What the
+//! is answered by the `engine`, which keeps documents as BSON and their indexes in one SQLite file, with the `matcher` (which
+//! documents?), `sort`, `projection` (which fields?), `update` (how do they change?) and the `pipeline` of an aggregation;
+//! computed values are the `expression` language's. `value` knows how BSON values compare and are calculated with. What the
 //! sandbox cannot do is answered with MongoDB's own error, never with a wrong result.
 //!
 //! It listens on 127.0.0.1 only, with credentials made at random on the first start.
@@ -12,8 +13,10 @@ mod credentials;
 mod data_api;
 mod engine;
 mod error;
+mod expression;
 mod matcher;
 mod options;
+mod pipeline;
 mod projection;
 mod sort;
 mod update;
@@ -121,8 +124,14 @@ impl Sandbox {
 
         let stop = CancellationToken::new();
         let router = data_api::router(Arc::new(Embedded(engine.clone())), Gate(credentials.clone()));
-        let shared = Arc::new(Shared { engine: engine.clone(), credentials, verifier: OnceCell::new() });
+        let shared = Arc::new(Shared {
+            engine: engine.clone(),
+            credentials,
+            verifier: OnceCell::new(),
+            started: std::time::Instant::now(),
+        });
         let servers = vec![
+            tokio::spawn(expire(engine.clone(), scope.clone(), stop.clone())),
             tokio::spawn(wire::server::serve(mongodb, shared, scope.clone(), stop.clone())),
             tokio::spawn(serve_http(http, router, scope, stop.clone())),
         ];
@@ -156,6 +165,23 @@ async fn listen(preferred: u16, scope: &Scope) -> Result<TcpListener, SandboxErr
             TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(SandboxError::Listen)
         }
         Err(error) => Err(SandboxError::Listen(error)),
+    }
+}
+
+/// How often documents whose time has come are looked for, as MongoDB does.
+const SWEEP: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// Deletes expired documents until `stop`.
+async fn expire(engine: Engine, scope: Scope, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(SWEEP) => {}
+        }
+        let now = bson::DateTime::now().timestamp_millis();
+        if let Err(error) = engine.write(move |connection| engine::Catalog(connection).expire(now)).await {
+            scope.log(Level::Warning, "sandbox", format!("expired documents could not be deleted: {error}"));
+        }
     }
 }
 

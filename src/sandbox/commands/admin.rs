@@ -5,14 +5,14 @@ use bson::spec::BinarySubtype;
 use bson::{Binary, RawArrayBuf, RawDocumentBuf, rawdoc};
 
 use super::super::engine::{Catalog, Cursor, Engine};
-use super::super::error::{Code, CommandError};
+use super::super::error::CommandError;
 use super::cursors::first_batch;
 use super::find::matcher;
 use super::{Args, Command, refuse_options};
 
 pub(super) async fn list_databases(engine: &Engine, command: Command) -> Result<RawDocumentBuf, CommandError> {
     let args = command.args();
-    let (matcher, name_only) = (matcher(args.document("filter")?)?, args.flag("nameOnly")?.unwrap_or(false));
+    let (matcher, name_only) = (matcher(args.document("filter")?, &[])?, args.flag("nameOnly")?.unwrap_or(false));
     engine
         .read(move |connection| {
             let catalog = Catalog(connection);
@@ -23,7 +23,7 @@ pub(super) async fn list_databases(engine: &Engine, command: Command) -> Result<
                     size += entry.collection.size(connection)?;
                 }
                 let whole = rawdoc! { "name": name.as_str(), "sizeOnDisk": size, "empty": false };
-                if matcher.matches(&whole) {
+                if matcher.try_matches(&whole)? {
                     total += size;
                     list.push(if name_only {
                         rawdoc! { "name": name }
@@ -43,7 +43,7 @@ pub(super) async fn list_databases(engine: &Engine, command: Command) -> Result<
 
 pub(super) async fn list_collections(engine: &Engine, command: Command) -> Result<RawDocumentBuf, CommandError> {
     let args = command.args();
-    let (matcher, name_only) = (matcher(args.document("filter")?)?, args.flag("nameOnly")?.unwrap_or(false));
+    let (matcher, name_only) = (matcher(args.document("filter")?, &[])?, args.flag("nameOnly")?.unwrap_or(false));
     let (db, batch_size) = (args.db()?.to_owned(), cursor_size(&args)?);
     let cursors = Arc::clone(engine.cursors());
     engine
@@ -58,7 +58,7 @@ pub(super) async fn list_collections(engine: &Engine, command: Command) -> Resul
                     "info": { "readOnly": false, "uuid": Binary { subtype: BinarySubtype::Uuid, bytes: entry.uuid } },
                     "idIndex": id_index(),
                 };
-                if matcher.matches(&whole) {
+                if matcher.try_matches(&whole)? {
                     list.push(if name_only {
                         rawdoc! { "name": name, "type": "collection" }
                     } else {
@@ -72,26 +72,11 @@ pub(super) async fn list_collections(engine: &Engine, command: Command) -> Resul
         .await
 }
 
-pub(super) async fn list_indexes(engine: &Engine, command: Command) -> Result<RawDocumentBuf, CommandError> {
-    let args = command.args();
-    let (namespace, batch_size) = (args.namespace("listIndexes")?, cursor_size(&args)?);
-    let cursors = Arc::clone(engine.cursors());
-    engine
-        .read(move |connection| {
-            if Catalog(connection).find(&namespace)?.is_none() {
-                return Err(CommandError::new(Code::NAMESPACE_NOT_FOUND, format!("ns does not exist: {namespace}")));
-            }
-            let cursor = Cursor::made(namespace.to_string(), vec![id_index()]);
-            first_batch(connection, cursor, batch_size, Some(&cursors))
-        })
-        .await
-}
-
-fn id_index() -> RawDocumentBuf {
+pub(super) fn id_index() -> RawDocumentBuf {
     rawdoc! { "v": 2, "key": { "_id": 1 }, "name": "_id_" }
 }
 
-fn cursor_size(args: &Args<'_>) -> Result<Option<usize>, CommandError> {
+pub(super) fn cursor_size(args: &Args<'_>) -> Result<Option<usize>, CommandError> {
     args.document("cursor")?.map_or(Ok(None), |cursor| Args::new("cursor", cursor).size("batchSize"))
 }
 

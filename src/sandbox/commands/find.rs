@@ -6,29 +6,46 @@ use bson::{RawArrayBuf, RawBsonRef, RawDocument, RawDocumentBuf, rawdoc};
 
 use super::super::engine::{Catalog, Cursor, Engine, Query};
 use super::super::error::{Code, CommandError};
+use super::super::expression::{Expression, Given, Value};
 use super::super::matcher::Matcher;
-use super::super::projection::Projection;
+use super::super::projection::{Language, Projection};
 use super::super::sort::Sort;
 use super::super::value::{Leaf, MAX_DOCUMENT, Path, key};
 use super::cursors::first_batch;
-use super::{Command, refuse_options};
+use super::{Args, Command, refuse_options};
 
 /// A filter that may be missing.
-pub(super) fn matcher(filter: Option<&RawDocument>) -> Result<Matcher, CommandError> {
-    filter.map_or_else(|| Matcher::parse(&RawDocumentBuf::new()), Matcher::parse)
+pub(super) fn matcher(filter: Option<&RawDocument>, given: &Given) -> Result<Matcher, CommandError> {
+    filter.map_or_else(|| Matcher::parse(&RawDocumentBuf::new()), |filter| Matcher::parse_given(filter, given))
+}
+
+/// A projection that may be missing.
+pub(super) fn projection(spec: Option<&RawDocument>, given: &Given) -> Result<Option<Projection>, CommandError> {
+    Ok(spec.map(|spec| Projection::parse(spec, Language::Find, given)).transpose()?.flatten())
+}
+
+/// The variables of a command: its `let`.
+pub(super) fn given(args: &Args<'_>) -> Result<Vec<(String, Value)>, CommandError> {
+    let mut given = Vec::new();
+    for variable in args.document("let")?.into_iter().flat_map(RawDocument::iter) {
+        let (name, value) = variable?;
+        let value = Expression::parse(value, &given)?.evaluate(&RawDocumentBuf::new())?;
+        given.push((name.as_str().to_owned(), value));
+    }
+    Ok(given)
 }
 
 pub(super) async fn find(engine: &Engine, command: Command) -> Result<RawDocumentBuf, CommandError> {
     let args = command.args();
-    refuse_options(&args, &["collation", "min", "max", "returnKey", "showRecordId", "tailable", "awaitData", "let"])?;
-    let namespace = args.namespace("find")?;
+    refuse_options(&args, &["collation", "min", "max", "returnKey", "showRecordId", "tailable", "awaitData"])?;
+    let (namespace, given) = (args.namespace("find")?, given(&args)?);
     let query = Query {
-        matcher: matcher(args.document("filter")?)?,
+        matcher: matcher(args.document("filter")?, &given)?,
         sort: args.document("sort")?.map(Sort::parse).transpose()?.flatten(),
         skip: args.size("skip")?.unwrap_or(0),
         limit: args.size("limit")?.filter(|limit| *limit > 0),
     };
-    let projection = args.document("projection")?.map(Projection::parse).transpose()?.flatten();
+    let projection = projection(args.document("projection")?, &given)?;
     let batch_size = args.size("batchSize")?;
     let keep = (!args.flag("singleBatch")?.unwrap_or(false)).then(|| Arc::clone(engine.cursors()));
     engine
@@ -46,7 +63,7 @@ pub(super) async fn count(engine: &Engine, command: Command) -> Result<RawDocume
     let args = command.args();
     refuse_options(&args, &["collation"])?;
     let namespace = args.namespace("count")?;
-    let query = Query::all(matcher(args.document("query")?)?);
+    let query = Query::all(matcher(args.document("query")?, &[])?);
     let skip = i64::try_from(args.size("skip")?.unwrap_or(0)).unwrap_or(i64::MAX);
     // A negative limit means the same, for old clients' sake.
     let limit = args.integer("limit")?.map(i64::saturating_abs).filter(|limit| *limit > 0);
@@ -79,7 +96,7 @@ pub(super) async fn distinct(engine: &Engine, command: Command) -> Result<RawDoc
     refuse_options(&args, &["collation"])?;
     let namespace = args.namespace("distinct")?;
     let path = Path::new(args.text("key")?.ok_or_else(|| args.missing("key"))?);
-    let query = Query::all(matcher(args.document("query")?)?);
+    let query = Query::all(matcher(args.document("query")?, &[])?);
     engine
         .read(move |connection| {
             let (mut seen, mut values) = (HashSet::new(), RawArrayBuf::new());

@@ -3,10 +3,9 @@ use bson::{RawBson, RawBsonRef, RawDocument, RawDocumentBuf, rawdoc};
 
 use super::super::engine::{Catalog, Engine, Query};
 use super::super::error::{Code, CommandError};
-use super::super::projection::Projection;
 use super::super::sort::Sort;
 use super::super::update::Update;
-use super::find::matcher;
+use super::find::{given, matcher, projection};
 use super::update::{array_filters, change};
 use super::{Command, refuse_options};
 
@@ -20,12 +19,13 @@ pub(super) async fn find_and_modify(engine: &Engine, command: Command) -> Result
     let args = command.args();
     refuse_options(&args, &["collation"])?;
     let namespace = args.namespace(command.name())?;
+    let given = given(&args)?;
     let query = Query {
         sort: args.document("sort")?.map(Sort::parse).transpose()?.flatten(),
         limit: Some(1),
-        ..Query::all(matcher(args.document("query")?)?)
+        ..Query::all(matcher(args.document("query")?, &given)?)
     };
-    let projection = args.document("fields")?.map(Projection::parse).transpose()?.flatten();
+    let projection = projection(args.document("fields")?, &given)?;
     let (remove, upsert) = (args.flag("remove")?.unwrap_or(false), args.flag("upsert")?.unwrap_or(false));
     let answer_new = args.flag("new")?.unwrap_or(false);
     let refused = |message: &str| Err(CommandError::new(Code::FAILED_TO_PARSE, message));
@@ -37,12 +37,15 @@ pub(super) async fn find_and_modify(engine: &Engine, command: Command) -> Result
         }
         (true, None) => Change::Remove,
         (false, None) => return refused("Either an update or remove=true must be specified"),
-        (false, Some(update)) => Change::Update { update: Update::parse(update, array_filters(&args)?)?, upsert, answer_new },
+        (false, Some(update)) => {
+            Change::Update { update: Update::parse(update, array_filters(&args)?, &given)?, upsert, answer_new }
+        }
     };
     engine
         .write(move |connection| {
-            let projected = |document: &RawDocument| {
-                projection.as_ref().map_or_else(|| Ok(document.to_owned()), |p| p.apply_found(document, &query.matcher))
+            let projected = |document: &RawDocument| match &projection {
+                Some(projection) => projection.apply(document, Some(&query.matcher)),
+                None => Ok(document.to_owned()),
             };
             let collection = match (Catalog(connection).find(&namespace)?, &change_to) {
                 (None, Change::Update { upsert: true, .. }) => Catalog(connection).find_or_create(&namespace)?,

@@ -6,6 +6,7 @@ mod args;
 mod cursors;
 mod find;
 mod find_and_modify;
+mod indexes;
 mod insert;
 mod remove;
 mod update;
@@ -83,7 +84,14 @@ pub(super) async fn run(engine: &Engine, command: Command) -> Result<RawDocument
         "killCursors" => cursors::kill(engine, &command),
         "listDatabases" => admin::list_databases(engine, command).await,
         "listCollections" => admin::list_collections(engine, command).await,
-        "listIndexes" => admin::list_indexes(engine, command).await,
+        "listIndexes" => indexes::list_indexes(engine, command).await,
+        "createIndexes" => indexes::create_indexes(engine, command).await,
+        "dropIndexes" | "deleteIndexes" => indexes::drop_indexes(engine, command).await,
+        "explain" => indexes::explain(engine, command).await,
+        "renameCollection" => indexes::rename(engine, command).await,
+        "collStats" => indexes::coll_stats(engine, command).await,
+        "dbStats" => indexes::db_stats(engine, command).await,
+        "validate" => indexes::validate(engine, command).await,
         "create" => admin::create(engine, command).await,
         "drop" => admin::drop(engine, command).await,
         "dropDatabase" => admin::drop_database(engine, command).await,

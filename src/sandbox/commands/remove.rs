@@ -5,19 +5,21 @@ use bson::RawDocumentBuf;
 use super::super::engine::{Catalog, Engine, Query};
 use super::super::error::{Code, CommandError};
 use super::super::matcher::Matcher;
+use super::find::given;
 use super::{Args, Command, Outcome, refuse_options};
 
 pub(super) async fn delete(engine: &Engine, mut command: Command) -> Result<RawDocumentBuf, CommandError> {
     let operations = command.documents("deletes")?;
     let args = command.args();
     let (namespace, ordered) = (args.namespace("delete")?, args.flag("ordered")?.unwrap_or(true));
+    let given = given(&args)?;
     engine
         .write(move |connection| {
             let collection = Catalog(connection).find(&namespace)?;
             let outcome = Outcome::of_batch(&operations, ordered, |outcome, _, operation| {
                 let args = Args::new("delete.deletes", operation);
                 refuse_options(&args, &["collation"])?;
-                let query = Query::all(Matcher::parse(args.document("q")?.ok_or_else(|| args.missing("q"))?)?);
+                let query = Query::all(Matcher::parse_given(args.document("q")?.ok_or_else(|| args.missing("q"))?, &given)?);
                 let one = match args.integer("limit")?.ok_or_else(|| args.missing("limit"))? {
                     0 => false,
                     1 => true,

@@ -4,21 +4,24 @@ use rusqlite::Connection;
 
 use super::super::engine::{Catalog, Collection, Engine, Query};
 use super::super::error::{Code, CommandError};
+use super::super::expression::Given;
 use super::super::matcher::Matcher;
 use super::super::sort::Sort;
 use super::super::update::{ArrayFilters, Update};
 use super::super::value::MAX_DOCUMENT;
+use super::find::given;
 use super::{Args, Command, Outcome, refuse_options};
 
 pub(super) async fn update(engine: &Engine, mut command: Command) -> Result<RawDocumentBuf, CommandError> {
     let operations = command.documents("updates")?;
     let args = command.args();
     let (namespace, ordered) = (args.namespace("update")?, args.flag("ordered")?.unwrap_or(true));
+    let given = given(&args)?;
     engine
         .write(move |connection| {
             let mut collection = Catalog(connection).find(&namespace)?;
             let outcome = Outcome::of_batch(&operations, ordered, |outcome, index, operation| {
-                let operation = Operation::parse(operation)?;
+                let operation = Operation::parse(operation, &given)?;
                 if collection.is_none() && operation.upsert {
                     collection = Some(Catalog(connection).find_or_create(&namespace)?);
                 }
@@ -40,11 +43,11 @@ struct Operation {
 }
 
 impl Operation {
-    fn parse(operation: &RawDocument) -> Result<Self, CommandError> {
+    fn parse(operation: &RawDocument, given: &Given) -> Result<Self, CommandError> {
         let args = Args::new("update.updates", operation);
         refuse_options(&args, &["collation", "c"])?;
-        let matcher = Matcher::parse(args.document("q")?.ok_or_else(|| args.missing("q"))?)?;
-        let update = Update::parse(args.get("u")?.ok_or_else(|| args.missing("u"))?, array_filters(&args)?)?;
+        let matcher = Matcher::parse_given(args.document("q")?.ok_or_else(|| args.missing("q"))?, given)?;
+        let update = Update::parse(args.get("u")?.ok_or_else(|| args.missing("u"))?, array_filters(&args)?, given)?;
         let sort = args.document("sort")?.map(Sort::parse).transpose()?.flatten();
         let (multi, upsert) = (args.flag("multi")?.unwrap_or(false), args.flag("upsert")?.unwrap_or(false));
         if multi && update.is_replacement() {

@@ -1,15 +1,16 @@
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
 use bson::{RawDocument, RawDocumentBuf};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::super::error::{Code, CommandError};
 use super::super::options::SandboxError;
-use super::Collection;
+use super::{Collection, Index};
 
 /// The version of the file's layout; a file of a newer one is refused.
-const LAYOUT: i64 = 1;
+const LAYOUT: i64 = 2;
 
 /// Makes the catalogue in a new file, and checks that of an old one.
 pub(super) fn prepare(connection: &Connection, file: &Path) -> Result<(), SandboxError> {
@@ -26,6 +27,10 @@ pub(super) fn prepare(connection: &Connection, file: &Path) -> Result<(), Sandbo
          CREATE TABLE IF NOT EXISTS collections (
              id INTEGER PRIMARY KEY AUTOINCREMENT, db TEXT NOT NULL, name TEXT NOT NULL,
              uuid BLOB NOT NULL, options BLOB NOT NULL, UNIQUE (db, name));
+         CREATE TABLE IF NOT EXISTS indexes (
+             id INTEGER PRIMARY KEY AUTOINCREMENT, collection INTEGER NOT NULL, spec BLOB NOT NULL,
+             multikey INTEGER NOT NULL DEFAULT 0);
+         CREATE INDEX IF NOT EXISTS indexes_of_collection ON indexes (collection);
          PRAGMA user_version = {LAYOUT};
          COMMIT;"
     );
@@ -81,7 +86,73 @@ impl Catalog<'_> {
     pub(in crate::sandbox) fn find(&self, namespace: &Namespace) -> Result<Option<Collection>, CommandError> {
         let mut statement = self.0.prepare_cached("SELECT id FROM collections WHERE db = ? AND name = ?")?;
         let id = statement.query_row(params![namespace.db, namespace.collection], |row| row.get(0)).optional()?;
-        Ok(id.map(|id| Collection::new(id, namespace.clone())))
+        id.map(|id| Ok(Collection::new(id, namespace.clone(), self.indexes(id)?))).transpose()
+    }
+
+    fn indexes(&self, collection: i64) -> Result<Arc<Vec<Index>>, CommandError> {
+        let sql = "SELECT id, spec, multikey FROM indexes WHERE collection = ? ORDER BY id";
+        let mut statement = self.0.prepare_cached(sql)?;
+        let rows = statement.query_map([collection], |row| Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?, row.get(2)?)))?;
+        let parsed = rows.map(|row| {
+            let (id, spec, multikey) = row?;
+            Index::parse(id, &RawDocumentBuf::from_bytes(spec)?, multikey)
+        });
+        Ok(Arc::new(parsed.collect::<Result<_, _>>()?))
+    }
+
+    /// Adds an index and fills it. Writes.
+    ///
+    /// # Errors
+    /// As of [`Index::parse`]; documents that break its uniqueness.
+    pub(in crate::sandbox) fn create_index(&self, collection: &Collection, spec: &RawDocument) -> Result<(), CommandError> {
+        Index::parse(0, spec, false)?;
+        let sql = "INSERT INTO indexes (collection, spec) VALUES (?, ?)";
+        self.0.prepare_cached(sql)?.execute(params![collection.id(), spec.as_bytes()])?;
+        let index = Index::parse(self.0.last_insert_rowid(), spec, false)?;
+        index.create_table(self.0)?;
+        let namespace = collection.namespace().to_string();
+        collection.scan(self.0, 0, &mut |seq, document| {
+            index.add(self.0, &namespace, seq, document)?;
+            Ok(std::ops::ControlFlow::Continue(()))
+        })
+    }
+
+    /// Takes an index away. Writes.
+    pub(in crate::sandbox) fn drop_index(&self, index: &Index) -> Result<(), CommandError> {
+        index.drop_table(self.0)
+    }
+
+    /// Gives a collection another name, in the place of one that has it if `replace`. Writes.
+    ///
+    /// # Errors
+    /// `NamespaceNotFound`, `NamespaceExists`.
+    pub(in crate::sandbox) fn rename(&self, from: &Namespace, to: &Namespace, replace: bool) -> Result<(), CommandError> {
+        let Some(collection) = self.find(from)? else {
+            return Err(CommandError::new(Code::NAMESPACE_NOT_FOUND, format!("Source collection {from} does not exist")));
+        };
+        if self.find(to)?.is_some() {
+            if !replace {
+                return Err(CommandError::new(Code::NAMESPACE_EXISTS, "target namespace exists"));
+            }
+            self.drop(to)?;
+        }
+        let sql = "UPDATE collections SET db = ?, name = ? WHERE id = ?";
+        self.0.prepare_cached(sql)?.execute(params![to.db, to.collection, collection.id()])?;
+        Ok(())
+    }
+
+    /// Deletes the documents whose time has come, by `now` in milliseconds since 1970. Writes.
+    pub(in crate::sandbox) fn expire(&self, now: i64) -> Result<usize, CommandError> {
+        let mut expired = 0;
+        for db in self.databases()? {
+            for entry in self.list(&db)? {
+                for index in entry.collection.indexes() {
+                    let Some(seconds) = index.expires_after else { continue };
+                    expired += entry.collection.expire(self.0, index, now.saturating_sub(seconds.saturating_mul(1_000)))?;
+                }
+            }
+        }
+        Ok(expired)
     }
 
     /// The collection of this name, made if there is none. Writes.
@@ -108,7 +179,7 @@ impl Catalog<'_> {
             uuid.bytes(),
             options.as_bytes()
         ])?;
-        let collection = Collection::new(self.0.last_insert_rowid(), namespace.clone());
+        let collection = Collection::new(self.0.last_insert_rowid(), namespace.clone(), Arc::default());
         collection.create_table(self.0)?;
         Ok(collection)
     }
@@ -116,6 +187,9 @@ impl Catalog<'_> {
     /// Removes a collection and all in it; whether there was one. Writes.
     pub(in crate::sandbox) fn drop(&self, namespace: &Namespace) -> Result<bool, CommandError> {
         let Some(collection) = self.find(namespace)? else { return Ok(false) };
+        for index in collection.indexes() {
+            index.drop_table(self.0)?;
+        }
         collection.drop_table(self.0)?;
         self.0
             .prepare_cached("DELETE FROM collections WHERE db = ? AND name = ?")?
@@ -132,7 +206,7 @@ impl Catalog<'_> {
         })?;
         rows.map(|row| {
             let (id, name, uuid, options) = row?;
-            let collection = Collection::new(id, Namespace { db: db.to_owned(), collection: name });
+            let collection = Collection::new(id, Namespace { db: db.to_owned(), collection: name }, self.indexes(id)?);
             Ok(Entry { collection, uuid, options: RawDocumentBuf::from_bytes(options)? })
         })
         .collect()

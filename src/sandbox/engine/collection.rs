@@ -1,12 +1,15 @@
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use bson::raw::cstr;
 use bson::{RawBsonRef, RawDocument, RawDocumentBuf, rawdoc};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::super::error::{Code, CommandError};
+use super::super::matcher::Matcher;
 use super::super::value::{MAX_DOCUMENT, check_id, key, shell, with_id_first};
-use super::Namespace;
+use super::index::Ranges;
+use super::{Index, Namespace};
 
 /// Shown a document and its number; says whether it wants more.
 pub(in crate::sandbox) type Visit<'v> = &'v mut dyn FnMut(i64, &RawDocument) -> Result<ControlFlow<()>, CommandError>;
@@ -16,11 +19,29 @@ pub(in crate::sandbox) type Visit<'v> = &'v mut dyn FnMut(i64, &RawDocument) -> 
 pub(in crate::sandbox) struct Collection {
     id: i64,
     namespace: Namespace,
+    indexes: Arc<Vec<Index>>,
 }
 
 impl Collection {
-    pub(super) fn new(id: i64, namespace: Namespace) -> Self {
-        Self { id, namespace }
+    pub(super) fn new(id: i64, namespace: Namespace, indexes: Arc<Vec<Index>>) -> Self {
+        Self { id, namespace, indexes }
+    }
+
+    pub(super) fn id(&self) -> i64 {
+        self.id
+    }
+
+    /// The indexes beside that of `_id`.
+    pub(in crate::sandbox) fn indexes(&self) -> &[Index] {
+        &self.indexes
+    }
+
+    /// The index that narrows a search the most, and its ranges.
+    pub(in crate::sandbox) fn plan(&self, matcher: &Matcher) -> Option<(&Index, Ranges)> {
+        let usable = self.indexes.iter().filter(|index| index.partial.is_none());
+        let plans = usable.filter_map(|index| Some((index, matcher.ranges(&index.paths, index.multikey)?)));
+        // The longer its keys are fixed, the less is found.
+        plans.max_by_key(|(_, ranges)| ranges.first().map_or(usize::MAX, |(low, _)| low.len()))
     }
 
     pub(in crate::sandbox) fn namespace(&self) -> &Namespace {
@@ -53,7 +74,16 @@ impl Collection {
         check_id(id)?;
         let mut statement = connection.prepare_cached(&format!("INSERT INTO c_{} (key, body) VALUES (?, ?)", self.id))?;
         match statement.execute(params![key(id), document.as_bytes()]) {
-            Ok(_) => Ok(document),
+            Ok(_) => {
+                let seq = connection.last_insert_rowid();
+                for index in self.indexes.iter() {
+                    if let Err(error) = index.add(connection, &self.namespace.to_string(), seq, &document) {
+                        self.delete(connection, seq)?;
+                        return Err(error);
+                    }
+                }
+                Ok(document)
+            }
             Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation) => Err(self.duplicate(id)),
             Err(error) => Err(error.into()),
         }
@@ -71,12 +101,48 @@ impl Collection {
     /// Puts a changed document in the place of the old one; the `_id` is the same.
     pub(in crate::sandbox) fn replace(&self, connection: &Connection, seq: i64, new: &RawDocument) -> Result<(), CommandError> {
         check_size(new)?;
+        if !self.indexes.is_empty()
+            && let Some(old) = self.by_seq(connection, seq)?
+        {
+            self.reindex(connection, seq, &old, new)?;
+        }
         let mut statement = connection.prepare_cached(&format!("UPDATE c_{} SET body = ? WHERE seq = ?", self.id))?;
         statement.execute(params![new.as_bytes(), seq])?;
         Ok(())
     }
 
+    /// Moves a document in the indexes; if it may not be where it goes, it stays where it was.
+    fn reindex(&self, connection: &Connection, seq: i64, old: &RawDocument, new: &RawDocument) -> Result<(), CommandError> {
+        let namespace = self.namespace.to_string();
+        for (done, index) in self.indexes.iter().enumerate() {
+            index.remove(connection, seq, old)?;
+            if let Err(error) = index.add(connection, &namespace, seq, new) {
+                for index in self.indexes.iter().take(done + 1) {
+                    index.remove(connection, seq, new)?;
+                    index.add(connection, &namespace, seq, old)?;
+                }
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes the documents whose indexed date is not after `limit`, in milliseconds since 1970.
+    pub(super) fn expire(&self, connection: &Connection, index: &Index, limit: i64) -> Result<usize, CommandError> {
+        let date = |millis| key(RawBsonRef::DateTime(bson::DateTime::from_millis(millis)));
+        let gone = index.seek(connection, &[(date(i64::MIN), date(limit.saturating_add(1)))])?;
+        for seq in &gone {
+            self.delete(connection, *seq)?;
+        }
+        Ok(gone.len())
+    }
+
     pub(in crate::sandbox) fn delete(&self, connection: &Connection, seq: i64) -> Result<(), CommandError> {
+        if !self.indexes.is_empty()
+            && let Some(old) = self.by_seq(connection, seq)?
+        {
+            self.indexes.iter().try_for_each(|index| index.remove(connection, seq, &old))?;
+        }
         connection.prepare_cached(&format!("DELETE FROM c_{} WHERE seq = ?", self.id))?.execute([seq])?;
         Ok(())
     }

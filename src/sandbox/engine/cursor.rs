@@ -7,6 +7,7 @@ use bson::RawDocumentBuf;
 use rusqlite::Connection;
 
 use super::super::error::{Code, CommandError};
+use super::super::matcher::Matcher;
 use super::super::projection::Projection;
 use super::super::value::MAX_DOCUMENT;
 use super::{Collection, Query};
@@ -33,6 +34,8 @@ pub(in crate::sandbox) struct Cursor {
     pub(in crate::sandbox) collection: Option<Collection>,
     pub(in crate::sandbox) rows: Rows,
     pub(in crate::sandbox) projection: Option<Projection>,
+    /// The filter, when its answer is sorted: a positional projection asks it.
+    found_by: Option<Matcher>,
     /// How many documents a batch has when the client does not say.
     pub(in crate::sandbox) batch_size: Option<usize>,
 }
@@ -51,18 +54,26 @@ impl Cursor {
         query: Query,
         projection: Option<Projection>,
     ) -> Result<Self, CommandError> {
+        let found_by = query.sort.is_some().then(|| query.matcher.clone());
         let rows = if query.sort.is_some() {
             Rows::Numbers(query.numbers(connection, &collection)?.into())
         } else {
             Rows::Scan { skip: query.skip, left: query.limit, query, after: 0 }
         };
         let namespace = collection.namespace().to_string();
-        Ok(Self { namespace, collection: Some(collection), rows, projection, batch_size: None })
+        Ok(Self { namespace, collection: Some(collection), rows, projection, found_by, batch_size: None })
     }
 
     /// A cursor over documents that are there already.
     pub(in crate::sandbox) fn made(namespace: String, documents: impl Into<VecDeque<RawDocumentBuf>>) -> Self {
-        Self { namespace, collection: None, rows: Rows::Made(documents.into()), projection: None, batch_size: None }
+        Self {
+            namespace,
+            collection: None,
+            rows: Rows::Made(documents.into()),
+            projection: None,
+            found_by: None,
+            batch_size: None,
+        }
     }
 
     /// The next at most `size` documents, and never more than 16 MiB of them.
@@ -84,7 +95,10 @@ impl Cursor {
                 let (Some(seq), Some(collection)) = (waiting.front().copied(), &self.collection) else { break true };
                 // A document deleted meanwhile is simply not there any more.
                 if let Some(document) = collection.by_seq(connection, seq)? {
-                    let document = self.projection.as_ref().map_or(document.clone(), |p| p.apply(&document));
+                    let document = match &self.projection {
+                        Some(projection) => projection.apply(&document, self.found_by.as_ref())?,
+                        None => document,
+                    };
                     if filling.push(document).is_some() {
                         break false;
                     }
@@ -118,7 +132,10 @@ fn scan(
             *after = seq;
             return Ok(ControlFlow::Continue(()));
         }
-        let document = projection.map_or_else(|| document.to_owned(), |p| p.apply(document));
+        let document = match projection {
+            Some(projection) => projection.apply(document, Some(&query.matcher))?,
+            None => document.to_owned(),
+        };
         if filling.push(document).is_some() {
             finished = false;
             return Ok(ControlFlow::Break(()));

@@ -8,6 +8,7 @@
 mod catalog;
 mod collection;
 mod cursor;
+mod index;
 mod query;
 mod readers;
 mod writer;
@@ -15,6 +16,7 @@ mod writer;
 pub(super) use catalog::{Catalog, Namespace};
 pub(super) use collection::Collection;
 pub(super) use cursor::{Batch, Cursor, Cursors};
+pub(super) use index::Index;
 pub(super) use query::Query;
 
 use std::path::Path;

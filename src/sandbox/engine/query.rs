@@ -25,7 +25,7 @@ impl Query {
     }
 
     /// Shows `visit` every document that passes the filter, in natural order, beginning after number `after`. An `_id` in
-    /// the filter is looked up; otherwise all documents are looked at.
+    /// the filter is looked up, other fields in an index; without one all documents are looked at.
     pub(in crate::sandbox) fn visit(
         &self,
         connection: &Connection,
@@ -34,8 +34,20 @@ impl Query {
         visit: Visit<'_>,
     ) -> Result<(), CommandError> {
         let Some(keys) = self.matcher.id_keys() else {
+            if let Some((index, ranges)) = collection.plan(&self.matcher) {
+                for seq in index.seek(connection, &ranges)? {
+                    if seq > after
+                        && let Some(document) = collection.by_seq(connection, seq)?
+                        && self.matcher.try_matches(&document)?
+                        && visit(seq, &document)?.is_break()
+                    {
+                        break;
+                    }
+                }
+                return Ok(());
+            }
             return collection.scan(connection, after, &mut |seq, document| {
-                if self.matcher.matches(document) { visit(seq, document) } else { Ok(ControlFlow::Continue(())) }
+                if self.matcher.try_matches(document)? { visit(seq, document) } else { Ok(ControlFlow::Continue(())) }
             });
         };
         let mut found = Vec::new();
@@ -44,7 +56,7 @@ impl Query {
         }
         found.sort_by_key(|(seq, _)| *seq);
         for (seq, document) in found {
-            if seq > after && self.matcher.matches(&document) && visit(seq, &document)?.is_break() {
+            if seq > after && self.matcher.try_matches(&document)? && visit(seq, &document)?.is_break() {
                 break;
             }
         }

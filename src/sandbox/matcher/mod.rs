@@ -3,6 +3,7 @@
 //! `parse` turns the filter into nodes and tests, or says what is wrong with it in MongoDB's words; `predicate` tests one
 //! value. What the language has and this matcher has not is refused by name, never ignored.
 
+mod bounds;
 mod parse;
 mod position;
 mod predicate;
@@ -12,7 +13,9 @@ mod tests;
 use bson::{RawBson, RawBsonRef, RawDocument};
 
 use super::error::CommandError;
+use super::expression::{Expression, Given, truth};
 use super::value::{self, Leaf, Path};
+pub(super) use parse::regex;
 use predicate::Predicate;
 
 /// A parsed filter.
@@ -32,21 +35,59 @@ enum Node {
     Nor(Vec<Matcher>),
     /// `$not` around several operators: not all of them hold.
     Not(Box<Matcher>),
+    /// `$expr`: the expression is true of the document.
+    Expression(Box<Expression>),
     Never,
 }
 
 impl Matcher {
+    /// The filter everything passes.
+    pub(super) fn everything() -> Self {
+        Self { all: Vec::new() }
+    }
+
     /// Understands a filter.
     ///
     /// # Errors
     /// What is wrong with it, with MongoDB's code and words.
     pub(super) fn parse(filter: &RawDocument) -> Result<Self, CommandError> {
-        parse::filter(filter)
+        parse::filter(filter, &[])
+    }
+
+    /// As [`parse`](Self::parse), with the variables an `$expr` can use.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub(super) fn parse_given(filter: &RawDocument, given: &Given) -> Result<Self, CommandError> {
+        parse::filter(filter, given)
     }
 
     /// Whether the document passes.
+    ///
+    /// # Errors
+    /// An `$expr` that cannot be evaluated.
+    pub(super) fn try_matches(&self, document: &RawDocument) -> Result<bool, CommandError> {
+        for node in &self.all {
+            if !node.matches(document)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Whether the document passes a filter that is without `$expr`, as all are that look at parts of documents.
     pub(super) fn matches(&self, document: &RawDocument) -> bool {
-        self.all.iter().all(|node| node.matches(document))
+        self.try_matches(document).unwrap_or(false)
+    }
+
+    /// Whether there is an `$expr` in it.
+    fn has_expression(&self) -> bool {
+        self.all.iter().any(|node| match node {
+            Node::Expression(_) => true,
+            Node::And(parts) | Node::Or(parts) | Node::Nor(parts) => parts.iter().any(Self::has_expression),
+            Node::Not(part) => part.has_expression(),
+            _ => false,
+        })
     }
 
     /// Whether every document passes.
@@ -96,17 +137,28 @@ fn exact_key(value: &RawBson) -> Option<Vec<u8>> {
 }
 
 impl Node {
-    fn matches(&self, document: &RawDocument) -> bool {
-        match self {
+    fn matches(&self, document: &RawDocument) -> Result<bool, CommandError> {
+        Ok(match self {
             Self::Field(path, predicate) => some_value(document, path, predicate),
             Self::NoField(path, predicate) => !some_value(document, path, predicate),
-            Self::And(parts) => parts.iter().all(|part| part.matches(document)),
-            Self::Or(parts) => parts.iter().any(|part| part.matches(document)),
-            Self::Nor(parts) => !parts.iter().any(|part| part.matches(document)),
-            Self::Not(part) => !part.matches(document),
+            Self::And(parts) => !some_part(parts, document, false)?,
+            Self::Or(parts) => some_part(parts, document, true)?,
+            Self::Nor(parts) => !some_part(parts, document, true)?,
+            Self::Not(part) => !part.try_matches(document)?,
+            Self::Expression(expression) => truth(&expression.evaluate(document)?),
             Self::Never => false,
+        })
+    }
+}
+
+/// Whether the verdict of some part is `wanted`.
+fn some_part(parts: &[Matcher], document: &RawDocument, wanted: bool) -> Result<bool, CommandError> {
+    for part in parts {
+        if part.try_matches(document)? == wanted {
+            return Ok(true);
         }
     }
+    Ok(false)
 }
 
 fn some_value(document: &RawDocument, path: &Path, predicate: &Predicate) -> bool {

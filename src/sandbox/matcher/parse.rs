@@ -2,18 +2,19 @@ use bson::{RawArray, RawBson, RawBsonRef, RawDocument};
 use regex::RegexBuilder;
 
 use super::super::error::{Code, CommandError};
-use super::super::value::{Path, type_from_alias};
+use super::super::expression::{Expression, Given};
+use super::super::value::{Path, shell, type_from_alias};
 use super::predicate::{Pattern, Predicate, Range, whole};
 use super::{Matcher, Node};
 
 /// Nesting of `$and`, `$not`, `$elemMatch` beyond this is refused: the parser is recursive.
 const MAX_DEPTH: usize = 100;
 
-pub(super) fn filter(filter: &RawDocument) -> Result<Matcher, CommandError> {
-    filter_at(filter, 0)
+pub(super) fn filter(filter: &RawDocument, given: &Given) -> Result<Matcher, CommandError> {
+    filter_at(filter, 0, given)
 }
 
-fn filter_at(filter: &RawDocument, depth: usize) -> Result<Matcher, CommandError> {
+fn filter_at(filter: &RawDocument, depth: usize, given: &Given) -> Result<Matcher, CommandError> {
     if depth > MAX_DEPTH {
         return Err(CommandError::bad_value(format!("filter exceeds the maximum nesting depth of {MAX_DEPTH}")));
     }
@@ -21,11 +22,12 @@ fn filter_at(filter: &RawDocument, depth: usize) -> Result<Matcher, CommandError
     for element in filter.iter() {
         let (name, value) = element?;
         match name.as_str() {
-            "$and" => all.push(Node::And(list(value, depth)?)),
-            "$or" => all.push(Node::Or(list(value, depth)?)),
-            "$nor" => all.push(Node::Nor(list(value, depth)?)),
+            "$and" => all.push(Node::And(list(value, depth, given)?)),
+            "$or" => all.push(Node::Or(list(value, depth, given)?)),
+            "$nor" => all.push(Node::Nor(list(value, depth, given)?)),
             "$comment" => {}
-            known @ ("$expr" | "$where" | "$text" | "$jsonSchema" | "$sampleRate" | "$alwaysTrue" | "$alwaysFalse") => {
+            "$expr" => all.push(Node::Expression(Box::new(Expression::parse(value, given)?))),
+            known @ ("$where" | "$text" | "$jsonSchema" | "$sampleRate" | "$alwaysTrue" | "$alwaysFalse") => {
                 return Err(CommandError::not_implemented(known));
             }
             unknown if unknown.starts_with('$') => {
@@ -40,7 +42,7 @@ fn filter_at(filter: &RawDocument, depth: usize) -> Result<Matcher, CommandError
     Ok(Matcher { all })
 }
 
-fn list(value: RawBsonRef<'_>, depth: usize) -> Result<Vec<Matcher>, CommandError> {
+fn list(value: RawBsonRef<'_>, depth: usize, given: &Given) -> Result<Vec<Matcher>, CommandError> {
     let RawBsonRef::Array(array) = value else {
         return Err(CommandError::bad_value("$and/$or/$nor must be an array"));
     };
@@ -50,7 +52,7 @@ fn list(value: RawBsonRef<'_>, depth: usize) -> Result<Vec<Matcher>, CommandErro
     array
         .into_iter()
         .map(|entry| match entry? {
-            RawBsonRef::Document(entry) => filter_at(entry, depth + 1),
+            RawBsonRef::Document(entry) => filter_at(entry, depth + 1, given),
             _ => Err(CommandError::bad_value("$or/$and/$nor entries need to be full objects")),
         })
         .collect()
@@ -127,8 +129,8 @@ fn predicate(
         "$mod" => modulo(value),
         "$regex" => regex_of(value, beside),
         "$elemMatch" => element(value, depth),
-        known @ ("$geoWithin" | "$geoIntersects" | "$near" | "$nearSphere" | "$bitsAllSet" | "$bitsAnySet" | "$bitsAllClear"
-        | "$bitsAnyClear") => Err(CommandError::not_implemented(known)),
+        "$bitsAllSet" | "$bitsAnySet" | "$bitsAllClear" | "$bitsAnyClear" => bits(operator, value),
+        known @ ("$geoWithin" | "$geoIntersects" | "$near" | "$nearSphere") => Err(CommandError::not_implemented(known)),
         unknown => Err(CommandError::bad_value(format!("unknown operator: {unknown}"))),
     }
 }
@@ -195,7 +197,12 @@ fn element(value: RawBsonRef<'_>, depth: usize) -> Result<Predicate, CommandErro
     };
     let first = inner.iter().next().and_then(Result::ok).map_or("", |(name, _)| name.as_str());
     if !is_operators(inner) || matches!(first, "$and" | "$or" | "$nor" | "$where") {
-        return Ok(Predicate::ElementDocument(Box::new(filter_at(inner, depth + 1)?)));
+        let matcher = filter_at(inner, depth + 1, &[])?;
+        if matcher.has_expression() {
+            let message = "$expr can only be applied to the top-level document";
+            return Err(CommandError::new(Code::QUERY_FEATURE_NOT_ALLOWED, message));
+        }
+        return Ok(Predicate::ElementDocument(Box::new(matcher)));
     }
     if depth > MAX_DEPTH {
         return Err(CommandError::bad_value(format!("filter exceeds the maximum nesting depth of {MAX_DEPTH}")));
@@ -257,6 +264,26 @@ fn size(value: RawBsonRef<'_>) -> Result<Predicate, CommandError> {
     if size < 0 { Err(refused("Expected a non-negative number")) } else { Ok(Predicate::Size(size)) }
 }
 
+/// The bits as a mask; given as a number, or by their positions.
+fn bits(operator: &str, value: RawBsonRef<'_>) -> Result<Predicate, CommandError> {
+    let refused =
+        || CommandError::bad_value(format!("{operator} takes an Array, a number, or a BinData but received: {}", shell(value)));
+    let mask = match value {
+        RawBsonRef::Array(positions) => {
+            let mut mask = 0_u64;
+            for position in positions {
+                let position = whole(position?).and_then(|n| u32::try_from(n).ok()).ok_or_else(refused)?;
+                // Beyond the 64th bit is the sign's.
+                mask |= 1 << position.min(63);
+            }
+            mask
+        }
+        RawBsonRef::Binary(_) => return Err(CommandError::not_implemented(&format!("{operator} with a BinData"))),
+        number => whole(number).and_then(|n| u64::try_from(n).ok()).ok_or_else(refused)?,
+    };
+    Ok(Predicate::Bits { mask, all: operator.contains("All"), set: operator.ends_with("Set") })
+}
+
 fn modulo(value: RawBsonRef<'_>) -> Result<Predicate, CommandError> {
     let RawBsonRef::Array(array) = value else {
         return Err(CommandError::bad_value("malformed mod, needs to be an array"));
@@ -290,6 +317,13 @@ fn regex_of(value: RawBsonRef<'_>, beside: &RawDocument) -> Result<Predicate, Co
 }
 
 fn pattern(source: &str, options: &str) -> Result<Pattern, CommandError> {
+    let regex = regex(source, options)?;
+    let source = bson::Regex { pattern: cstring(source)?, options: cstring(options)? };
+    Ok(Pattern { regex, source: RawBson::RegularExpression(source) })
+}
+
+/// A regular expression of MongoDB's syntax, as far as it needs no looking around.
+pub(in crate::sandbox) fn regex(source: &str, options: &str) -> Result<regex::Regex, CommandError> {
     let mut builder = RegexBuilder::new(source);
     builder.size_limit(4 << 20).dfa_size_limit(4 << 20);
     for option in options.chars() {
@@ -305,11 +339,9 @@ fn pattern(source: &str, options: &str) -> Result<Pattern, CommandError> {
             }
         };
     }
-    let regex = builder.build().map_err(|error| {
+    builder.build().map_err(|error| {
         CommandError::new(Code::location(51091), format!("Regular expression is invalid: {error}").replace('\n', " "))
-    })?;
-    let source = bson::Regex { pattern: cstring(source)?, options: cstring(options)? };
-    Ok(Pattern { regex, source: RawBson::RegularExpression(source) })
+    })
 }
 
 fn cstring(text: &str) -> Result<bson::raw::CString, CommandError> {

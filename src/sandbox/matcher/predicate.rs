@@ -22,6 +22,12 @@ pub(super) enum Predicate {
         divisor: i64,
         remainder: i64,
     },
+    /// All bits of the mask, or some, are set, or clear.
+    Bits {
+        mask: u64,
+        all: bool,
+        set: bool,
+    },
     Pattern(Pattern),
     /// `$elemMatch` with a filter: some element is a document that passes.
     ElementDocument(Box<Matcher>),
@@ -85,6 +91,13 @@ impl Predicate {
             }
             (Self::Mod { divisor, remainder }, Some(value)) => {
                 whole(value).and_then(|n| n.checked_rem(*divisor)).is_some_and(|rest| rest == *remainder)
+            }
+            (Self::Bits { mask, all, set }, Some(value)) => {
+                let fraction = matches!(value, RawBsonRef::Double(n) if n.fract() != 0.0);
+                whole(value).filter(|_| !fraction).is_some_and(|n| {
+                    let bits = if *set { n.cast_unsigned() } else { !n.cast_unsigned() } & mask;
+                    if *all { bits == *mask } else { bits != 0 }
+                })
             }
             (Self::Pattern(pattern), Some(value)) => pattern.test(value),
             (Self::ElementDocument(matcher), Some(RawBsonRef::Array(array))) => {

@@ -62,6 +62,10 @@ fn matches(filter: &RawDocumentBuf, document: &RawDocumentBuf) -> bool {
 #[case::by_index_into_documents(rawdoc! { "docs.1.k": "b" }, true)]
 #[case::embedded_document(rawdoc! { "deep": { "er": { "est": "x" } } }, true)]
 #[case::embedded_document_is_not_a_path(rawdoc! { "deep": { "er": {} } }, false)]
+#[case::expr(rawdoc! { "$expr": { "$gt": ["$n", { "$size": "$list" }] } }, true)]
+#[case::expr_within_or(rawdoc! { "$or": [{ "n": 6 }, { "$expr": { "$eq": ["$n", "$nope"] } }] }, false)]
+#[case::bits_all_set(rawdoc! { "n": { "$bitsAllSet": [0, 2] } }, true)]
+#[case::bits_any_clear(rawdoc! { "n": { "$bitsAnyClear": 5 } }, false)]
 #[case::comment(rawdoc! { "n": 5, "$comment": "why" }, true)]
 fn a_filter_decides_as_mongodb_does(#[case] filter: RawDocumentBuf, #[case] expected: bool) {
     let document = rawdoc! {

@@ -12,7 +12,9 @@ use bson::raw::cstr;
 use bson::{Document, RawBson, RawBsonRef, RawDocument, RawDocumentBuf};
 
 use super::error::{Code, CommandError};
+use super::expression::Given;
 use super::matcher::Matcher;
+use super::pipeline::Pipeline;
 use super::value::{check_id, compare, shell};
 use operators::Operation;
 pub(super) use positional::ArrayFilters;
@@ -24,6 +26,8 @@ pub(super) enum Update {
     Replace(RawDocumentBuf),
     /// These are applied in order, to the elements of arrays that the filters name.
     Operators(Vec<Operation>, ArrayFilters),
+    /// The document becomes what the pipeline makes of it.
+    Pipeline(Pipeline),
 }
 
 impl Update {
@@ -31,10 +35,17 @@ impl Update {
     ///
     /// # Errors
     /// What is wrong with it, with MongoDB's code and words.
-    pub(super) fn parse(update: RawBsonRef<'_>, filters: ArrayFilters) -> Result<Self, CommandError> {
+    pub(super) fn parse(update: RawBsonRef<'_>, filters: ArrayFilters, given: &Given) -> Result<Self, CommandError> {
         let document = match update {
             RawBsonRef::Document(document) => document,
-            RawBsonRef::Array(_) => return Err(CommandError::not_implemented("an aggregation pipeline as an update")),
+            RawBsonRef::Array(stages) => {
+                let one = |stage: RawBsonRef<'_>| match stage {
+                    RawBsonRef::Document(stage) => Ok(stage.to_owned()),
+                    _ => Err(CommandError::new(Code::TYPE_MISMATCH, "Each element of the 'pipeline' array must be an object")),
+                };
+                let stages = stages.into_iter().map(|stage| one(stage?)).collect::<Result<Vec<_>, _>>()?;
+                return Pipeline::parse_update(&stages, given).map(Self::Pipeline);
+            }
             _ => {
                 let message = "Update argument must be either an object or an array";
                 return Err(CommandError::new(Code::FAILED_TO_PARSE, message));
@@ -70,6 +81,7 @@ impl Update {
     pub(super) fn apply(&self, document: &RawDocument, found_by: &Matcher) -> Result<Option<RawDocumentBuf>, CommandError> {
         let changed = match self {
             Self::Replace(replacement) => replace(document, replacement)?,
+            Self::Pipeline(pipeline) => replace(document, &pipeline.change(document)?)?,
             Self::Operators(operations, filters) => {
                 let mut edited = Document::try_from(document)?;
                 for operation in operations {
@@ -105,11 +117,9 @@ impl Update {
                     _ => Ok(replacement.clone()),
                 }
             }
+            Self::Pipeline(pipeline) => pipeline.change(&RawDocumentBuf::try_from(&fixed_fields(fixed)?)?),
             Self::Operators(operations, filters) => {
-                let mut made = Document::new();
-                for (path, value) in fixed {
-                    edit::set(&mut made, &path, RawBson::try_into(value)?)?;
-                }
+                let mut made = fixed_fields(fixed)?;
                 for operation in operations {
                     for path in filters.expand(&made, &operation.path, None)? {
                         operation.apply(&mut made, &path, true)?;
@@ -119,6 +129,14 @@ impl Update {
             }
         }
     }
+}
+
+fn fixed_fields(fixed: Vec<(String, RawBson)>) -> Result<Document, CommandError> {
+    let mut made = Document::new();
+    for (path, value) in fixed {
+        edit::set(&mut made, &path, RawBson::try_into(value)?)?;
+    }
+    Ok(made)
 }
 
 fn replace(document: &RawDocument, replacement: &RawDocument) -> Result<RawDocumentBuf, CommandError> {

@@ -7,7 +7,7 @@ use super::{ArrayFilters, Update};
 
 fn apply(update: RawDocumentBuf) -> Result<Option<RawDocumentBuf>, CommandError> {
     let document = rawdoc! { "_id": 1, "n": 5, "s": "x", "list": [1, 2], "deep": { "a": 1 } };
-    let update = Update::parse(RawBson::Document(update).as_raw_bson_ref(), ArrayFilters::default())?;
+    let update = Update::parse(RawBson::Document(update).as_raw_bson_ref(), ArrayFilters::default(), &[])?;
     update.apply(&document, &Matcher::parse(&rawdoc! {})?)
 }
 
@@ -113,7 +113,7 @@ fn a_wrong_update_is_refused_with_mongodbs_code(#[case] update: RawDocumentBuf, 
 fn an_upsert_starts_from_what_the_filter_fixes() {
     let filter = Matcher::parse(&rawdoc! { "_id": 7, "a.b": "x", "n": { "$gt": 3 } }).unwrap();
     let update = RawBson::Document(rawdoc! { "$set": { "c": 1 }, "$setOnInsert": { "d": 2 } });
-    let made = Update::parse(update.as_raw_bson_ref(), ArrayFilters::default()).unwrap().new_document(&filter).unwrap();
+    let made = Update::parse(update.as_raw_bson_ref(), ArrayFilters::default(), &[]).unwrap().new_document(&filter).unwrap();
     assert_eq!(made, rawdoc! { "_id": 7, "a": { "b": "x" }, "c": 1, "d": 2 });
 }
 
@@ -123,7 +123,7 @@ fn positional_parts_change_the_element_that_was_found_and_those_a_filter_names()
     let change = |update: RawDocumentBuf, filters: &[RawDocumentBuf]| {
         let filters = ArrayFilters::parse(filters).unwrap();
         let found_by = Matcher::parse(&rawdoc! { "items.k": "b" }).unwrap();
-        let update = Update::parse(RawBson::Document(update).as_raw_bson_ref(), filters).unwrap();
+        let update = Update::parse(RawBson::Document(update).as_raw_bson_ref(), filters, &[]).unwrap();
         update.apply(&document, &found_by).unwrap().unwrap()
     };
     assert_eq!(
@@ -136,14 +136,14 @@ fn positional_parts_change_the_element_that_was_found_and_those_a_filter_names()
     );
     let unused = ArrayFilters::parse(&[rawdoc! { "x": 1 }]).unwrap();
     let update = RawBson::Document(rawdoc! { "$set": { "a": 1 } });
-    assert_eq!(Update::parse(update.as_raw_bson_ref(), unused).unwrap_err().code.number, 9);
+    assert_eq!(Update::parse(update.as_raw_bson_ref(), unused, &[]).unwrap_err().code.number, 9);
 }
 
 #[test]
 fn decimals_are_counted_exactly() {
     let document = rawdoc! { "_id": 1, "price": "10.10".parse::<bson::Decimal128>().unwrap() };
     let update = RawBson::Document(rawdoc! { "$inc": { "price": "0.20".parse::<bson::Decimal128>().unwrap() } });
-    let update = Update::parse(update.as_raw_bson_ref(), ArrayFilters::default()).unwrap();
+    let update = Update::parse(update.as_raw_bson_ref(), ArrayFilters::default(), &[]).unwrap();
     let changed = update.apply(&document, &Matcher::parse(&rawdoc! {}).unwrap()).unwrap().unwrap();
     assert_eq!(changed, rawdoc! { "_id": 1, "price": "10.30".parse::<bson::Decimal128>().unwrap() });
 }

@@ -14,6 +14,7 @@ mod valid;
 pub(super) use arithmetic::{
     Op, Trouble, calculate, calculate_wide, double, exact, is_number, long, narrow, special_decimal, whole_number,
 };
+pub(super) use decimal::Decimal;
 pub(super) use key::{class, compare, encode, key};
 pub(super) use owned::{alias_of, compare_values, key_of, shell_of};
 pub(super) use path::{Leaf, Path};

@@ -24,6 +24,7 @@ pub(in crate::sandbox) struct Shared {
     /// `None` if nobody needs to authenticate.
     pub(in crate::sandbox) credentials: Option<Credentials>,
     pub(in crate::sandbox) verifier: OnceCell<Verifier>,
+    pub(in crate::sandbox) started: std::time::Instant,
 }
 
 impl Shared {
@@ -91,6 +92,7 @@ impl Session {
             "getParameter" => get_parameter(&command.body),
             "getCmdLineOpts" => Ok(rawdoc! { "argv": ["connect-console", "sandbox"], "parsed": {}, "ok": 1.0 }),
             "hostInfo" => Ok(host_info()),
+            "serverStatus" => Ok(self.server_status()),
             _ => commands::run(&self.shared.engine, command).await,
         }
     }
@@ -158,6 +160,15 @@ impl Session {
             self.scram = Some(scram);
         }
         Ok(sasl_reply(done, answer.as_bytes()))
+    }
+
+    fn server_status(&self) -> RawDocumentBuf {
+        let millis = i64::try_from(self.shared.started.elapsed().as_millis()).unwrap_or(i64::MAX);
+        rawdoc! {
+            "host": "127.0.0.1", "version": VERSION, "process": "connect-console", "pid": i64::from(std::process::id()),
+            "uptime": millis / 1_000, "uptimeMillis": millis, "localTime": DateTime::now(),
+            "storageEngine": { "name": "sqlite", "persistent": true, "supportsCommittedReads": false }, "ok": 1.0,
+        }
     }
 
     fn status(&self) -> RawDocumentBuf {

@@ -1,0 +1,325 @@
+use bson::{Bson, DateTime};
+
+use super::super::error::{Code, CommandError};
+use super::super::value::{
+    self, Op, Trouble, alias_of, calculate_wide, compare_values, double, exact, long, special_decimal, whole_number,
+};
+use super::Value;
+use super::logic::is_nullish;
+
+fn mismatch(message: impl Into<String>) -> CommandError {
+    CommandError::new(Code::TYPE_MISMATCH, message)
+}
+
+fn trouble(trouble: Trouble, message: impl Into<String>) -> CommandError {
+    match trouble {
+        Trouble::NoNumber => mismatch(message),
+        Trouble::Overflow => CommandError::new(Code::OVERFLOW, "the result of the calculation has too many digits"),
+    }
+}
+
+fn alias(value: &Value) -> &'static str {
+    value.as_ref().map_or("missing", alias_of)
+}
+
+/// Milliseconds to add to a date.
+fn millis(value: &Bson) -> Option<i64> {
+    #[allow(clippy::cast_possible_truncation)] // saturates
+    long(value).or_else(|| double(value).map(|n| n.round() as i64))
+}
+
+pub(super) fn add(arguments: &[Value]) -> Result<Value, CommandError> {
+    let (mut sum, mut date) = (Bson::Int32(0), None);
+    if arguments.iter().any(is_nullish) {
+        return Ok(Some(Bson::Null));
+    }
+    for value in arguments.iter().flatten() {
+        match value {
+            Bson::DateTime(_) if date.is_some() => {
+                return Err(CommandError::new(Code::location(16612), "only one date allowed in an $add expression"));
+            }
+            Bson::DateTime(at) => date = Some(*at),
+            value => {
+                let message = format!("$add only supports numeric or date types, not {}", alias_of(value));
+                sum = calculate_wide(Op::Add, &sum, value).map_err(|why| trouble(why, message))?;
+            }
+        }
+    }
+    Ok(Some(match date {
+        Some(date) => Bson::DateTime(DateTime::from_millis(date.timestamp_millis().saturating_add(millis(&sum).unwrap_or(0)))),
+        None => sum,
+    }))
+}
+
+pub(super) fn subtract(arguments: &[Value]) -> Result<Value, CommandError> {
+    let [a, b] = arguments else { return Ok(None) };
+    if is_nullish(a) || is_nullish(b) {
+        return Ok(Some(Bson::Null));
+    }
+    match (a, b) {
+        (Some(Bson::DateTime(a)), Some(Bson::DateTime(b))) => {
+            Ok(Some(Bson::Int64(a.timestamp_millis().saturating_sub(b.timestamp_millis()))))
+        }
+        (Some(Bson::DateTime(a)), Some(b)) if value::is_number(b) => {
+            let left = a.timestamp_millis().saturating_sub(millis(b).unwrap_or(0));
+            Ok(Some(Bson::DateTime(DateTime::from_millis(left))))
+        }
+        (Some(x), Some(y)) => {
+            let message = || format!("can't $subtract {} from {}", alias(b), alias(a));
+            calculate_wide(Op::Subtract, x, y).map(Some).map_err(|why| trouble(why, message()))
+        }
+        _ => Ok(None),
+    }
+}
+
+pub(super) fn multiply(arguments: &[Value]) -> Result<Value, CommandError> {
+    if arguments.iter().any(is_nullish) {
+        return Ok(Some(Bson::Null));
+    }
+    let mut product = Bson::Int32(1);
+    for value in arguments.iter().flatten() {
+        let message = format!("$multiply only supports numeric types, not {}", alias_of(value));
+        product = calculate_wide(Op::Multiply, &product, value).map_err(|why| trouble(why, message))?;
+    }
+    Ok(Some(product))
+}
+
+pub(super) fn divide(arguments: &[Value]) -> Result<Value, CommandError> {
+    let [a, b] = arguments else { return Ok(None) };
+    if is_nullish(a) || is_nullish(b) {
+        return Ok(Some(Bson::Null));
+    }
+    let (Some((x, m)), Some((y, n))) = (number(a), number(b)) else {
+        return Err(mismatch(format!("$divide only supports numeric types, not {} and {}", alias(a), alias(b))));
+    };
+    if n == 0.0 {
+        return Err(CommandError::bad_value("can't $divide by zero"));
+    }
+    if !matches!((x, y), (Bson::Decimal128(_), _) | (_, Bson::Decimal128(_))) {
+        return Ok(Some(Bson::Double(m / n)));
+    }
+    let quotient = match (exact(x), exact(y)) {
+        (Some(x), Some(y)) => x.divide(&y).and_then(super::super::value::Decimal::rounded),
+        _ => special_decimal(m / n),
+    };
+    Ok(quotient.map(Bson::Decimal128))
+}
+
+pub(super) fn modulo(arguments: &[Value]) -> Result<Value, CommandError> {
+    let [a, b] = arguments else { return Ok(None) };
+    if is_nullish(a) || is_nullish(b) {
+        return Ok(Some(Bson::Null));
+    }
+    let (Some((x, m)), Some((y, n))) = (number(a), number(b)) else {
+        let message = format!("$mod only supports numeric types, not {} and {}", alias(a), alias(b));
+        return Err(CommandError::new(Code::location(16611), message));
+    };
+    if n == 0.0 {
+        return Err(CommandError::new(Code::location(16610), "can't $mod by zero"));
+    }
+    Ok(Some(match (x, y, long(x), long(y)) {
+        (Bson::Decimal128(_), ..) | (_, Bson::Decimal128(_), ..) => {
+            return Err(CommandError::not_implemented("$mod of a Decimal128"));
+        }
+        (Bson::Int32(_), Bson::Int32(_), Some(p), Some(q)) => value::narrow(p % q),
+        (_, _, Some(p), Some(q)) => Bson::Int64(p.wrapping_rem(q)),
+        _ => Bson::Double(m % n),
+    }))
+}
+
+fn number(value: &Value) -> Option<(&Bson, f64)> {
+    let value = value.as_ref()?;
+    double(value).map(|n| (value, n))
+}
+
+/// A function of one number that keeps whole numbers as they are.
+fn unary(name: &str, arguments: &[Value], of: impl Fn(&Bson, f64) -> Result<Bson, CommandError>) -> Result<Value, CommandError> {
+    let value = arguments.first().cloned().flatten();
+    if is_nullish(&value) {
+        return Ok(Some(Bson::Null));
+    }
+    match number(&value) {
+        Some((value, n)) => of(value, n).map(Some),
+        None => {
+            let message = format!("{name} only supports numeric types, not {}", alias(&value));
+            Err(CommandError::new(Code::location(28765), message))
+        }
+    }
+}
+
+pub(super) fn abs(arguments: &[Value]) -> Result<Value, CommandError> {
+    unary("$abs", arguments, |value, n| match value {
+        Bson::Int32(n) => Ok(value::narrow(i64::from(*n).abs())),
+        Bson::Int64(n) => n
+            .checked_abs()
+            .map(Bson::Int64)
+            .ok_or_else(|| CommandError::new(Code::location(28680), "can't take $abs of long long min")),
+        Bson::Decimal128(n) => Ok(n.to_string().trim_start_matches('-').parse().map_or(Bson::Null, Bson::Decimal128)),
+        _ => Ok(Bson::Double(n.abs())),
+    })
+}
+
+/// Rounds in a way that is simple for doubles; a Decimal128 goes through the text of its digits.
+fn rounding(name: &'static str, arguments: &[Value], way: fn(f64) -> f64) -> Result<Value, CommandError> {
+    let places = match arguments.get(1) {
+        None => 0,
+        Some(places) if is_nullish(places) => return Ok(Some(Bson::Null)),
+        Some(places) => places.as_ref().and_then(whole_number).filter(|n| (-20..=100).contains(n)).ok_or_else(|| {
+            CommandError::new(
+                Code::location(51082),
+                format!("precision argument to {name} must be an integer between -20 and 100"),
+            )
+        })?,
+    };
+    let places = i32::try_from(places).unwrap_or(0);
+    unary(name, arguments, |value, n| match value {
+        Bson::Int32(_) | Bson::Int64(_) if places >= 0 => Ok(value.clone()),
+        Bson::Int32(_) | Bson::Int64(_) => {
+            let unit = 10_f64.powi(-places);
+            #[allow(clippy::cast_possible_truncation)] // saturates
+            let rounded = (way(n / unit) * unit) as i64;
+            Ok(if matches!(value, Bson::Int32(_)) { value::narrow(rounded) } else { Bson::Int64(rounded) })
+        }
+        Bson::Decimal128(_) => Err(CommandError::not_implemented(&format!("{name} of a Decimal128"))),
+        _ if places == 0 => Ok(Bson::Double(way(n))),
+        _ => {
+            let unit = 10_f64.powi(places);
+            let rounded = way(n * unit) / unit;
+            Ok(Bson::Double(if rounded.is_finite() { rounded } else { n }))
+        }
+    })
+}
+
+pub(super) fn ceil(arguments: &[Value]) -> Result<Value, CommandError> {
+    rounding("$ceil", arguments, f64::ceil)
+}
+
+pub(super) fn floor(arguments: &[Value]) -> Result<Value, CommandError> {
+    rounding("$floor", arguments, f64::floor)
+}
+
+/// A half goes to the even neighbour.
+pub(super) fn round(arguments: &[Value]) -> Result<Value, CommandError> {
+    rounding("$round", arguments, f64::round_ties_even)
+}
+
+pub(super) fn trunc(arguments: &[Value]) -> Result<Value, CommandError> {
+    rounding("$trunc", arguments, f64::trunc)
+}
+
+fn real(name: &str, arguments: &[Value], of: impl Fn(f64) -> Result<f64, CommandError>) -> Result<Value, CommandError> {
+    unary(name, arguments, |value, n| match value {
+        Bson::Decimal128(_) => Err(CommandError::not_implemented(&format!("{name} of a Decimal128"))),
+        _ => of(n).map(Bson::Double),
+    })
+}
+
+pub(super) fn sqrt(arguments: &[Value]) -> Result<Value, CommandError> {
+    let negative = || CommandError::new(Code::location(28714), "$sqrt's argument must be greater than or equal to 0");
+    real("$sqrt", arguments, |n| if n < 0.0 { Err(negative()) } else { Ok(n.sqrt()) })
+}
+
+pub(super) fn exp(arguments: &[Value]) -> Result<Value, CommandError> {
+    real("$exp", arguments, |n| Ok(n.exp()))
+}
+
+pub(super) fn ln(arguments: &[Value]) -> Result<Value, CommandError> {
+    let refused =
+        |n: f64| CommandError::new(Code::location(28766), format!("$ln's argument must be a positive number, but is {n}"));
+    real("$ln", arguments, |n| if n <= 0.0 { Err(refused(n)) } else { Ok(n.ln()) })
+}
+
+pub(super) fn log10(arguments: &[Value]) -> Result<Value, CommandError> {
+    let refused =
+        |n: f64| CommandError::new(Code::location(28761), format!("$log10's argument must be a positive number, but is {n}"));
+    real("$log10", arguments, |n| if n <= 0.0 { Err(refused(n)) } else { Ok(n.log10()) })
+}
+
+pub(super) fn log(arguments: &[Value]) -> Result<Value, CommandError> {
+    let [of, base] = arguments else { return Ok(None) };
+    if is_nullish(of) || is_nullish(base) {
+        return Ok(Some(Bson::Null));
+    }
+    let (Some((_, n)), Some((_, b))) = (number(of), number(base)) else {
+        return Err(CommandError::new(Code::location(28756), "$log's arguments must be numeric"));
+    };
+    if n <= 0.0 || b <= 0.0 || b.to_bits() == 1.0_f64.to_bits() {
+        let message = "$log's argument must be a positive number, and its base a positive number not equal to 1";
+        return Err(CommandError::new(Code::location(28758), message));
+    }
+    Ok(Some(Bson::Double(n.ln() / b.ln())))
+}
+
+pub(super) fn pow(arguments: &[Value]) -> Result<Value, CommandError> {
+    let [base, exponent] = arguments else { return Ok(None) };
+    if is_nullish(base) || is_nullish(exponent) {
+        return Ok(Some(Bson::Null));
+    }
+    let (Some((x, m)), Some((y, n))) = (number(base), number(exponent)) else {
+        return Err(CommandError::new(Code::location(28762), "$pow's base and exponent must be numeric"));
+    };
+    if m == 0.0 && n < 0.0 {
+        return Err(CommandError::new(Code::location(28764), "$pow cannot take a base of 0 and a negative exponent"));
+    }
+    let whole = long(x).zip(long(y)).and_then(|(x, y)| x.checked_pow(u32::try_from(y).ok()?));
+    Ok(Some(match (x, y, whole) {
+        (Bson::Decimal128(_), ..) | (_, Bson::Decimal128(_), _) => {
+            return Err(CommandError::not_implemented("$pow of a Decimal128"));
+        }
+        (Bson::Int32(_), Bson::Int32(_), Some(power)) => value::narrow(power),
+        (_, _, Some(power)) => Bson::Int64(power),
+        _ => Bson::Double(m.powf(n)),
+    }))
+}
+
+/// The numbers of an accumulator used as an expression: its arguments, or the elements of its only one.
+fn operands(arguments: &[Value]) -> Vec<Bson> {
+    match arguments {
+        [Some(Bson::Array(elements))] => elements.clone(),
+        several => several.iter().flatten().cloned().collect(),
+    }
+}
+
+/// The sum of what is a number; the rest is passed over.
+pub(in crate::sandbox) fn total<'a>(values: impl Iterator<Item = &'a Bson>) -> Bson {
+    values.filter(|value| value::is_number(value)).fold(Bson::Int32(0), |sum, value| plus(&sum, value))
+}
+
+/// The sum of two numbers.
+pub(in crate::sandbox) fn plus(sum: &Bson, value: &Bson) -> Bson {
+    calculate_wide(Op::Add, sum, value).unwrap_or(Bson::Double(f64::NAN))
+}
+
+pub(super) fn sum(arguments: &[Value]) -> Result<Value, CommandError> {
+    Ok(Some(total(operands(arguments).iter())))
+}
+
+pub(super) fn avg(arguments: &[Value]) -> Result<Value, CommandError> {
+    let numbers: Vec<Bson> = operands(arguments).into_iter().filter(value::is_number).collect();
+    if numbers.is_empty() {
+        return Ok(Some(Bson::Null));
+    }
+    mean(&total(numbers.iter()), numbers.len())
+}
+
+/// The `n`th part of a sum: a double, or a decimal if the sum is one.
+pub(in crate::sandbox) fn mean(sum: &Bson, n: usize) -> Result<Value, CommandError> {
+    let sum = match sum {
+        Bson::Decimal128(_) => sum.clone(),
+        other => Bson::Double(double(other).unwrap_or(f64::NAN)),
+    };
+    divide(&[Some(sum), Some(Bson::Int64(i64::try_from(n).unwrap_or(i64::MAX)))])
+}
+
+pub(super) fn min(arguments: &[Value]) -> Result<Value, CommandError> {
+    Ok(Some(best(arguments, std::cmp::Ordering::is_lt)))
+}
+
+pub(super) fn max(arguments: &[Value]) -> Result<Value, CommandError> {
+    Ok(Some(best(arguments, std::cmp::Ordering::is_gt)))
+}
+
+fn best(arguments: &[Value], wins: impl Fn(std::cmp::Ordering) -> bool) -> Bson {
+    let values = operands(arguments).into_iter().filter(|value| !matches!(value, Bson::Null | Bson::Undefined));
+    values.reduce(|best, value| if wins(compare_values(&value, &best)) { value } else { best }).unwrap_or(Bson::Null)
+}
