@@ -20,11 +20,11 @@ pub(super) fn in_object(map: &mut Map<String, Value>) {
     for (key, value) in map.iter_mut().filter(|(key, _)| is_secret(key)) {
         hide(value, &key.to_ascii_lowercase());
     }
-    let text = |key| map.get(key).and_then(Value::as_str).map(str::to_owned);
-    let name = if text("type").as_deref() == Some("password") {
-        text("id").or_else(|| text("name")).unwrap_or_else(|| "password".into())
+    let text = |key| map.get(key).and_then(Value::as_str);
+    let name = if text("type") == Some("password") {
+        text("id").or_else(|| text("name")).unwrap_or("password").to_owned()
     } else if map.get("secure") == Some(&Value::Bool(true)) {
-        text("name").unwrap_or_else(|| "variable".into())
+        text("name").unwrap_or("variable").to_owned()
     } else {
         return;
     };
