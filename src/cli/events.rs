@@ -14,7 +14,8 @@ pub(super) const HEADING: &[&str] =
 
 impl From<Filter> for DeliveryFilter {
     fn from(filter: Filter) -> Self {
-        Self { text: filter.filter, event_type: filter.event_type, object_id: filter.object, result: filter.result }
+        let typed = Self::typed(filter.filter.as_deref().unwrap_or_default());
+        Self { event_type: filter.event_type, object_id: filter.object, result: filter.result, ..typed }
     }
 }
 

@@ -188,9 +188,11 @@ fn conditions(filter: &DeliveryFilter) -> (Vec<String>, Vec<Value>) {
             values.push(wanted.clone().into());
         }
     }
-    if let Some(text) = filter.text.as_ref().filter(|text| !text.is_empty()) {
-        conditions.push("has(?, event_type, object_id, result, message, task_id)".into());
-        values.push(text.to_lowercase().into());
+    for (text, not) in [(&filter.text, ""), (&filter.without, "NOT ")] {
+        if let Some(text) = text.as_ref().filter(|text| !text.is_empty()) {
+            conditions.push(format!("{not}has(?, event_type, object_id, result, message, task_id)"));
+            values.push(text.to_lowercase().into());
+        }
     }
     (conditions, values)
 }

@@ -77,12 +77,26 @@ pub enum DeliveryState {
 pub struct DeliveryFilter {
     /// In type, object, result, reason or task id.
     pub text: Option<String>,
+    /// In none of those.
+    pub without: Option<String>,
     /// The event type, whole.
     pub event_type: Option<String>,
     /// The object's id, whole.
     pub object_id: Option<String>,
     /// The result, whole.
     pub result: Option<String>,
+}
+
+impl DeliveryFilter {
+    /// A filter as a developer types it: a text to be contained, or after an exclamation mark one not to be.
+    #[must_use]
+    pub fn typed(text: &str) -> Self {
+        let given = |text: &str| Some(text.trim()).filter(|t| !t.is_empty()).map(Into::into);
+        match text.trim().strip_prefix('!') {
+            Some(without) => Self { without: given(without), ..Self::default() },
+            None => Self { text: given(text), ..Self::default() },
+        }
+    }
 }
 
 /// A log line with its place in the journal.
