@@ -37,9 +37,14 @@ pub(crate) enum Do {
     Open,
     Filter,
     Follow,
+    Release,
+    ShowSaga,
+    EarlierDelivery,
+    LaterDelivery,
     Copy,
     EditVariable,
     AddVariable,
+    RevealVariable,
     UnsetVariable,
     UnstageVariable,
     Apply,
@@ -109,8 +114,18 @@ fn has_delivery(state: &State) -> Result<(), &'static str> {
     state.events.selected().map(|_| ()).ok_or("no delivery is selected")
 }
 
+fn waits(state: &State) -> Result<(), &'static str> {
+    let waiting = state.events.selected().and_then(|d| state.waiting.iter().find(|w| w.object_id == d.object_id));
+    waiting.map(|_| ()).ok_or("nothing of this request waits to be delivered again")
+}
+
 fn has_variable(state: &State) -> Result<(), &'static str> {
     state.variables.selected().map(|_| ()).ok_or("no variable is selected")
+}
+
+fn has_secret(state: &State) -> Result<(), &'static str> {
+    let secret = state.variables.selected().is_some_and(|v| v.secure);
+    secret.then_some(()).ok_or("the selected variable is no secret")
 }
 
 fn has_staged_here(state: &State) -> Result<(), &'static str> {
@@ -174,12 +189,37 @@ pub(crate) const ACTIONS: &[Action] = &[
         &[In(Events), In(Trace), In(Storage), In(Logs)],
     )
     .hint("open"),
-    act(Do::Filter, "filter", "type a filter; an empty one shows all again", &["/"], &[In(Events), In(Storage)]).hint("filter"),
+    act(
+        Do::Filter,
+        "filter",
+        "type a filter; in Events !text leaves out what has it; an empty one shows all again",
+        &["/"],
+        &[In(Events), In(Storage)],
+    )
+    .hint("filter"),
     act(Do::Follow, "follow", "stay at the newest delivery, or stop doing so", &["f"], &[In(Events)]).hint("follow"),
+    act(Do::Release, "deliver now", "deliver the waiting task of this request at once", &["n"], &[In(Events), In(Trace)])
+        .hint("deliver now")
+        .when(waits),
+    act(Do::ShowSaga, "saga", "the request's transactions across its deliveries above the trace, or not", &["s"], &[In(Trace)])
+        .hint("saga")
+        .when(has_delivery),
+    act(Do::EarlierDelivery, "earlier delivery", "the delivery of this request before", &["<", ","], &[In(Trace)])
+        .when(has_delivery),
+    act(Do::LaterDelivery, "later delivery", "the delivery of this request after", &[">", "."], &[In(Trace)]).when(has_delivery),
     act(Do::EditVariable, "edit variable", "stage another value for the selected variable", &["e", "enter"], &[In(Variables)])
         .hint("edit")
         .when(has_variable),
     act(Do::AddVariable, "add variable", "stage a new variable", &["n"], &[In(Variables)]).hint("new").when(ready),
+    act(
+        Do::RevealVariable,
+        "reveal secret",
+        "show the value of the selected secret for some seconds; again: hide it",
+        &["v"],
+        &[In(Variables)],
+    )
+    .hint("reveal")
+    .when(has_secret),
     act(Do::UnsetVariable, "unset variable", "stage the deletion of the selected variable", &["d"], &[In(Variables)])
         .hint("unset")
         .when(has_variable)

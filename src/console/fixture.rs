@@ -12,7 +12,7 @@ use crate::observe::{
     Answer as Answered, ApiCall, Backend, Fact, Level, LinkState, Observation, StepKind, StepOutcome, StoreCall, TaskArrived,
     Timestamp,
 };
-use crate::workbench::{Found, LinkStatus, Reply, Status, VariableRow, VariableState};
+use crate::workbench::{EventTypeRow, Found, LinkStatus, Reply, Status, VariableRow, VariableState, WaitingRow};
 
 /// 2026-03-04 10:15:00 UTC.
 pub(crate) const NOON: i64 = 1_772_619_300_000_000;
@@ -226,6 +226,29 @@ pub(crate) fn found() -> Found {
     }
 }
 
+/// Some event types; the runtime subscribes to those of purchases.
+pub(crate) fn event_types() -> Vec<EventTypeRow> {
+    let all = [
+        ("asset_purchase_request_processing", "background"),
+        ("tier_config_setup_request_processing", "background"),
+        ("asset_purchase_request_validation", "interactive"),
+        ("product_action_execution", "interactive"),
+        ("scheduled_execution", "scheduled"),
+    ];
+    let row = |(name, category): (&str, &str)| EventTypeRow {
+        name: name.into(),
+        category: category.into(),
+        subscribed: name.contains("purchase"),
+    };
+    all.into_iter().map(row).collect()
+}
+
+/// A delivery that comes again by itself.
+pub(crate) fn waiting() -> Vec<WaitingRow> {
+    let again = delivery(4, Some("reschedule"));
+    vec![WaitingRow { task_id: again.task_id, object_id: again.object_id, event_type: again.event_type, due: at(306.0) }]
+}
+
 pub(crate) fn status() -> Status {
     Status {
         mode: "local".into(),
@@ -257,7 +280,9 @@ pub(crate) fn tell(state: &mut State, message: Message) -> Vec<Effect> {
 pub(crate) fn typical(columns: u16, rows: u16) -> State {
     let mut state = empty(columns, rows);
     tell(&mut state, Message::Started(Ok(())));
+    tell(&mut state, Message::Reply(Ask::EventTypes, Ok(Reply::EventTypes { types: event_types() })));
     tell(&mut state, Message::Reply(Ask::Status, Ok(Reply::Status(Box::new(status())))));
+    tell(&mut state, Message::Reply(Ask::Waiting, Ok(Reply::Waiting { tasks: waiting() })));
     fill(&mut state, deliveries());
     trace(&mut state, observations(8, false));
     tell(&mut state, Message::Read(Answer::Logs(logs())));

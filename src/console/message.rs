@@ -2,7 +2,7 @@
 
 use crossterm::event::KeyEvent;
 
-use super::state::Span;
+use super::state::{Saga, Span};
 use crate::journal::{DeliveryFilter, DeliveryRow, LogRow, ObservationRow};
 use crate::observe::Timestamp;
 use crate::workbench::{Command, Reply, WorkbenchError};
@@ -42,6 +42,12 @@ pub(crate) enum Ask {
     Status,
     Trigger,
     Replay(i64),
+    EventTypes,
+    Waiting,
+    /// The value of a secure variable.
+    Reveal(String),
+    /// A task to be delivered now.
+    Release,
     Variables,
     Stage,
     Apply,
@@ -53,8 +59,13 @@ pub(crate) enum Ask {
 /// Something to be read in the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Query {
-    Deliveries { filter: DeliveryFilter, span: Span },
+    Deliveries {
+        filter: DeliveryFilter,
+        span: Span,
+    },
     Trace(i64),
+    /// The saga of a request, by the object's id.
+    Saga(String),
     Logs,
 }
 
@@ -72,6 +83,7 @@ pub(crate) enum Answer {
         delivery: Option<Box<DeliveryRow>>,
         rows: Vec<ObservationRow>,
     },
+    Saga(Saga),
     Logs(Vec<LogRow>),
     /// It could not be read; why.
     Failed(Query, String),

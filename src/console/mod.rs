@@ -8,7 +8,6 @@
 
 mod action;
 mod app;
-mod event_types;
 #[cfg(test)]
 mod fixture;
 mod json;

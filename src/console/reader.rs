@@ -8,10 +8,14 @@ use tokio::sync::mpsc::Sender;
 
 use super::message::{Answer, Message, Query};
 use super::source::{Reading, Source};
+use super::state::Span;
+use super::story;
 use crate::journal::{DeliveryFilter, JournalError};
 
 /// How many deliveries are held in memory.
 const STRETCH: usize = 256;
+/// How many deliveries of one request are compared.
+const COLUMNS: usize = 12;
 /// How many log lines.
 const LOG_LINES: usize = 500;
 
@@ -58,6 +62,12 @@ fn read(reader: &dyn Reading, query: &Query) -> Result<Answer, JournalError> {
             Answer::Deliveries { filter: filter.clone(), span: *span, rows, total, failures }
         }
         Query::Trace(id) => Answer::Trace { delivery: reader.delivery(*id)?.map(Box::new), rows: reader.observations(*id)? },
+        Query::Saga(object_id) => {
+            let filter = DeliveryFilter { object_id: Some(object_id.clone()), ..DeliveryFilter::default() };
+            let deliveries = reader.deliveries(&filter, Span::Tail, COLUMNS)?;
+            let told = deliveries.into_iter().map(|d| reader.observations(d.id).map(|rows| (d, rows)));
+            Answer::Saga(story::saga(object_id.clone(), told.collect::<Result<_, _>>()?))
+        }
         Query::Logs => Answer::Logs(reader.logs(LOG_LINES)?),
     })
 }

@@ -153,11 +153,9 @@ pub(super) fn result(state: &State, delivery: &DeliveryRow) -> (Tone, String) {
         (DeliveryState::Running, _) | (_, None) => (Tone::Note, "● running".into()),
         (_, Some(result)) => {
             let (symbol, tone) = story::outcome(result);
-            let left = due(delivery).map(|at| text::seconds_between(state.now, at)).filter(|left| *left > 0);
-            let text = match (result, left) {
-                ("reschedule", Some(left)) => format!("{symbol} again {left} s"),
-                _ => format!("{symbol} {result}"),
-            };
+            let left = due(state, delivery).map(|at| text::seconds_between(state.now, at)).filter(|left| *left > 0);
+            let word = if result == "reschedule" && left.is_some() { "again" } else { result };
+            let text = left.map_or_else(|| format!("{symbol} {word}"), |left| format!("{symbol} {word} {left} s"));
             (tone, text)
         }
     }

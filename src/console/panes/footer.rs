@@ -24,6 +24,11 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) {
     for action in hinted(first).chain(hinted(second)) {
         let (Some(hint), Some(key)) = (action.hint, action.keys.first()) else { continue };
         let key = keymap::shown(key);
+        let available = (action.available)(state).is_ok();
+        // What is seldom possible takes no room while it is not.
+        if action.what == Do::Release && !available {
+            continue;
+        }
         if !vital(action) {
             let wide = wide(action);
             if wide > left {
@@ -31,7 +36,6 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) {
             }
             left -= wide;
         }
-        let available = (action.available)(state).is_ok();
         pieces.push(Piece::new(if available { Tone::Key } else { Tone::Dim }, format!(" {key}")));
         pieces.push(Piece::new(if available { Tone::Plain } else { Tone::Dim }, format!(" {hint}  ")));
     }

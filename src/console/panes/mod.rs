@@ -4,6 +4,7 @@ mod events;
 mod footer;
 mod header;
 mod logs;
+mod saga;
 mod storage;
 #[cfg(test)]
 mod tests;
@@ -52,8 +53,11 @@ fn pane(frame: &mut Frame<'_>, state: &State, pane: Pane, area: Rect) {
     }
 }
 
-/// When a delivery comes again, if it does.
-pub(crate) fn due(delivery: &DeliveryRow) -> Option<Timestamp> {
+/// When a delivery comes again, if it does. A local Connect knows; a real one keeps its promise.
+pub(crate) fn due(state: &State, delivery: &DeliveryRow) -> Option<Timestamp> {
+    if state.status.as_ref().is_some_and(|s| s.mode == "local") {
+        return state.waiting_after(delivery).map(|w| w.due);
+    }
     let answered = later(delivery.arrived_at, delivery.micros?);
     (delivery.result.as_deref() == Some("reschedule")).then(|| later(answered, delivery.countdown.saturating_mul(1_000_000)))
 }

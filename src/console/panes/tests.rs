@@ -6,8 +6,9 @@ use rstest::rstest;
 
 use super::super::action::Do;
 use super::super::fixture::{deliveries, empty, fill, observations, tell, trace, typical};
-use super::super::message::{Ask, Message};
+use super::super::message::{Answer, Ask, Message};
 use super::super::state::{Pane, State};
+use super::super::story;
 use super::super::theme::Theme;
 use super::super::update::perform;
 use super::draw;
@@ -85,6 +86,23 @@ fn a_failed_trace_shows_the_whole_reason_where_it_failed() {
     state.events.scroll.at = 1;
     trace(&mut state, observations(2, true));
     insta::assert_snapshot!(text(&state));
+}
+
+#[test]
+fn the_saga_of_a_request_stands_above_the_trace_of_one_delivery() {
+    let mut state = zoomed(typical(120, 40), Pane::Trace);
+    let mut rows = deliveries();
+    for (row, attempt) in rows.iter_mut().skip(5).zip(1..) {
+        (row.object_id, row.attempt) = ("PR-5512-0934-7781-001".into(), attempt);
+    }
+    fill(&mut state, rows.clone());
+    trace(&mut state, observations(8, false));
+    let told =
+        [(rows[5].clone(), observations(6, true)), (rows[6].clone(), Vec::new()), (rows[7].clone(), observations(8, false))];
+    tell(&mut state, Message::Read(Answer::Saga(story::saga("PR-5512-0934-7781-001".into(), told.into()))));
+    insta::assert_snapshot!(text(&state));
+    act(&mut state, Do::ShowSaga);
+    assert!(!text(&state).contains("TRANSACTION"));
 }
 
 #[test]

@@ -35,6 +35,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) {
             if state.events.selected().is_some() { "reading …" } else { "the trace of the selected delivery is shown here" };
         return notice(frame, state, inner, &[vec![Piece::new(Tone::Dim, said)]]);
     }
+    let inner = super::saga::draw(frame, state, inner);
     let room = usize::from(inner.width);
     let first = trace
         .scroll

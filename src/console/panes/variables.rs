@@ -1,7 +1,7 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 
-use super::super::state::{Pane, State};
+use super::super::state::{Pane, Revealed, State};
 use super::super::story::{shown, value_of};
 use super::super::text::{self, pad};
 use super::super::theme::{Piece, Pieces, Tone};
@@ -67,7 +67,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) {
     let first = variables.scroll.begin(variables.rows.len(), usize::from(list.height), |_| 1);
     for ((y, variable), place) in (list.y..list.bottom()).zip(variables.rows.iter().skip(first)).zip(first..) {
         let row = Rect::new(list.x, y, list.width, 1);
-        put(frame.buffer_mut(), state.theme, row, &cells(variable, &columns), 0);
+        put(frame.buffer_mut(), state.theme, row, &cells(variable, variables.revealed.as_ref(), &columns), 0);
         if place == variables.scroll.at && state.focus == Pane::Variables {
             state.theme.select(frame.buffer_mut(), row, true);
         }
@@ -98,13 +98,14 @@ fn heading(columns: &Columns) -> Pieces {
     std::iter::once(Piece::new(Tone::Dim, "  ")).chain(cells).collect()
 }
 
-fn cells(variable: &VariableRow, columns: &Columns) -> Pieces {
+fn cells(variable: &VariableRow, revealed: Option<&Revealed>, columns: &Columns) -> Pieces {
     let (symbol, words, tone) = shown(variable);
     let muted = !variable.declared && variable.staged.is_none();
     let plain = if muted { Tone::Dim } else { Tone::Plain };
-    let value = match &variable.staged {
-        Some(staged) => value_of(staged),
-        None => value_of(&variable.stored),
+    let value = match (&variable.staged, revealed.filter(|r| r.name == variable.name)) {
+        (_, Some(revealed)) => revealed.value.reveal().to_owned(),
+        (Some(staged), None) => value_of(staged),
+        (None, None) => value_of(&variable.stored),
     };
     let value = if value.contains('\n') { value.replace('\n', "⏎") } else { value };
     let cells = [

@@ -29,6 +29,8 @@ pub(crate) struct Events {
     pub(crate) filter: String,
     /// The task whose delivery shall be selected when it arrives.
     pub(crate) awaited: Option<String>,
+    /// The delivery to be selected when it is in memory.
+    pub(crate) aim: Option<i64>,
     /// Failures in the journal, and how many of them there were when the developer last looked.
     pub(crate) failures: usize,
     pub(crate) looked_at: Option<usize>,
@@ -41,8 +43,7 @@ impl Events {
     }
 
     pub(crate) fn filter(&self) -> DeliveryFilter {
-        let text = self.filter.trim();
-        DeliveryFilter { text: (!text.is_empty()).then(|| text.into()), ..DeliveryFilter::default() }
+        DeliveryFilter::typed(&self.filter)
     }
 
     /// How many came since following stopped.
@@ -58,7 +59,7 @@ impl Events {
     /// Takes in a stretch that was read; the selection stays on the delivery it was on, or follows, or goes to the one
     /// awaited.
     pub(crate) fn load(&mut self, rows: Vec<DeliveryRow>, total: usize, failures: usize) {
-        let selected = self.selected().map(|d| d.id);
+        let selected = self.aim.take().or(self.selected().map(|d| d.id));
         self.rows = rows;
         self.total = total;
         self.failures = failures;
@@ -89,6 +90,18 @@ impl Events {
         } else {
             self.paused = false;
         }
+        true
+    }
+
+    /// Selects a delivery; whether its stretch must be read first.
+    pub(crate) fn go_to(&mut self, id: i64) -> bool {
+        self.pause();
+        if let Some(at) = self.rows.iter().position(|d| d.id == id) {
+            self.scroll.at = at;
+            return false;
+        }
+        self.aim = Some(id);
+        self.span = Span::Around(id);
         true
     }
 

@@ -4,6 +4,7 @@ mod events;
 mod input;
 mod logs;
 mod overlay;
+mod saga;
 mod scroll;
 mod storage;
 mod trace;
@@ -15,15 +16,16 @@ pub(crate) use events::{Events, Span};
 pub(crate) use input::Input;
 pub(crate) use logs::Logs;
 pub(crate) use overlay::{Choice, Chooser, Confirm, Form, Overlay, Pager, Pending, Purpose};
+pub(crate) use saga::{Cell, Saga, SagaColumn};
 pub(crate) use scroll::Scroll;
 pub(crate) use storage::{Part, Storage};
 pub(crate) use trace::{Trace, TraceLine};
-pub(crate) use variables::Variables;
+pub(crate) use variables::{Revealed, Variables};
 
 use super::theme::{Theme, Tone};
 use crate::journal::DeliveryRow;
 use crate::observe::Timestamp;
-use crate::workbench::Status;
+use crate::workbench::{EventTypeRow, Status, WaitingRow};
 
 /// The panes, in the order Tab visits them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -88,6 +90,8 @@ pub(crate) struct Asked {
     pub(crate) written: i64,
     /// The delivery whose trace was asked for, as it stood then.
     pub(crate) trace: Option<DeliveryRow>,
+    /// The request whose saga was asked for, and its deliveries in memory as they stood then.
+    pub(crate) saga: Vec<DeliveryRow>,
     /// When the time was last looked at for questions that are asked at most once a second.
     pub(crate) swept: Timestamp,
 }
@@ -121,6 +125,10 @@ pub(crate) struct State {
     pub(crate) variables: Variables,
     pub(crate) storage: Storage,
     pub(crate) logs: Logs,
+    /// The tasks that come again by themselves; local only.
+    pub(crate) waiting: Vec<WaitingRow>,
+    /// The event types objects can be created for.
+    pub(crate) event_types: Vec<EventTypeRow>,
     /// What lies over the panes, topmost last.
     pub(crate) overlays: Vec<Overlay>,
     /// The filter being typed.
@@ -153,6 +161,8 @@ impl State {
             variables: Variables::default(),
             storage: Storage::default(),
             logs: Logs::default(),
+            waiting: Vec::new(),
+            event_types: Vec::new(),
             overlays: Vec::new(),
             typing: None,
             toast: None,
@@ -179,6 +189,13 @@ impl State {
         let seconds = if tone == Tone::Bad { 10 } else { 5 };
         self.toast = Some(Toast { tone, text: text.into(), until: Timestamp(self.now.0.saturating_add(seconds * 1_000_000)) });
         self.dirty = true;
+    }
+
+    /// The task that is waiting to be delivered again after this delivery of it.
+    pub(crate) fn waiting_after(&self, delivery: &DeliveryRow) -> Option<&WaitingRow> {
+        let task = self.waiting.iter().find(|w| w.task_id == delivery.task_id)?;
+        let later = self.events.rows.iter().any(|d| d.id > delivery.id && d.task_id == delivery.task_id);
+        (!later).then_some(task)
     }
 
     /// Deliveries being handled, as far as is known.

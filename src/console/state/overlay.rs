@@ -21,6 +21,41 @@ pub(crate) struct Pager {
     pub(crate) scroll: Scroll,
     /// What is copied.
     pub(crate) whole: String,
+    /// What is searched for, while it is typed.
+    pub(crate) typing: Option<Box<Input>>,
+    /// What is searched for, in lower case; nothing where it is empty.
+    pub(crate) needle: String,
+}
+
+impl Pager {
+    pub(crate) fn new(title: String, lines: Vec<Pieces>, whole: String) -> Self {
+        Self { title, lines, scroll: Scroll::default(), whole, typing: None, needle: String::new() }
+    }
+
+    /// Whether a line has what is searched for.
+    pub(crate) fn hit(&self, line: &Pieces) -> bool {
+        let text = || line.iter().map(|p| p.text.as_str()).collect::<String>().to_lowercase();
+        !self.needle.is_empty() && text().contains(&self.needle)
+    }
+
+    /// The lines that have it.
+    pub(crate) fn hits(&self) -> Vec<usize> {
+        (0..).zip(&self.lines).filter(|(_, line)| self.hit(line)).map(|(at, _)| at).collect()
+    }
+
+    /// Goes to the next line that has it, or the one before, and round at the ends; whether there is one.
+    pub(crate) fn seek(&mut self, forward: bool) -> bool {
+        let hits = self.hits();
+        let next = if forward {
+            hits.iter().find(|at| **at > self.scroll.at).or(hits.first())
+        } else {
+            hits.iter().rev().find(|at| **at < self.scroll.at).or(hits.last())
+        };
+        if let Some(at) = next {
+            self.scroll.at = *at;
+        }
+        next.is_some()
+    }
 }
 
 /// What is done when the developer says yes.

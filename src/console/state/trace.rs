@@ -1,7 +1,7 @@
 use serde_json::Value;
 
 use super::super::theme::Pieces;
-use super::Scroll;
+use super::{Saga, Scroll};
 use crate::journal::{DeliveryRow, ObservationRow};
 
 /// One line of a trace.
@@ -39,11 +39,21 @@ pub(crate) struct Trace {
     pub(crate) scroll: Scroll,
     /// How many columns are scrolled away at the left.
     pub(crate) shift: usize,
+    /// The saga of the request across its deliveries.
+    pub(crate) saga: Option<Saga>,
+    /// Whether that is shown; without a word of the developer, where there are several deliveries.
+    pub(crate) saga_wanted: Option<bool>,
 }
 
 impl Trace {
     pub(crate) fn clear(&mut self) {
-        *self = Self::default();
+        *self = Self { saga_wanted: self.saga_wanted, ..Self::default() };
+    }
+
+    /// The saga, if it is to be shown with the trace.
+    pub(crate) fn grid(&self) -> Option<&Saga> {
+        let saga = self.saga.as_ref().filter(|s| self.delivery.as_ref().is_some_and(|d| d.object_id == s.object_id))?;
+        self.saga_wanted.unwrap_or(saga.columns.len() > 1).then_some(saga)
     }
 
     pub(crate) fn selected(&self) -> Option<&TraceLine> {

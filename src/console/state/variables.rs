@@ -1,5 +1,14 @@
 use super::Scroll;
+use crate::observe::{Secret, Timestamp};
 use crate::workbench::VariableRow;
+
+/// A secret in clear, for a few seconds.
+#[derive(Debug)]
+pub(crate) struct Revealed {
+    pub(crate) name: String,
+    pub(crate) value: Secret,
+    pub(crate) until: Timestamp,
+}
 
 /// The environment's variables.
 #[derive(Debug, Default)]
@@ -13,6 +22,7 @@ pub(crate) struct Variables {
     pub(crate) loaded: bool,
     /// Whether an answer is on its way.
     pub(crate) busy: bool,
+    pub(crate) revealed: Option<Revealed>,
 }
 
 impl Variables {

@@ -1,17 +1,13 @@
 use serde_json::Value;
 
 use super::super::json;
-use super::super::state::{Pager, Scroll, State};
+use super::super::state::{Pager, State};
 use super::super::text;
 use super::super::theme::{Piece, Pieces, Tone};
 use crate::observe::Fact;
 
-fn pager(title: String, lines: Vec<Pieces>, whole: String) -> Pager {
-    Pager { title, lines, scroll: Scroll::default(), whole }
-}
-
 fn of_json(title: String, value: &Value) -> Pager {
-    pager(title, json::lines(value), json::pretty(value))
+    Pager::new(title, json::lines(value), json::pretty(value))
 }
 
 /// The selected document, whole.
@@ -27,7 +23,7 @@ pub(crate) fn log_line(state: &State) -> Option<Pager> {
     let row = state.logs.selected()?;
     let lines = row.message.lines().map(|line| vec![Piece::new(super::level(row.level), line)]).collect();
     let time = text::time(row.at, &state.zone, "%F %T%.6f");
-    Some(pager(format!("{} {} {time}", row.level, row.target), lines, row.message.clone()))
+    Some(Pager::new(format!("{} {} {time}", row.level, row.target), lines, row.message.clone()))
 }
 
 /// What the selected line of the trace has to show.
@@ -69,7 +65,7 @@ pub(crate) fn detail(state: &State) -> Option<Pager> {
     }
     let title = format!("#{} {} {}", delivery.id, delivery.event_type, delivery.object_id);
     let whole = lines.iter().map(|line| line.iter().map(|p| p.text.as_str()).collect::<String>() + "\n").collect();
-    Some(pager(title, lines, whole))
+    Some(Pager::new(title, lines, whole))
 }
 
 fn heading(lines: &mut Vec<Pieces>, title: &str) {

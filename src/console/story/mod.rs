@@ -2,9 +2,11 @@
 //! screen but the tones.
 
 mod detail;
+mod saga;
 mod trace;
 mod variables;
 
 pub(crate) use detail::{copied_line, detail, document, line_detail, log_line};
+pub(crate) use saga::saga;
 pub(crate) use trace::{level, load, outcome};
 pub(crate) use variables::{copied_value, diff, shown, value_of};

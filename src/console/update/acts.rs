@@ -6,7 +6,7 @@ use super::super::story;
 use super::super::theme::{Piece, Tone};
 use super::{journal, moves, typing};
 use crate::observe::Backend;
-use crate::workbench::{Command, VariableChange};
+use crate::workbench::{Command, EventTypeRow, VariableChange};
 
 /// The event type of a Test Subscription.
 const PURCHASE: &str = "asset_purchase_request_processing";
@@ -20,9 +20,14 @@ pub(crate) fn perform(state: &mut State, what: Do, effects: &mut Vec<Effect>) {
     match what {
         Do::Trigger => trigger(state, PURCHASE, effects),
         Do::TriggerType => {
-            state.overlays.push(Overlay::Chooser(Box::new(Chooser::new("Trigger an event of type", event_types()))))
+            state.overlays.push(Overlay::Chooser(Box::new(Chooser::new("Trigger an event of type", event_types(state)))))
         }
         Do::Replay => replay(state, effects),
+        Do::Release => release(state, effects),
+        Do::ShowSaga => state.trace.saga_wanted = Some(state.trace.grid().is_none()),
+        Do::EarlierDelivery | Do::LaterDelivery => {
+            beside(state, if what == Do::EarlierDelivery { -1 } else { 1 }, effects);
+        }
         Do::Open => open(state),
         Do::Filter => filter(state),
         Do::Follow if state.events.paused => moves::to_end(state, effects),
@@ -38,6 +43,12 @@ pub(crate) fn perform(state: &mut State, what: Do, effects: &mut Vec<Effect>) {
             secure: false,
             error: None,
         }))),
+        Do::RevealVariable => {
+            let name = state.variables.selected().map(|v| v.name.clone()).unwrap_or_default();
+            if state.variables.revealed.take().is_none_or(|shown| shown.name != name) {
+                effects.push(Effect::Command(Ask::Reveal(name.clone()), Command::Reveal { name }));
+            }
+        }
         Do::UnsetVariable => {
             let name = state.variables.selected().map(|v| v.name.clone()).unwrap_or_default();
             stage(state, VariableChange::Unset { name }, effects);
@@ -101,6 +112,24 @@ fn replay(state: &mut State, effects: &mut Vec<Effect>) {
     let Some(delivery) = state.events.selected().map(|d| d.id) else { return };
     state.say(Tone::Note, format!("Replaying #{delivery} ..."));
     effects.push(Effect::Command(Ask::Replay(delivery), Command::Replay { delivery }));
+}
+
+/// Has the waiting task of the selected request delivered now.
+fn release(state: &mut State, effects: &mut Vec<Effect>) {
+    let Some(object) = state.events.selected().map(|d| &d.object_id) else { return };
+    let Some(task_id) = state.waiting.iter().find(|w| w.object_id == *object).map(|w| w.task_id.clone()) else { return };
+    state.events.follow();
+    effects.push(Effect::Command(Ask::Release, Command::Release { task_id }));
+}
+
+/// Selects the delivery of the same request before or after.
+fn beside(state: &mut State, by: isize, effects: &mut Vec<Effect>) {
+    let Some(id) = state.events.selected().map(|d| d.id) else { return };
+    match state.trace.saga.as_ref().and_then(|saga| saga.beside(id, by)) {
+        Some(other) if state.events.go_to(other) => journal::refresh(state, effects),
+        Some(_) => {}
+        None => state.say(Tone::Warn, if by < 0 { "This is its first delivery." } else { "This is its last delivery." }),
+    }
 }
 
 fn open(state: &mut State) {
@@ -246,13 +275,14 @@ pub(crate) fn perform_anywhere(state: &mut State, what: Do, effects: &mut Vec<Ef
     perform(state, what, effects);
 }
 
-fn event_types() -> Vec<Choice> {
-    let choice = |event_type: &&str| Choice {
-        name: (*event_type).into(),
-        detail: String::new(),
+fn event_types(state: &State) -> Vec<Choice> {
+    let choice = |row: &EventTypeRow| Choice {
+        name: row.name.clone(),
+        detail: format!("{}{}", row.category, if row.subscribed { "" } else { ", nobody subscribes to it" }),
         keys: String::new(),
         refused: None,
-        purpose: Purpose::Ask(Command::Trigger { event_type: (*event_type).into(), object: None, set: Vec::new() }),
+        purpose: Purpose::Ask(Command::Trigger { event_type: row.name.clone(), object: None, set: Vec::new() }),
     };
-    super::super::event_types::ALL.iter().map(choice).collect()
+    let (wanted, others): (Vec<_>, Vec<_>) = state.event_types.iter().partition(|row| row.subscribed);
+    wanted.into_iter().chain(others).map(choice).collect()
 }

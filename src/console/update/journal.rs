@@ -41,6 +41,7 @@ pub(crate) fn take(state: &mut State, answer: Answer, effects: &mut Vec<Effect>)
                 }
             }
         }
+        Answer::Saga(saga) => state.trace.saga = Some(saga),
         Answer::Logs(rows) => state.logs.load(rows),
         Answer::Failed(query, why) => {
             if matches!(query, Query::Deliveries { .. }) {
@@ -82,5 +83,11 @@ pub(crate) fn follow_selection(state: &mut State, effects: &mut Vec<Effect>) {
     if moved {
         state.pending.trace = Some(selected.clone());
         effects.push(Effect::Read(Query::Trace(id)));
+    }
+    let object = selected.object_id.clone();
+    let of_request: Vec<_> = state.events.rows.iter().filter(|d| d.object_id == object).cloned().collect();
+    if state.pending.saga != of_request {
+        state.pending.saga = of_request;
+        effects.push(Effect::Read(Query::Saga(object)));
     }
 }

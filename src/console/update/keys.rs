@@ -23,6 +23,10 @@ pub(crate) fn press(state: &mut State, key: KeyEvent, effects: &mut Vec<Effect>)
     } else if let Some(action) = action {
         acts::perform(state, action.what, effects);
     }
+    if state.focus != Pane::Variables {
+        // Nobody looks at a secret any more.
+        state.variables.revealed = None;
+    }
     if state.focus == Pane::Events && !state.events.paused {
         state.events.look();
     }

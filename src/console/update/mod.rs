@@ -59,6 +59,7 @@ fn start(state: &mut State, effects: &mut Vec<Effect>) {
     state.phase = Phase::Ready;
     state.dirty = true;
     ask_status(state, effects);
+    effects.push(Effect::Command(Ask::EventTypes, Command::EventTypes));
     state.variables.busy = true;
     effects.push(Effect::Command(Ask::Variables, Command::Variables));
     effects.push(Effect::Command(Ask::Collections, Command::Collections { backend: state.storage.backend }));
@@ -96,6 +97,10 @@ fn tick(state: &mut State, effects: &mut Vec<Effect>) {
         state.toast = None;
         state.dirty = true;
     }
+    if state.variables.revealed.as_ref().is_some_and(|revealed| revealed.until <= state.now) {
+        state.variables.revealed = None;
+        state.dirty = true;
+    }
     // Times that go on are drawn anew; a screen without any is left alone.
     state.dirty |= counts(state) || state.age != age(state);
     state.age = age(state);
@@ -110,13 +115,14 @@ pub(crate) fn age(state: &State) -> String {
 
 /// Whether something is on the screen that changes with every second.
 fn counts(state: &State) -> bool {
-    let waiting = |d: &crate::journal::DeliveryRow| super::panes::due(d).is_some_and(|due| due > state.now);
+    let waiting = |d: &crate::journal::DeliveryRow| super::panes::due(state, d).is_some_and(|due| due > state.now);
     state.running() > 0 || state.events.rows.iter().rev().take(usize::from(state.size.1)).any(waiting)
 }
 
 /// After how many seconds the state wants to hear of the time again.
 pub(crate) fn patience(state: &State) -> u64 {
-    let hurried = counts(state) || state.toast.is_some() || state.pending.variables_stale || state.pending.documents_stale;
+    let shown = state.toast.is_some() || state.variables.revealed.is_some();
+    let hurried = counts(state) || shown || state.pending.variables_stale || state.pending.documents_stale;
     if hurried { 1 } else { 5 }
 }
 

@@ -5,7 +5,7 @@ use nucleo_matcher::{Config, Matcher, Utf32Str};
 use super::super::action::{Context, Do};
 use super::super::keymap::{self, Chord};
 use super::super::message::{Ask, Effect};
-use super::super::state::{Chooser, Confirm, Form, Overlay, Pager, Pending, Purpose, Scroll, State};
+use super::super::state::{Chooser, Confirm, Form, Input, Overlay, Pager, Pending, Purpose, Scroll, State};
 use super::super::theme::Tone;
 use super::{acts, moves};
 use crate::workbench::{Command, VariableChange};
@@ -15,6 +15,14 @@ pub(crate) fn press(state: &mut State, overlay: Overlay, key: KeyEvent, effects:
     let chord = Chord::from(key);
     let what = keymap::find(chord, Context::Everywhere).map(|a| a.what);
     let back = match overlay {
+        Overlay::Pager(mut pager) if pager.typing.is_some() => {
+            search(state, &mut pager, key);
+            Some(Overlay::Pager(pager))
+        }
+        Overlay::Pager(mut pager) if key.code == KeyCode::Esc && !pager.needle.is_empty() => {
+            pager.needle.clear();
+            Some(Overlay::Pager(pager))
+        }
         _ if key.code == KeyCode::Esc || Some(chord) == keymap::parse("ctrl-c") => None,
         Overlay::Help(mut scroll) => (!matches!(what, Some(Do::Quit | Do::Help))).then(|| {
             roll(&mut scroll, what, usize::MAX / 2);
@@ -39,9 +47,32 @@ fn page(state: &mut State, mut pager: Pager, key: KeyEvent, what: Option<Do>, ef
         Some(Do::Quit) => return None,
         Some(Do::Copy) => acts::put_on_clipboard(state, "all of it", pager.whole.clone(), effects),
         _ if key.code == KeyCode::Enter => return None,
+        _ if key.code == KeyCode::Char('/') => pager.typing = Some(Box::new(Input::new(""))),
+        _ if matches!(key.code, KeyCode::Char('n' | 'N')) => {
+            pager.seek(key.code == KeyCode::Char('n'));
+        }
         what => roll(&mut pager.scroll, what, pager.lines.len()),
     }
     Some(Overlay::Pager(pager))
+}
+
+/// A key while what to search for is typed.
+fn search(state: &mut State, pager: &mut Pager, key: KeyEvent) {
+    let Some(mut input) = pager.typing.take() else { return };
+    match key.code {
+        KeyCode::Esc => {}
+        KeyCode::Enter => {
+            pager.needle = input.text().to_lowercase();
+            if !pager.needle.is_empty() && !pager.seek(true) {
+                state.say(Tone::Warn, format!("'{}' is not in here.", input.text()));
+                pager.needle.clear();
+            }
+        }
+        _ => {
+            input.key(key);
+            pager.typing = Some(input);
+        }
+    }
 }
 
 fn answer(

@@ -1,8 +1,12 @@
 use super::super::message::{Ask, Effect};
-use super::super::state::{Span, State};
+use super::super::state::{Revealed, Span, State};
 use super::super::theme::Tone;
 use super::{acts, complain, journal};
-use crate::workbench::{Command, Delivered, Reply, WorkbenchError};
+use crate::observe::{LinkState, Secret, Timestamp};
+use crate::workbench::{Command, Delivered, Reply, Status, VariableRow, WorkbenchError};
+
+/// How long a secret is shown, in microseconds.
+const SHOWN_FOR: i64 = 8_000_000;
 
 /// Takes in the answer to a command.
 pub(crate) fn take(state: &mut State, ask: &Ask, reply: Result<Reply, WorkbenchError>, effects: &mut Vec<Effect>) {
@@ -14,15 +18,45 @@ pub(crate) fn take(state: &mut State, ask: &Ask, reply: Result<Reply, WorkbenchE
                 old.link.last_seen = status.link.last_seen;
                 old != *status
             });
+            let connected = |s: &Status| s.link.state == LinkState::Connected;
+            if connected(&status) && !state.status.as_ref().is_some_and(connected) {
+                // Now it is known who subscribes to what.
+                effects.push(Effect::Command(Ask::EventTypes, Command::EventTypes));
+            }
             state.status = Some(*status);
             let age = super::age(state);
             state.dirty |= changed || age != state.age;
             state.age = age;
+            let local = state.status.as_ref().filter(|s| s.mode == "local");
+            if local.is_some_and(|s| s.waiting != state.waiting.len() || s.waiting > 0) {
+                effects.push(Effect::Command(Ask::Waiting, Command::Waiting));
+            }
             return;
+        }
+        (Ask::Reveal(name), Ok(Reply::Revealed { value, staged })) => {
+            let until = Timestamp(state.now.0.saturating_add(SHOWN_FOR));
+            let value = Secret::new(staged.or(value).unwrap_or_default());
+            state.variables.revealed = Some(Revealed { name: name.clone(), value, until });
+        }
+        (Ask::Reveal(_), Ok(_)) => complain(state, "The session did not answer with the value."),
+        (Ask::EventTypes, Ok(Reply::EventTypes { types })) => state.event_types = types,
+        // A real Connect has no list to give.
+        (Ask::EventTypes | Ask::Waiting, Err(_)) => return,
+        (Ask::Waiting, Ok(Reply::Waiting { tasks })) => {
+            state.dirty |= state.waiting != tasks;
+            state.waiting = tasks;
+            return;
+        }
+        (Ask::Release, Ok(Reply::Waiting { tasks })) => {
+            state.waiting = tasks;
+            state.say(Tone::Good, "It is on its way.");
         }
         (Ask::Trigger | Ask::Replay(_), Ok(Reply::Delivered(delivered))) => await_delivery(state, ask, delivered, effects),
         (Ask::Variables | Ask::Stage | Ask::Apply, Ok(Reply::Variables { variables, message })) => {
             state.variables.error = None;
+            let live = |rows: &[VariableRow]| rows.iter().map(|v| (v.name.clone(), v.live.clone())).collect::<Vec<_>>();
+            // Other stores may be meant now.
+            state.pending.documents_stale |= live(&variables) != live(&state.variables.rows);
             state.variables.load(variables);
             if let Some(message) = message {
                 state.say(if *ask == Ask::Apply { Tone::Good } else { Tone::Note }, message.clone());

@@ -2,10 +2,11 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use rstest::rstest;
 
 use super::super::action::{ACTIONS, Do};
-use super::super::fixture::{self, deliveries, delivery, empty, fill, tell, typical};
+use super::super::fixture::{self, at, deliveries, delivery, empty, fill, tell, typical, waiting};
 use super::super::keymap;
 use super::super::message::{Answer, Ask, Effect, Message, Query};
 use super::super::state::{Overlay, Pane, Part, Span, State};
+use super::super::story;
 use super::super::theme::Tone;
 use crate::observe::Backend;
 use crate::workbench::{Command, Delivered, Reply, VariableChange, WorkbenchError};
@@ -334,4 +335,74 @@ fn no_action_in_any_pane_can_bring_the_console_down(#[case] columns: u16, #[case
             }
         }
     }
+}
+
+#[test]
+fn a_secret_is_revealed_alone_and_for_some_seconds_only() {
+    let mut state = typical(120, 40);
+    let effects = press(&mut state, "3 v");
+    assert_eq!(commands(&effects).len(), 0, "the first variable is no secret");
+    state.variables.scroll.at = 2;
+    let effects = press(&mut state, "v");
+    assert_eq!(commands(&effects), [&Command::Reveal { name: "DB_PASSWORD".into() }]);
+    let reply = Reply::Revealed { value: Some("hunter2".into()), staged: None };
+    tell(&mut state, Message::Reply(Ask::Reveal("DB_PASSWORD".into()), Ok(reply)));
+    assert!(state.variables.revealed.as_ref().is_some_and(|r| r.value.reveal() == "hunter2"));
+    assert!(!format!("{:?}", state.variables.revealed).contains("hunter2"));
+    state.now = at(12.0 + 9.0);
+    tell(&mut state, Message::Tick);
+    assert!(state.variables.revealed.is_none());
+}
+
+#[test]
+fn a_waiting_delivery_can_be_had_now() {
+    let mut state = typical(120, 40);
+    let effects = press(&mut state, "n");
+    assert!(commands(&effects).is_empty(), "the selected delivery does not wait");
+    state.events.scroll.at = 3;
+    let effects = press(&mut state, "n");
+    assert_eq!(commands(&effects), [&Command::Release { task_id: waiting()[0].task_id.clone() }]);
+}
+
+#[test]
+fn the_keys_of_the_saga_go_from_delivery_to_delivery_of_one_request() {
+    let mut state = typical(120, 40);
+    let of_request = [2, 5].map(|id| (delivery(id, Some("success")), Vec::new()));
+    tell(&mut state, Message::Read(Answer::Saga(story::saga("PR".into(), of_request.into()))));
+    state.events.scroll.at = 4;
+    press(&mut state, "2 <");
+    assert_eq!(state.events.selected().map(|d| d.id), Some(2));
+    press(&mut state, "<");
+    assert!(state.toast.as_ref().is_some_and(|toast| toast.text.contains("first")));
+    press(&mut state, ">");
+    assert_eq!(state.events.selected().map(|d| d.id), Some(5));
+}
+
+#[test]
+fn an_open_text_is_searched_forth_and_back_and_esc_leaves_the_search_before_the_text() {
+    let mut state = typical(100, 30);
+    press(&mut state, "4 enter / quant enter");
+    let place = |state: &State| match state.overlays.last() {
+        Some(Overlay::Pager(pager)) => Some((pager.scroll.at, pager.hits().len())),
+        _ => None,
+    };
+    let (first, hits) = place(&state).unwrap();
+    assert_eq!(hits, 1);
+    assert!(first > 0);
+    press(&mut state, "g n");
+    assert_eq!(place(&state), Some((first, 1)));
+    press(&mut state, "/ nowhere enter");
+    assert!(state.toast.as_ref().is_some_and(|toast| toast.text.contains("not in here")));
+    press(&mut state, "/ quant enter esc");
+    assert_eq!(place(&state).map(|(_, hits)| hits), Some(0));
+    press(&mut state, "esc");
+    assert_eq!(place(&state), None);
+}
+
+#[test]
+fn a_filter_that_begins_with_an_exclamation_mark_leaves_out() {
+    let mut state = typical(120, 40);
+    press(&mut state, "/ !success enter");
+    let filter = state.events.filter();
+    assert_eq!((filter.text, filter.without.as_deref()), (None, Some("success")));
 }

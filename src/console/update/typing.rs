@@ -30,6 +30,11 @@ pub(crate) fn paste(state: &mut State, pasted: &str, effects: &mut Vec<Effect>) 
         }
         Some(Overlay::Form(form)) if form.on_value => form.value.paste(pasted),
         Some(Overlay::Form(form)) => form.name.paste(pasted),
+        Some(Overlay::Pager(pager)) => {
+            if let Some(input) = &mut pager.typing {
+                input.paste(pasted);
+            }
+        }
         Some(_) => {}
         None => {
             if let Some(typing) = &mut state.typing {

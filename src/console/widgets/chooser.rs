@@ -22,13 +22,14 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, chooser: &Chooser) {
         let none = Piece::new(Tone::Dim, "nothing of that name");
         return put(frame.buffer_mut(), state.theme, Rect { height: 1, ..list }, &[none], 0);
     }
+    let names = chooser.all.iter().map(|c| text::width(&c.name)).max().unwrap_or_default().clamp(20, 46) + 2;
     let first = chooser.scroll.begin(chooser.ranked.len(), usize::from(list.height), |_| 1);
     let shown = chooser.ranked.iter().skip(first).filter_map(|i| chooser.all.get(*i));
     for ((y, choice), place) in (list.y..list.bottom()).zip(shown).zip(first..) {
         let area = Rect::new(list.x, y, list.width, 1);
         let tone = if choice.refused.is_some() { Tone::Dim } else { Tone::Plain };
         let detail = choice.refused.map_or_else(|| choice.detail.clone(), |reason| format!("not now: {reason}"));
-        let wide = if choice.detail.is_empty() { usize::from(list.width) } else { 27 };
+        let wide = if choice.detail.is_empty() { usize::from(list.width) } else { names };
         let pieces = [
             Piece::new(tone, text::pad(&choice.name, wide)),
             Piece::new(Tone::Key, text::pad(&choice.keys, if choice.keys.is_empty() { 0 } else { 10 })),

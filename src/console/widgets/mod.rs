@@ -31,7 +31,8 @@ pub(crate) fn overlay(frame: &mut Frame<'_>, state: &State, overlay: &Overlay) {
 pub(crate) fn block(theme: Theme, focused: bool) -> Block<'static> {
     let tone = if focused { Tone::Key } else { Tone::Dim };
     let block = Block::new().border_style(theme.style(tone)).border_type(BorderType::Rounded);
-    block.borders(if theme.plain { Borders::NONE } else { Borders::ALL })
+    // Without borders a column of space keeps neighbours apart.
+    if theme.plain { block.borders(Borders::NONE).padding(Padding::left(1)) } else { block.borders(Borders::ALL) }
 }
 
 /// Opens a window of at most this size in the middle; what it holds goes into the area returned.
