@@ -112,7 +112,10 @@ impl Accumulator {
             (Self::First(first @ None), value) => *first = Some(value),
             (Self::Last(last), value) => *last = value,
             (Self::Push(values), Some(value)) => values.push(value),
-            (Self::Set { seen, values }, Some(value)) if seen.insert(key_of(&value)) => values.push(value),
+            (Self::Set { seen, values }, Some(value)) => {
+                let fresh = seen.insert(key_of(&value));
+                values.extend(fresh.then_some(value));
+            }
             (Self::Count(n), _) => *n += 1,
             (Self::Merge(merged), Some(Bson::Document(part))) => merged.extend(part),
             (Self::Merge(_), Some(other)) if !matches!(other, Bson::Null | Bson::Undefined) => {
