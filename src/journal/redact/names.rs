@@ -10,7 +10,7 @@ use super::placeholder;
 
 /// The key of a field that holds a secret, whatever its value.
 fn is_secret(key: &str) -> bool {
-    const SECRET: [&str; 3] = ["api_key", "logging_api_key", "authorization"];
+    const SECRET: [&str; 4] = ["api_key", "logging_api_key", "installation_api_key", "authorization"];
     SECRET.iter().any(|secret| key.eq_ignore_ascii_case(secret))
 }
 
