@@ -286,6 +286,9 @@ pub(super) struct Platform {
     /// Port of the WebSocket hub and the REST API; 0 for any
     #[arg(long, default_value_t = 27_410, value_name = "N")]
     pub(super) port: u16,
+    /// Port of the same over TLS, which the official runner wants for REST; 0 for any
+    #[arg(long, default_value_t = 27_413, value_name = "N")]
+    pub(super) tls_port: u16,
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

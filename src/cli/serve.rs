@@ -7,8 +7,9 @@ use serde_json::json;
 use super::args::{Platform as PlatformArgs, Sandbox as SandboxArgs};
 use super::run::stop_signal;
 use super::{CliError, Setting};
+use crate::authority::Authority;
 use crate::journal::Journal;
-use crate::platform::{Platform, PlatformOptions};
+use crate::platform::{Observed, Platform, PlatformOptions, Tls};
 use crate::sandbox::{Sandbox, SandboxOptions};
 use crate::workbench;
 
@@ -29,24 +30,32 @@ pub(super) async fn sandbox(setting: Setting, args: SandboxArgs) -> Result<(), C
     Ok(journal.close().await?)
 }
 
-/// `platform [--port N]`
+/// `platform [--port N] [--tls-port N]`
 pub(super) async fn platform(setting: Setting, args: PlatformArgs) -> Result<(), CliError> {
     let dir = setting.options.data_dir.clone();
     let journal = alone(&setting)?;
-    let options = PlatformOptions { dir, port: args.port, ..PlatformOptions::default() };
+    let authority = Authority::open(&dir).map_err(|e| CliError::usage(e.to_string()))?;
+    let tls = Some(Tls { authority, port: args.tls_port });
+    let options = PlatformOptions { dir, port: args.port, tls, observed: Observed::Everybody };
     let platform = Platform::start(options, Arc::new(journal.clone())).await.map_err(|e| CliError::usage(e.to_string()))?;
     let access = platform.access();
+    journal.redactor().learn("CONNECT_API_KEY", &access.api_key);
+    // The official runner calls the API over https only, and its two HTTP clients ask different variables whom to trust.
     let env = json!({
         "API_KEY": access.api_key.reveal(),
         "ENVIRONMENT_ID": access.environment_id,
         "SERVER_ADDRESS": access.server_address,
-        "API_ADDRESS": access.api_address,
+        "API_ADDRESS": access.tls_address,
+        "SSL_CERT_FILE": access.ca_file,
+        "REQUESTS_CA_BUNDLE": access.ca_file,
     });
     setting.output.object(&json!({
         "server_address": access.server_address,
         "api_address": access.api_address,
+        "tls_address": access.tls_address,
         "environment_id": access.environment_id,
         "api_key": access.api_key.reveal(),
+        "ca_file": access.ca_file,
         "env": env,
     }))?;
     stop_signal().await;
