@@ -72,6 +72,21 @@ async fn collections_are_joined_by_fields_and_by_a_pipeline() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_pipeline_can_end_in_a_collection() {
+    let (_dir, sandbox, database) = start().await;
+    let orders = database.collection::<Document>("orders");
+    orders.insert_many((0..10).map(|n| doc! { "_id": n, "k": n % 2 })).await.unwrap();
+    database.collection::<Document>("sums").insert_one(doc! { "_id": "old" }).await.unwrap();
+    let stages = [doc! { "$group": { "_id": "$k", "n": { "$sum": 1 } } }, doc! { "$out": "sums" }];
+    let answered: Vec<Document> = orders.aggregate(stages).await.unwrap().try_collect().await.unwrap();
+    assert_eq!(answered, Vec::<Document>::new());
+    let sums = database.collection::<Document>("sums").find(doc! {}).await.unwrap();
+    let sums: Vec<Document> = sums.try_collect().await.unwrap();
+    assert_eq!(sums, [doc! { "_id": 0, "n": 5 }, doc! { "_id": 1, "n": 5 }]);
+    sandbox.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_index_is_used_and_a_unique_one_is_kept() {
     let (_dir, sandbox, database) = start().await;
     let orders = database.collection::<Document>("orders");

@@ -6,7 +6,6 @@ use super::super::engine::{Catalog, Collection, Engine, Query};
 use super::super::error::{Code, CommandError};
 use super::super::expression::Given;
 use super::super::matcher::Matcher;
-use super::super::sort::Sort;
 use super::super::update::{ArrayFilters, Update};
 use super::super::value::MAX_DOCUMENT;
 use super::find::given;
@@ -48,16 +47,17 @@ impl Operation {
         refuse_options(&args, &["collation", "c"])?;
         let matcher = Matcher::parse_given(args.document("q")?.ok_or_else(|| args.missing("q"))?, given)?;
         let update = Update::parse(args.get("u")?.ok_or_else(|| args.missing("u"))?, array_filters(&args)?, given)?;
-        let sort = args.document("sort")?.map(Sort::parse).transpose()?.flatten();
+        // Servers know it from version 8 on; a 7.0, which the sandbox says it is, refuses it.
+        if args.get("sort")?.is_some() {
+            let message = "BSON field 'update.updates.sort' is an unknown field.";
+            return Err(CommandError::new(Code::location(40415), message));
+        }
         let (multi, upsert) = (args.flag("multi")?.unwrap_or(false), args.flag("upsert")?.unwrap_or(false));
         if multi && update.is_replacement() {
             let message = "multi update is not supported for replacement-style update";
             return Err(CommandError::new(Code::FAILED_TO_PARSE, message));
         }
-        if multi && sort.is_some() {
-            return Err(CommandError::new(Code::FAILED_TO_PARSE, "Cannot specify sort with multi=true"));
-        }
-        Ok(Self { query: Query { limit: (!multi).then_some(1), sort, ..Query::all(matcher) }, update, multi, upsert })
+        Ok(Self { query: Query { limit: (!multi).then_some(1), ..Query::all(matcher) }, update, multi, upsert })
     }
 
     fn run(

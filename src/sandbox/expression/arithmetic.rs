@@ -290,6 +290,10 @@ pub(in crate::sandbox) fn plus(sum: &Bson, value: &Bson) -> Bson {
     calculate_wide(Op::Add, sum, value).unwrap_or(Bson::Double(f64::NAN))
 }
 
+pub(super) fn rand(_: &[Value]) -> Result<Value, CommandError> {
+    Ok(Some(Bson::Double(rand::random())))
+}
+
 pub(super) fn sum(arguments: &[Value]) -> Result<Value, CommandError> {
     Ok(Some(total(operands(arguments).iter())))
 }

@@ -71,6 +71,7 @@ functions! {
     "$ln" exactly(1) => arithmetic::ln;
     "$log10" exactly(1) => arithmetic::log10;
     "$log" exactly(2) => arithmetic::log;
+    "$rand" ANY => arithmetic::rand;
     "$sum" ANY => arithmetic::sum;
     "$avg" ANY => arithmetic::avg;
     "$min" ANY => arithmetic::min;
@@ -190,7 +191,6 @@ pub(super) const MISSING: &[&str] = &[
     "$minN",
     "$percentile",
     "$radiansToDegrees",
-    "$rand",
     "$sampleRate",
     "$sin",
     "$sinh",

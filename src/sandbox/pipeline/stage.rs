@@ -47,7 +47,6 @@ const MISSING: &[&str] = &[
     "$listLocalSessions",
     "$listSessions",
     "$merge",
-    "$out",
     "$planCacheStats",
     "$redact",
     "$search",
@@ -124,6 +123,7 @@ pub(super) fn parse(stage: &RawDocument, given: &Given, into: &mut Vec<Stage>) -
             let size = spec.get("size")?.ok_or_else(|| fault(28749, "$sample stage must specify a size"))?;
             Stage::Sample(self::size("$sample", size, 1)?)
         }
+        "$out" => return Err(fault(40601, "$out can only be the final stage in the pipeline")),
         missing if MISSING.contains(&missing) => return Err(CommandError::not_implemented(missing)),
         unknown => return Err(fault(40324, format!("Unrecognized pipeline stage name: '{unknown}'"))),
     };
