@@ -30,6 +30,14 @@ mod template;
 mod time;
 mod trigger;
 
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing {
+    pub fn parse_rql(query: &str) {
+        let _ = super::rql::Query::parse(query);
+    }
+}
+
 pub use access::Access;
 pub use error::PlatformError;
 pub use foreign::Observed;

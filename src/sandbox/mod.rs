@@ -23,6 +23,14 @@ mod update;
 mod value;
 mod wire;
 
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing {
+    pub fn decode_frame(frame: &[u8]) {
+        let _ = super::wire::frame::decode(frame);
+    }
+}
+
 pub use error::{Code, CommandError};
 pub use options::{SandboxError, SandboxOptions};
 

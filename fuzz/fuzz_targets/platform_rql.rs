@@ -1,0 +1,6 @@
+//! Queries to the local Connect's REST API.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|query: &str| connect_console::platform::fuzzing::parse_rql(query));
