@@ -35,7 +35,7 @@ pub(super) struct Global {
     /// No borders, no symbols: for screen readers and simple terminals
     #[arg(long, global = true)]
     pub(super) plain: bool,
-    /// Write a log of the program's own doings to connect-console.log in the data directory
+    /// Write what is said through `tracing` (RUST_LOG selects) to connect-console.log in the data directory
     #[arg(short, long, global = true)]
     pub(super) verbose: bool,
 }

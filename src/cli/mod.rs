@@ -10,6 +10,7 @@ mod doctor;
 mod env;
 mod error;
 mod events;
+mod log;
 mod output;
 mod run;
 mod serve;
@@ -84,9 +85,8 @@ async fn dispatch(args: Args, source: Source) -> Result<(), CliError> {
             workbench::data_dir_of(&here)?
         }
     };
-    if args.global.verbose {
-        output::log_to(&data_dir)?;
-    }
+    log::listen(args.global.verbose.then_some(data_dir.as_path()))?;
+    tracing::debug!(data_dir = %data_dir.display(), "started");
     let options = OpenOptions { data_dir, extension, connect: Connect::Local, ports: Ports::default() };
     let setting = Setting { options, output: Output::new(args.global.json), plain: args.global.plain };
     match args.verb {

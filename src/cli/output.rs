@@ -1,5 +1,4 @@
 use std::io::{self, Write};
-use std::path::Path;
 
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
@@ -97,19 +96,6 @@ pub(super) fn complain(error: &CliError) {
 /// A remark on stderr that is no error.
 pub(super) fn remark(text: &str) {
     let _ = writeln!(io::stderr(), "{}", harmless(text));
-}
-
-/// Sends the program's own log (`tracing`) to a file in the data directory.
-pub(super) fn log_to(data_dir: &Path) -> Result<(), CliError> {
-    use tracing_subscriber::EnvFilter;
-    let appender = tracing_appender::rolling::never(data_dir, "connect-console.log");
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("connect_console=debug,warn"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(false)
-        .with_writer(appender)
-        .try_init()
-        .map_err(|e| CliError::failed(format!("no log can be kept: {e}")))
 }
 
 #[cfg(test)]

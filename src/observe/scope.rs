@@ -101,6 +101,12 @@ impl Scope {
             .unwrap_or_else(|| self.clone())
     }
 
+    /// The innermost step that the current task is running in, of whichever delivery.
+    #[must_use]
+    pub fn current() -> Option<Self> {
+        INNERMOST.try_with(Self::clone).ok()
+    }
+
     /// Reports a fact, here and now.
     pub fn emit(&self, fact: Fact) {
         self.observer.observe(Observation { at: Timestamp::now(), delivery: self.delivery.clone(), step: self.step, fact });
