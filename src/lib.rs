@@ -8,6 +8,8 @@
 //! and [`observe`]) builds without the terminal (`default-features = false`): an extension is deployed headless. The
 //! rest, behind the feature `console`, is the developer's session around it.
 
+#![forbid(unsafe_code)]
+
 pub mod connect;
 pub mod extension;
 pub mod fulfillment;

@@ -1,4 +1,4 @@
-use crate::observe::{Fact, LinkState, StepKind, StepOutcome};
+use crate::observe::{Fact, LinkState, StepOutcome};
 
 use super::output::span;
 
@@ -19,7 +19,7 @@ pub(super) fn describe(fact: &Fact, whole: bool) -> String {
             let answer = call.status.map_or_else(|| call.error.clone().unwrap_or_default(), |s| s.to_string());
             format!("{} {} -> {answer} in {}", call.method, call.path, span(call.micros))
         }
-        Fact::StepStarted { step_kind, name, .. } => format!("{} {name}", step(*step_kind)),
+        Fact::StepStarted { step_kind, name, .. } => format!("{step_kind} {name}"),
         Fact::StepEnded { outcome, detail, micros, .. } => {
             let detail = detail.as_ref().map(|d| format!(": {d}")).unwrap_or_default();
             format!("{} in {}{detail}", ended(*outcome), span(*micros))
@@ -60,17 +60,6 @@ fn link(state: LinkState) -> &'static str {
         LinkState::Connected => "connected",
         LinkState::Waiting => "waiting",
         LinkState::Closed => "closed",
-    }
-}
-
-fn step(kind: StepKind) -> &'static str {
-    match kind {
-        StepKind::Handler => "handler",
-        StepKind::Saga => "saga",
-        StepKind::Middleware => "middleware",
-        StepKind::Decision => "should_execute",
-        StepKind::Execute => "execute",
-        StepKind::Compensate => "compensate",
     }
 }
 

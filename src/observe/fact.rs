@@ -269,6 +269,19 @@ pub enum StepKind {
     Compensate,
 }
 
+impl fmt::Display for StepKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Handler => "handler",
+            Self::Saga => "saga",
+            Self::Middleware => "middleware",
+            Self::Decision => "should_execute",
+            Self::Execute => "execute",
+            Self::Compensate => "compensate",
+        })
+    }
+}
+
 /// How a step ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -171,11 +171,8 @@ impl Teller<'_> {
             Some(StepOutcome::No) => ("○", Tone::Dim, "  no"),
             Some(StepOutcome::Failed) => ("✗", Tone::Bad, "  failed"),
         };
-        let mut pieces = vec![
-            Piece::new(tone, symbol),
-            Piece::new(Tone::Dim, format!(" {} ", kind_word(kind))),
-            Piece::new(Tone::Strong, name),
-        ];
+        let mut pieces =
+            vec![Piece::new(tone, symbol), Piece::new(Tone::Dim, format!(" {kind} ")), Piece::new(Tone::Strong, name)];
         if !word.is_empty() {
             pieces.push(Piece::new(tone, word));
         }
@@ -186,7 +183,7 @@ impl Teller<'_> {
         }
         let after = ending.and_then(|e| e.request);
         let whole = json!({
-            "step": kind_word(kind), "name": name, "outcome": ending.map(|e| e.outcome), "detail": detail,
+            "step": kind.to_string(), "name": name, "outcome": ending.map(|e| e.outcome), "detail": detail,
             "request_before": request, "request_after": after,
         });
         // Said where it happened; those around it only pass it on.
@@ -280,17 +277,6 @@ impl Teller<'_> {
             _ => return,
         };
         self.push(row, depth, pieces, None, detail);
-    }
-}
-
-fn kind_word(kind: StepKind) -> &'static str {
-    match kind {
-        StepKind::Handler => "handler",
-        StepKind::Saga => "saga",
-        StepKind::Middleware => "middleware",
-        StepKind::Decision => "should_execute",
-        StepKind::Execute => "execute",
-        StepKind::Compensate => "compensate",
     }
 }
 
