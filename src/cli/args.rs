@@ -68,7 +68,11 @@ pub(super) enum Verb {
     /// Only the local Connect, for an extension started elsewhere; the first line says where, with its key
     Platform(Platform),
     /// What is configured and reachable, and what is wrong
-    Doctor,
+    Doctor {
+        /// Show how to reach the sandbox, with its password and key
+        #[arg(long)]
+        reveal: bool,
+    },
 }
 
 #[derive(Group)]

@@ -13,12 +13,18 @@ struct Finding {
     detail: String,
 }
 
-/// `doctor`
-pub(super) async fn doctor(setting: Setting) -> Result<(), CliError> {
+/// `doctor [--reveal]`
+pub(super) async fn doctor(setting: Setting, reveal: bool) -> Result<(), CliError> {
     let session = setting.session().await?;
     let findings = examine(&session).await;
+    let access = if reveal { Some(session.command(Command::Sandbox).await) } else { None };
     session.close().await;
-    let findings = findings?;
+    let mut findings = findings?;
+    if let Some(Reply::Sandbox { mongodb, user, password, data_api, api_key }) = access.transpose()? {
+        let finding = |detail| Finding { what: "sandbox".into(), ok: true, detail };
+        findings.push(finding(format!("mongodb at {mongodb}, user {user}, password {password}")));
+        findings.push(finding(format!("data-api at {data_api}, api-key {api_key}")));
+    }
     for finding in &findings {
         if setting.output.is_json() {
             setting.output.object(finding)?;

@@ -99,7 +99,7 @@ async fn dispatch(args: Args, source: Source) -> Result<(), CliError> {
         Some(Verb::Store { verb }) => store::store(setting, verb).await,
         Some(Verb::Sandbox(sandbox)) => serve::sandbox(setting, sandbox).await,
         Some(Verb::Platform(platform)) => serve::platform(setting, platform).await,
-        Some(Verb::Doctor) => doctor::doctor(setting).await,
+        Some(Verb::Doctor { reveal }) => doctor::doctor(setting, reveal).await,
     }
 }
 

@@ -120,6 +120,7 @@ impl Workbench {
             }
             Command::Replay { delivery } => self.replay(delivery).await,
             Command::Variables => self.rows(None).await,
+            Command::Sandbox => Ok(self.local()?.sandbox_reply()),
             Command::Stage { changes } => self.stage(changes).await,
             Command::Unstage { names } => {
                 let mut staged = self.0.staged.lock().await;

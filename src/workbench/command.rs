@@ -54,6 +54,8 @@ pub enum Command {
         /// Its name.
         name: String,
     },
+    /// How to reach the sandbox, credentials in clear. [`Reply::Sandbox`].
+    Sandbox,
     /// The collections of the extension's database. [`Reply::Collections`].
     Collections {
         /// Through which backend.
@@ -123,6 +125,19 @@ pub enum Reply {
         value: Option<String>,
         /// The staged one.
         staged: Option<String>,
+    },
+    /// How to reach the sandbox: what an extension's variables must hold.
+    Sandbox {
+        /// `host:port` of the MongoDB protocol.
+        mongodb: String,
+        /// Its user.
+        user: String,
+        /// Its password.
+        password: String,
+        /// Base URL of the Data API.
+        data_api: String,
+        /// Its key.
+        api_key: String,
     },
     /// Collections.
     Collections {

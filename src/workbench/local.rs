@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::paths::write_private;
 use super::runner::{OWN_INSTANCE, Runner};
-use super::{Endpoint, OpenOptions, Ports, Source, WorkbenchError};
+use super::{Endpoint, OpenOptions, Ports, Reply, Source, WorkbenchError};
 use crate::journal::Journal;
 use crate::observe::Observer;
 use crate::platform::{Observed, Platform, PlatformOptions, Tls};
@@ -99,6 +99,17 @@ impl Local {
         let Addresses { connect, mongodb, data_api } = self.addresses();
         let endpoint = |name: &str, address| Endpoint { name: name.into(), address };
         vec![endpoint("connect", connect), endpoint("mongodb", mongodb), endpoint("data-api", data_api)]
+    }
+
+    pub(super) fn sandbox_reply(&self) -> Reply {
+        let access = self.sandbox.access();
+        Reply::Sandbox {
+            mongodb: access.mongodb.clone(),
+            user: access.user.clone(),
+            password: access.password.reveal().to_owned(),
+            data_api: access.data_api.clone(),
+            api_key: access.api_key.reveal().to_owned(),
+        }
     }
 
     pub(super) fn defaults(&self) -> tutorial::Defaults {
