@@ -184,6 +184,9 @@ fn read_value(name: &str) -> Result<String, CliError> {
         value = read_unseen()?;
     } else {
         std::io::stdin().lock().read_line(&mut value)?;
+        if value.trim_end_matches(['\r', '\n']).is_empty() {
+            return Err(CliError::usage(format!("there is no value for {name} on stdin: pipe one in, or give {name}=VALUE")));
+        }
     }
     Ok(value.trim_end_matches(['\r', '\n']).to_owned())
 }
