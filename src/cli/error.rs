@@ -56,7 +56,13 @@ impl From<WorkbenchError> for CliError {
 
 impl From<JournalError> for CliError {
     fn from(error: JournalError) -> Self {
-        Self::Failed(error.to_string())
+        match error {
+            // Nothing was tried: the directory is the wrong one for this program, as the session's own start says too.
+            JournalError::Newer { .. } | JournalError::Foreign { .. } | JournalError::Corrupt { .. } => {
+                Self::Usage(error.to_string())
+            }
+            _ => Self::Failed(error.to_string()),
+        }
     }
 }
 
