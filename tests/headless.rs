@@ -205,7 +205,28 @@ fn a_journal_of_a_newer_version_is_left_alone() {
     let ran = run(dir.path(), &["trigger", PURCHASE]);
     assert_eq!(ran.status, 2, "{}", ran.stderr);
     assert!(ran.stderr.contains("newer"), "{}", ran.stderr);
+    assert_eq!(run(dir.path(), &["events", "list"]).status, 2, "reading it is refused in the same way");
     assert_eq!(std::fs::read(&journal).unwrap(), before);
+}
+
+#[test]
+fn a_damaged_database_is_named_with_what_to_do() {
+    for name in ["platform.sqlite", "sandbox.sqlite"] {
+        let dir = tempfile::tempdir().unwrap();
+        // Made here and not by a session: SQLite would repair it from a write-ahead log left beside it.
+        std::fs::write(dir.path().join(name), [b'x'; 9000]).unwrap();
+        let ran = run(dir.path(), &["trigger", PURCHASE]);
+        assert_eq!(ran.status, 2, "{}", ran.stderr);
+        assert!(ran.stderr.contains(name) && ran.stderr.contains("move it away"), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_value_in_the_place_of_a_name_is_answered_with_the_form_to_use() {
+    let dir = tempfile::tempdir().unwrap();
+    let ran = run(dir.path(), &["env", "set", "DB", "other"]);
+    assert_eq!(ran.status, 2, "{}", ran.stderr);
+    assert!(ran.stderr.contains("DB=VALUE"), "{}", ran.stderr);
 }
 
 #[test]

@@ -33,7 +33,9 @@ pub enum PlatformError {
         known: i64,
     },
     /// SQLite failed.
-    #[error("the local Connect's state could not be read or written: {0}")]
+    #[error(
+        "the local Connect's state could not be read or written: {0}; check that platform.sqlite in the data directory is sound (or move it away) and the disk not full"
+    )]
     Storage(String),
     /// No port could be had.
     #[error("the local Connect can't listen on 127.0.0.1: {0}")]

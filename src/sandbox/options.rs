@@ -26,7 +26,7 @@ pub enum SandboxError {
         source: std::io::Error,
     },
     /// The file could not be opened or made.
-    #[error("the sandbox's file {} cannot be opened: {source}; check that the directory is writable and the disk not full", .file.display())]
+    #[error("the sandbox's file {} cannot be opened: {source}; check that it is sound (or move it away), the directory writable and the disk not full", .file.display())]
     Open {
         /// Which.
         file: PathBuf,
