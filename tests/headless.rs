@@ -176,6 +176,16 @@ fn wrong_usage_is_one_sentence_on_stderr_and_status_2(#[case] arguments: &[&str]
 }
 
 #[test]
+fn a_task_nobody_subscribes_to_is_kept_and_not_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let ran = run(dir.path(), &["trigger", "tier_account_update_request_processing", "--wait"]);
+    assert_eq!(ran.status, 1, "{}", ran.stdout);
+    assert!(ran.stderr.contains("subscribes to tier_account_update_request_processing"), "{}", ran.stderr);
+    let events = run(dir.path(), &["run", "--headless", "--until-idle", "--extension", "probe", "--json"]).objects();
+    assert!(events.iter().any(|seen| seen["kind"] == "answered" && seen["result"] == "success"), "it is delivered later");
+}
+
+#[test]
 fn malformed_json_in_a_file_is_pointed_at() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("broken.json");

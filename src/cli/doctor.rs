@@ -1,5 +1,7 @@
 //! `doctor`: what is configured and reachable, and what is wrong, in words.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use super::{CliError, Setting};
@@ -37,19 +39,11 @@ pub(super) async fn doctor(setting: Setting, reveal: bool) -> Result<(), CliErro
 }
 
 async fn examine(session: &Session) -> Result<Vec<Finding>, CliError> {
-    let Reply::Status(mut status) = session.command(Command::Status).await? else {
+    // A session that has just been started gets a moment to connect.
+    session.connected(Duration::from_secs(5)).await;
+    let Reply::Status(status) = session.command(Command::Status).await? else {
         return Err(CliError::failed("the session answered something else than was asked".into()));
     };
-    // A session that has just been started gets a moment to connect.
-    let mut news = session.news();
-    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(5);
-    while status.link.state != LinkState::Connected
-        && tokio::time::timeout_at(deadline, news.changed()).await.is_ok_and(|changed| changed.is_ok())
-    {
-        if let Reply::Status(now) = session.command(Command::Status).await? {
-            status = now;
-        }
-    }
     let finding = |what: &str, ok, detail: String| Finding { what: what.into(), ok, detail };
     let mut findings = vec![
         finding("data", true, status.data_dir.clone()),

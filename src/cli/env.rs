@@ -19,7 +19,7 @@ pub(super) async fn env(setting: Setting, verb: Env) -> Result<(), CliError> {
         Env::Unset { names, .. } => names.iter().map(|name| VariableChange::Unset { name: name.clone() }).collect(),
         _ => Vec::new(),
     };
-    let session = setting.session().await?;
+    let session = setting.settled().await?;
     let outcome = carry_out(&setting, &session, verb, changes).await;
     session.close().await;
     outcome

@@ -19,6 +19,7 @@ mod trigger;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 
@@ -56,6 +57,12 @@ pub fn main(source: Source) -> ExitCode {
     }
 }
 
+/// How long our own runtime may take to connect to a session's local Connect; it takes some milliseconds.
+const SETTLED_WITHIN: Duration = Duration::from_secs(2);
+
+/// The official runner takes 8 to 15 seconds on an idle machine.
+const GUEST_WITHIN: Duration = Duration::from_secs(60);
+
 /// What every command needs to know.
 struct Setting {
     options: OpenOptions,
@@ -66,6 +73,21 @@ struct Setting {
 impl Setting {
     async fn session(&self) -> Result<Session, CliError> {
         Ok(Session::open(self.options.clone()).await?)
+    }
+
+    /// A session that has had its moment to connect, for commands that act at once.
+    async fn settled(&self) -> Result<Session, CliError> {
+        let session = self.session().await?;
+        session.connected(SETTLED_WITHIN).await;
+        Ok(session)
+    }
+
+    /// A session whose extension takes tasks, unless it never gets there.
+    async fn ready(&self) -> Result<Session, CliError> {
+        let session = self.session().await?;
+        let guest = matches!(self.options.extension, Source::Python { .. });
+        session.connected(if guest { GUEST_WITHIN } else { SETTLED_WITHIN }).await;
+        Ok(session)
     }
 
     /// The journal alone, for commands that only read; `None` where nothing was ever recorded.

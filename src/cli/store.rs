@@ -10,7 +10,7 @@ use crate::workbench::{Command, Found, Reply, Session};
 
 /// `store find|count|collections`
 pub(super) async fn store(setting: Setting, verb: Store) -> Result<(), CliError> {
-    let session = setting.session().await?;
+    let session = setting.settled().await?;
     let outcome = match verb {
         Store::Find { place, filter, projection, sort, skip, limit } => {
             let ask = |backend| Command::Find {

@@ -12,10 +12,13 @@ use super::{CliError, Output, Setting, output};
 use crate::journal::{DeliveryRow, DeliveryState};
 use crate::workbench::{Command, Delivered, Reply, Session};
 
+/// How often a session without news is asked what is wrong.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
 /// `trigger EVENT_TYPE`
 pub(super) async fn trigger(setting: Setting, args: Trigger) -> Result<(), CliError> {
     let object = args.file.as_deref().map(read_object).transpose()?;
-    let session = setting.session().await?;
+    let session = setting.ready().await?;
     let command = Command::Trigger { event_type: args.event_type, object, set: args.set };
     let outcome = send(&session, setting.output, vec![command], &args.wait).await;
     session.close().await;
@@ -24,7 +27,7 @@ pub(super) async fn trigger(setting: Setting, args: Trigger) -> Result<(), CliEr
 
 /// `replay ID...`
 pub(super) async fn replay(setting: Setting, args: Replay) -> Result<(), CliError> {
-    let session = setting.session().await?;
+    let session = setting.ready().await?;
     let commands = args.deliveries.into_iter().map(|delivery| Command::Replay { delivery }).collect();
     let outcome = send(&session, setting.output, commands, &args.wait).await;
     session.close().await;
@@ -40,6 +43,11 @@ async fn send(session: &Session, output: Output, commands: Vec<Command>, wait: &
         };
         if let Some(note) = &delivered.note {
             output::remark(note);
+        }
+        if delivered.unclaimed && !session.is_elsewhere() {
+            // It is kept, and delivered when an extension that wants it runs here; waiting would be in vain.
+            failed = true;
+            continue;
         }
         // A session of our own ends with this command: without waiting nothing would come of the task.
         if !wait.wait && session.is_elsewhere() {
@@ -69,6 +77,7 @@ fn tell(output: Output, delivered: &Delivered) -> Result<(), CliError> {
 async fn result_of(session: &Session, task_id: &str, within: Duration) -> Result<DeliveryRow, CliError> {
     let reader = session.reader()?;
     let mut news = session.news();
+    let before = troubles(session).await?;
     let over = async {
         loop {
             news.borrow_and_update();
@@ -77,14 +86,29 @@ async fn result_of(session: &Session, task_id: &str, within: Duration) -> Result
             {
                 return Ok(row);
             }
-            if news.changed().await.is_err() {
-                return Err(CliError::failed("the session ended before the result was there".into()));
+            match tokio::time::timeout(LOOK_EVERY, news.changed()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => return Err(CliError::failed("the session ended before the result was there".into())),
+                // No news may be bad news: a journal that can't be written has nothing to tell.
+                Err(_) => {
+                    if let Some(trouble) = troubles(session).await?.into_iter().find(|trouble| !before.contains(trouble)) {
+                        return Err(CliError::failed(trouble));
+                    }
+                }
             }
         }
     };
     tokio::time::timeout(within, over)
         .await
         .map_err(|_| CliError::failed(format!("task {task_id} was not answered within {} s", within.as_secs())))?
+}
+
+/// What is not as it should be.
+async fn troubles(session: &Session) -> Result<Vec<String>, CliError> {
+    match session.command(Command::Status).await? {
+        Reply::Status(status) => Ok(status.troubles),
+        _ => Ok(Vec::new()),
+    }
 }
 
 /// Reads a JSON object from a file or stdin.

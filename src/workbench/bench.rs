@@ -110,7 +110,7 @@ impl Workbench {
             Command::Status => Ok(Reply::Status(Box::new(self.status()))),
             Command::Trigger { event_type, object, set } => {
                 let queued = self.local()?.platform.trigger(&event_type, object, &set).await.map_err(|e| usage(&e))?;
-                Ok(delivered(queued))
+                Ok(delivered(queued, None))
             }
             Command::EventTypes => self.event_types(),
             Command::Waiting => self.waiting(),
@@ -214,7 +214,7 @@ impl Workbench {
         let reader = self.0.journal.reader().map_err(|e| WorkbenchError::Failed(e.to_string()))?;
         let capture = Capture::of(&reader, delivery).map_err(|e| usage(&e))?;
         let queued = local.platform.replay(&capture.event_type, capture.object, delivery).await.map_err(|e| usage(&e))?;
-        Ok(delivered(queued))
+        Ok(delivered(queued, None))
     }
 
     pub(super) fn note(&self, what: &str, names: Vec<String>) {
@@ -258,13 +258,9 @@ async fn run_extension(
     Ok((Runner::own(runtime_options, extension, observer)?, introduction))
 }
 
-fn delivered(queued: Queued) -> Reply {
-    Reply::Delivered(Delivered {
-        task_id: queued.task_id,
-        object_id: queued.object_id,
-        event_type: queued.event_type,
-        note: queued.note,
-    })
+fn delivered(queued: Queued, warning: Option<String>) -> Reply {
+    let Queued { task_id, object_id, event_type, note } = queued;
+    Reply::Delivered(Delivered { task_id, object_id, event_type, unclaimed: note.is_some(), note: note.or(warning) })
 }
 
 fn usage(error: &dyn std::error::Error) -> WorkbenchError {

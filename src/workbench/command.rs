@@ -170,7 +170,10 @@ pub struct Delivered {
     pub object_id: String,
     /// The event type.
     pub event_type: String,
-    /// Why it may take a while, where that is known: nobody subscribes to the event type, say.
+    /// Whether it waits because no connected runner takes it.
+    #[serde(default)]
+    pub unclaimed: bool,
+    /// What else there is to know, in a sentence: why it waits, or what of a capture could not be restored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }

@@ -7,6 +7,7 @@ use super::bench::Workbench;
 use super::control::Caller;
 use super::{Command, OpenOptions, Reply, WorkbenchError};
 use crate::journal::{JournalError, Reader};
+use crate::observe::LinkState;
 
 /// How often another process's journal is looked at for news.
 const LOOK_EVERY: Duration = Duration::from_millis(40);
@@ -71,6 +72,24 @@ impl Session {
         match &self.place {
             Place::Here(workbench) => workbench.command(command).await,
             Place::Elsewhere(caller) => caller.call(&command).await,
+        }
+    }
+
+    /// Waits until the runtime is connected and configured, for as long as `within`: before that, a task has nobody to go
+    /// to and no value is live. Whether it is.
+    pub async fn connected(&self, within: Duration) -> bool {
+        let deadline = tokio::time::Instant::now() + within;
+        let mut news = self.news();
+        loop {
+            news.borrow_and_update();
+            if let Ok(Reply::Status(status)) = self.command(Command::Status).await
+                && status.link.state == LinkState::Connected
+            {
+                return true;
+            }
+            if !matches!(tokio::time::timeout_at(deadline, news.changed()).await, Ok(Ok(()))) {
+                return false;
+            }
         }
     }
 

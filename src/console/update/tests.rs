@@ -32,7 +32,13 @@ fn commands(effects: &[Effect]) -> Vec<&Command> {
 }
 
 fn delivered(task_id: &str) -> Result<Reply, WorkbenchError> {
-    Ok(Reply::Delivered(Delivered { task_id: task_id.into(), object_id: "PR-1".into(), event_type: "x".into(), note: None }))
+    Ok(Reply::Delivered(Delivered {
+        task_id: task_id.into(),
+        object_id: "PR-1".into(),
+        event_type: "x".into(),
+        unclaimed: false,
+        note: None,
+    }))
 }
 
 #[test]

@@ -143,6 +143,8 @@ fn run(mut db: Connection, inbox: &mpsc::Receiver<Job>, written: &AtomicU64, fai
             let _ = told.send(outcome.clone());
         }
     }
+    // So that the file is whole without its companions; where that fails they stay beside it, and nothing is lost.
+    let _ = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
 }
 
 fn commit(db: &mut Connection, writes: &[Write]) -> rusqlite::Result<()> {

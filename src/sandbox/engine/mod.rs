@@ -74,8 +74,18 @@ impl Engine {
     }
 }
 
+/// Makes the file its owner's alone; SQLite gives those beside it the same mode. What hinders that, opening it will tell.
+fn private(file: &Path) {
+    let mut options = std::fs::OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let _ = options.open(file);
+}
+
 /// A connection as the writer needs it.
 fn connect(file: &Path) -> Result<Connection, SandboxError> {
+    private(file);
     let connection = Connection::open(file).map_err(|source| SandboxError::open(file, source))?;
     let set_up = || {
         connection.busy_timeout(std::time::Duration::from_secs(10))?;
