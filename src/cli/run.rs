@@ -6,7 +6,7 @@ use super::args::Run;
 use super::describe::describe;
 use super::output::clock;
 use super::{CliError, Setting, output};
-use crate::journal::ObservationRow;
+use crate::journal::{ObservationRow, Reader};
 use crate::observe::{Fact, LinkState};
 use crate::runtime::RuntimeOptions;
 use crate::workbench::{Command, Connect, Reply, Session, Status};
@@ -38,35 +38,60 @@ pub(super) async fn run(mut setting: Setting, args: Run) -> Result<(), CliError>
     for trouble in status(&session).await?.troubles {
         output::remark(&trouble);
     }
-    let outcome = follow(&setting, &session, last, args.until_idle).await;
+    let mut printed = Printed { reader: session.reader()?, last, failed: false };
+    let outcome = follow(&setting, &session, &mut printed, args.until_idle).await;
     session.close().await;
-    outcome
+    outcome?;
+    // What was observed while everything stopped: results that still went out, the link going down.
+    printed.catch_up(&setting)?;
+    if args.until_idle && printed.failed { Err(CliError::Told) } else { Ok(()) }
 }
 
-/// Prints what is observed until a signal, or until nothing is left to do.
-async fn follow(setting: &Setting, session: &Session, mut last: i64, until_idle: bool) -> Result<(), CliError> {
-    let reader = session.reader()?;
-    let mut news = session.news();
-    let mut stop = std::pin::pin!(stop_signal());
-    let mut quiet_since = Instant::now();
-    let mut failed = false;
-    loop {
-        news.borrow_and_update();
+/// How far the journal has been printed.
+struct Printed {
+    reader: Reader,
+    last: i64,
+    /// Whether an answer among it was a failure.
+    failed: bool,
+}
+
+impl Printed {
+    /// Prints what is new, and says whether anything was.
+    fn catch_up(&mut self, setting: &Setting) -> Result<bool, CliError> {
+        let before = self.last;
         loop {
-            let rows = reader.after(last, 500)?;
+            let rows = self.reader.after(self.last, 500)?;
             for row in &rows {
-                last = row.row;
-                quiet_since = Instant::now();
-                failed |=
+                self.last = row.row;
+                self.failed |=
                     matches!(&row.observation.fact, Fact::Answered(answer) if matches!(answer.result.as_str(), "fail" | "retry"));
                 show(setting, row)?;
             }
             if rows.len() < 500 {
-                break;
+                return Ok(self.last != before);
             }
         }
+    }
+}
+
+/// Prints what is observed until a signal, or until nothing is left to do.
+async fn follow(setting: &Setting, session: &Session, printed: &mut Printed, until_idle: bool) -> Result<(), CliError> {
+    let mut news = session.news();
+    let mut stop = std::pin::pin!(stop_signal());
+    let mut quiet_since = Instant::now();
+    loop {
+        news.borrow_and_update();
+        if printed.catch_up(setting)? {
+            quiet_since = Instant::now();
+        }
+        // What made it idle may be behind what was read: it counts once the journal has it and nothing new came of it.
         if until_idle && is_idle(&status(session).await?, quiet_since) {
-            return if failed { Err(CliError::Told) } else { Ok(()) };
+            session.command(Command::Flush).await?;
+            if !printed.catch_up(setting)? && is_idle(&status(session).await?, quiet_since) {
+                return Ok(());
+            }
+            quiet_since = Instant::now();
+            continue;
         }
         // With `--until-idle` the state is looked at again now and then: the last change need not be news.
         let again = tokio::time::sleep(Duration::from_millis(if until_idle { 50 } else { 3_600_000 }));

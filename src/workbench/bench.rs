@@ -108,6 +108,10 @@ impl Workbench {
     pub(super) async fn command(&self, command: Command) -> Result<Reply, WorkbenchError> {
         match command {
             Command::Status => Ok(Reply::Status(Box::new(self.status()))),
+            Command::Flush => {
+                self.0.journal.flush().await.map_err(|e| WorkbenchError::Failed(e.to_string()))?;
+                Ok(Reply::Status(Box::new(self.status())))
+            }
             Command::Trigger { event_type, object, set } => {
                 let queued = self.local()?.platform.trigger(&event_type, object, &set).await.map_err(|e| usage(&e))?;
                 Ok(delivered(queued, None))

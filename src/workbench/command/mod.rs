@@ -11,6 +11,8 @@ use crate::observe::{Backend, LinkState, Timestamp};
 pub enum Command {
     /// How it stands. Answered with [`Reply::Status`].
     Status,
+    /// Wait until everything observed so far is in the journal. [`Reply::Status`].
+    Flush,
     /// Create an object in the local Connect (a Test Subscription, say) and deliver it. [`Reply::Delivered`].
     Trigger {
         /// The event type.
