@@ -3,6 +3,8 @@
 
 use std::future::{pending, poll_fn};
 use std::io;
+use std::path::Path;
+use std::process::ExitStatus;
 use std::sync::Arc;
 use std::sync::mpsc as blocking;
 use std::task::Poll;
@@ -13,15 +15,15 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Duration, Instant, sleep_until};
 
-use super::message::{Effect, Message, Query, Timed};
+use super::message::{Edit, Effect, Message, Query, Timed};
 use super::signals::{self, Asked, Signals};
 use super::source::Source;
 use super::state::State;
 use super::terminal::Screen;
 use super::theme::Tone;
 use super::{reader, update};
-use crate::observe::Timestamp;
-use crate::workbench::WorkbenchError;
+use crate::observe::{Secret, Timestamp};
+use crate::workbench::{Editing, WorkbenchError};
 
 /// The time between two frames.
 const FRAME: Duration = Duration::from_millis(33);
@@ -47,6 +49,8 @@ pub(crate) struct App {
     news: Option<watch::Receiver<i64>>,
     news_due: Option<Instant>,
     drawn: Instant,
+    /// A text the developer's editor shall open.
+    to_edit: Option<(Edit, Editing)>,
     quit: bool,
 }
 
@@ -69,6 +73,7 @@ impl App {
             news: None,
             news_due: None,
             drawn: Instant::now(),
+            to_edit: None,
             quit: false,
         }
     }
@@ -107,6 +112,12 @@ impl App {
                     tick = Instant::now() + Duration::from_secs(update::patience(&self.state));
                 }
                 () = sleep_until(draw_due), if self.state.dirty => {}
+            }
+            if let Some((edit, editing)) = self.to_edit.take() {
+                // Nobody but the editor may read the keys: the stream's thread does until it is dropped.
+                drop(keys);
+                self.edit(edit, editing, &mut signals).await?;
+                keys = EventStream::new();
             }
             // Something that counts seconds may have appeared since the last tick.
             tick = tick.min(Instant::now() + Duration::from_secs(update::patience(&self.state)));
@@ -147,7 +158,7 @@ impl App {
 
     fn signal(&mut self, asked: Asked) -> io::Result<()> {
         match asked {
-            Asked::End => self.take(Message::Terminate),
+            Asked::End | Asked::Interrupt => self.take(Message::Terminate),
             Asked::Stop => {
                 self.screen.suspend();
                 signals::stop_here();
@@ -157,6 +168,41 @@ impl App {
                 self.screen.resume()?;
                 let (columns, rows) = self.screen.size()?;
                 self.take(Message::Resize(columns, rows))
+            }
+        }
+    }
+
+    fn begin(&self, file: &str, text: &Secret) -> Result<Editing, String> {
+        let status = self.state.status.as_ref().ok_or("The session is still starting.")?;
+        Editing::begin(Path::new(&status.data_dir), file, text.reveal()).map_err(|e| e.to_string())
+    }
+
+    /// Gives the terminal to the editor until it ends.
+    async fn edit(&mut self, edit: Edit, editing: Editing, signals: &mut Signals) -> io::Result<()> {
+        self.screen.suspend();
+        let ended = self.run_editor(&editing, signals).await;
+        self.screen.resume()?;
+        self.take(Message::Resize(self.state.size.0, self.state.size.1))?;
+        let outcome = ended.map_err(|e| format!("The editor could not be run: {e}"));
+        let text = outcome.and_then(|status| editing.end(status).map_err(|e| e.to_string()));
+        self.take(Message::Edited(edit, text.map(|text| text.map(Secret::new))))
+    }
+
+    async fn run_editor(&mut self, editing: &Editing, signals: &mut Signals) -> io::Result<ExitStatus> {
+        let mut editor = tokio::process::Command::from(editing.command()).kill_on_drop(true).spawn()?;
+        loop {
+            tokio::select! {
+                ended = editor.wait() => return ended,
+                asked = signals.next() => match asked {
+                    // The editor stops itself, with the whole job: the shell comes back only if this process stops too.
+                    Asked::Stop => signals::stop_here(),
+                    Asked::End => {
+                        self.quit = true;
+                        editor.start_kill()?;
+                    }
+                    // Ctrl-C is the editor's.
+                    Asked::GoOn | Asked::Interrupt => {}
+                },
             }
         }
     }
@@ -200,6 +246,10 @@ impl App {
                     self.state.say(Tone::Bad, "The journal is no longer read. Restart the console.");
                 }
             }
+            Effect::Edit { edit, file, text } => match self.begin(file, &text) {
+                Ok(editing) => self.to_edit = Some((edit, editing)),
+                Err(why) => self.state.say(Tone::Bad, why),
+            },
             Effect::Copy(text) => self.screen.copy(&text)?,
             Effect::Redraw => self.screen.clear()?,
             Effect::Suspend => signals::stop_job(),

@@ -4,7 +4,7 @@ use crossterm::event::KeyEvent;
 
 use super::state::{Saga, Span};
 use crate::journal::{DeliveryFilter, DeliveryRow, LogRow, ObservationRow};
-use crate::observe::Timestamp;
+use crate::observe::{Secret, Timestamp};
 use crate::workbench::{Command, Reply, WorkbenchError};
 
 /// Something happened.
@@ -25,8 +25,21 @@ pub(crate) enum Message {
     Reply(Ask, Result<Reply, WorkbenchError>),
     /// A thread of the session panicked; what it said.
     Panic(String),
+    /// A text came back from the editor: what was saved, or `None` where that is what it was before; or why it did not.
+    Edited(Edit, Result<Option<Secret>, String>),
     /// A signal asks the program to end.
     Terminate,
+}
+
+/// What a text was handed to the developer's editor for, so that it finds its place when it comes back.
+///
+/// A pane hands one out with `Effect::Edit` and a variant of its own in here; what was saved comes back to
+/// `update::edited`, which gives it to the pane. The screen is given up while the editor runs and taken
+/// back after it. The text is a secret until the pane says otherwise: it is in no debug print, and its file is gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Edit {
+    /// The value of a variable, and whether it becomes a secret where that is known.
+    Variable { name: String, secure: Option<bool> },
 }
 
 /// A message with its moment.
@@ -94,6 +107,12 @@ pub(crate) enum Answer {
 pub(crate) enum Effect {
     Command(Ask, Command),
     Read(Query),
+    /// Open a text in the developer's editor; `file` is its name there, whose ending tells the editor what it is.
+    Edit {
+        edit: Edit,
+        file: &'static str,
+        text: Secret,
+    },
     /// Put the text on the terminal's clipboard.
     Copy(String),
     Redraw,

@@ -9,6 +9,8 @@ use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Asked {
     End,
+    /// Ctrl-C, from a terminal that makes a signal of it.
+    Interrupt,
     Stop,
     GoOn,
 }
@@ -38,7 +40,7 @@ impl Signals {
         tokio::select! {
             _ = self.term.recv() => Asked::End,
             _ = self.hup.recv() => Asked::End,
-            _ = self.int.recv() => Asked::End,
+            _ = self.int.recv() => Asked::Interrupt,
             _ = self.stop.recv() => Asked::Stop,
             _ = self.go_on.recv() => Asked::GoOn,
         }

@@ -7,6 +7,7 @@ mod bench;
 mod command;
 mod control;
 mod documents;
+mod editor;
 mod environment;
 mod local;
 mod options;
@@ -19,6 +20,7 @@ pub use command::{
     Command, Delivered, Endpoint, EventTypeRow, Found, LinkStatus, Reply, Status, VariableChange, VariableRow, VariableState,
     WaitingRow, WorkbenchError,
 };
+pub(crate) use editor::Editing;
 pub use options::{Connect, OpenOptions, Ports, Source};
 pub use paths::data_dir_of;
 pub(crate) use paths::private_dir;

@@ -1,6 +1,7 @@
 //! How the state changes: a message comes in, effects come out. Nothing here waits for anything.
 
 mod acts;
+mod edited;
 mod journal;
 mod keys;
 mod moves;
@@ -48,6 +49,7 @@ pub(crate) fn update(state: &mut State, Timed { at, message }: Timed) -> Vec<Eff
         Message::Read(answer) => journal::take(state, answer, &mut effects),
         Message::Reply(ask, reply) => replies::take(state, &ask, reply, &mut effects),
         Message::Panic(what) => complain(state, format!("A part of the session broke: {what}")),
+        Message::Edited(edit, text) => edited::take(state, edit, text, &mut effects),
         Message::Terminate => effects.push(Effect::Quit),
     }
     journal::follow_selection(state, &mut effects);

@@ -4,10 +4,11 @@ use nucleo_matcher::{Config, Matcher, Utf32Str};
 
 use super::super::action::{Context, Do};
 use super::super::keymap::{self, Chord};
-use super::super::message::{Ask, Effect};
+use super::super::message::{Ask, Edit, Effect};
 use super::super::state::{Chooser, Confirm, Form, Input, Overlay, Pager, Pending, Purpose, Scroll, State};
 use super::super::theme::Tone;
 use super::{acts, moves};
+use crate::observe::Secret;
 use crate::workbench::{Command, VariableChange};
 
 /// A key for what lies on top. It was taken off the pile; whatever stays open puts itself back.
@@ -163,6 +164,7 @@ fn fill(state: &mut State, mut form: Box<Form>, key: KeyEvent, effects: &mut Vec
             let value = super::super::state::Input::new(form.value.text());
             form.value = if form.secure { value.masked() } else { value };
         }
+        _ if form.on_value && Some(Chord::from(key)) == keymap::parse("ctrl-o") => return hand_out(form, effects),
         KeyCode::Enter if !form.on_value => form.on_value = true,
         KeyCode::Enter => return submit(state, form, effects),
         _ if form.on_value => {
@@ -173,6 +175,19 @@ fn fill(state: &mut State, mut form: Box<Form>, key: KeyEvent, effects: &mut Vec
         }
     }
     Some(Overlay::Form(form))
+}
+
+/// Opens the value in the developer's editor: it may have lines there.
+fn hand_out(mut form: Box<Form>, effects: &mut Vec<Effect>) -> Option<Overlay> {
+    let name = form.name.text().trim().to_owned();
+    if name.is_empty() {
+        form.on_value = false;
+        form.error = Some("It needs a name first.".into());
+        return Some(Overlay::Form(form));
+    }
+    let edit = Edit::Variable { name, secure: form.new.then_some(form.secure) };
+    effects.push(Effect::Edit { edit, file: "value.txt", text: Secret::new(form.value.text()) });
+    None
 }
 
 fn submit(state: &mut State, mut form: Box<Form>, effects: &mut Vec<Effect>) -> Option<Overlay> {

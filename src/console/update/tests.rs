@@ -8,7 +8,7 @@ use super::super::message::{Answer, Ask, Effect, Message, Query};
 use super::super::state::{Overlay, Pane, Part, Span, State};
 use super::super::story;
 use super::super::theme::Tone;
-use crate::observe::Backend;
+use crate::observe::{Backend, Secret};
 use crate::workbench::{Command, Delivered, Reply, VariableChange, WorkbenchError};
 
 /// Presses keys by their names in the table; any other word is typed letter by letter.
@@ -411,4 +411,23 @@ fn a_filter_that_begins_with_an_exclamation_mark_leaves_out() {
     press(&mut state, "/ !success enter");
     let filter = state.events.filter();
     assert_eq!((filter.text, filter.without.as_deref()), (None, Some("success")));
+}
+
+#[test]
+fn a_value_comes_back_from_the_editor_with_its_lines_and_is_staged() {
+    let mut state = typical(120, 40);
+    state.focus_on(Pane::Variables);
+    state.variables.scroll.at = 1;
+    let effects = press(&mut state, "e ctrl-o");
+    let Some(Effect::Edit { edit, text, .. }) = effects.into_iter().find(|e| matches!(e, Effect::Edit { .. })) else {
+        panic!("nothing to edit")
+    };
+    assert_eq!(text.reveal(), "connect");
+    assert!(state.overlays.is_empty());
+    let effects = tell(&mut state, Message::Edited(edit.clone(), Ok(Some(Secret::new("two\nlines\n")))));
+    let change = VariableChange::Set { name: "DB".into(), value: "two\nlines".into(), secure: None };
+    assert_eq!(commands(&effects), [&Command::Stage { changes: vec![change] }]);
+    assert!(commands(&tell(&mut state, Message::Edited(edit.clone(), Ok(None)))).is_empty());
+    tell(&mut state, Message::Edited(edit, Err("no editor is set".into())));
+    assert!(state.toast.as_ref().is_some_and(|t| t.tone == Tone::Bad));
 }

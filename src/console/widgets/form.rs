@@ -8,7 +8,11 @@ use super::{put, window};
 /// A variable being typed: its name where it is new, its value, and what the keys do.
 pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, form: &Form) {
     let columns = frame.area().width.saturating_sub(4).min(80);
-    let hint = if form.new { "Enter next · Tab field · Ctrl-S secure · Esc cancel" } else { "Enter stage · Esc cancel" };
+    let hint = if form.new {
+        "Enter next · Tab field · Ctrl-S secure · Ctrl-O editor · Esc cancel"
+    } else {
+        "Enter stage · Ctrl-O in $EDITOR · Esc cancel"
+    };
     let inner = window(frame, state.theme, &form.title, hint, columns, 7);
     let secure = if form.secure { "yes: its value is never shown" } else { "no" };
     field(frame, state, inner, 0, "KEY", &form.name, form.new && !form.on_value);
