@@ -72,7 +72,7 @@ fn reads_the_trace(terminal: &mut Terminal, object: &str) {
 
 fn browses_both_collections(terminal: &mut Terminal, object: &str) {
     terminal.press("4").until_text("[driver] data-api").until_text("driver_requests: 1 document");
-    terminal.until_text(object);
+    terminal.until_text(object).until_text("  http_requests");
     terminal.press("hj").until_text("http_requests: 1 document").until_text(object);
     terminal.press("b").until_text("driver [data-api]").until_text("http_requests: 1 document").until_text(object);
     terminal.press("k").until_text("driver_requests: 1 document").until_text(object);

@@ -106,6 +106,7 @@ async fn show(setting: &Setting, id: i64) -> Result<(), CliError> {
 }
 
 async fn tail(setting: &Setting, filter: &DeliveryFilter) -> Result<(), CliError> {
+    let mut stop = super::run::stop_signal();
     let session = setting.session().await?;
     let reader = session.reader()?;
     let mut news = session.news();
@@ -129,7 +130,7 @@ async fn tail(setting: &Setting, filter: &DeliveryFilter) -> Result<(), CliError
         }
         tokio::select! {
             changed = news.changed() => if changed.is_err() { break },
-            () = super::run::stop_signal() => break,
+            () = &mut stop => break,
         }
     }
     session.close().await;

@@ -1,5 +1,6 @@
 //! `run --headless`: the session without a screen; what happens goes to stdout.
 
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use super::args::Run;
@@ -27,6 +28,7 @@ pub(super) async fn run(mut setting: Setting, args: Run) -> Result<(), CliError>
         options.outbox = setting.options.data_dir.join("outbox");
         setting.options.connect = Connect::Remote(Box::new(options));
     }
+    let stop = stop_signal();
     let last = setting.reader()?.map(|r| r.last_row()).transpose()?.unwrap_or(0);
     let session = setting.session().await?;
     if session.is_elsewhere() && args.remote {
@@ -39,7 +41,7 @@ pub(super) async fn run(mut setting: Setting, args: Run) -> Result<(), CliError>
         output::remark(&trouble);
     }
     let mut printed = Printed { reader: session.reader()?, last, failed: false };
-    let outcome = follow(&setting, &session, &mut printed, args.until_idle).await;
+    let outcome = follow(&setting, &session, &mut printed, args.until_idle, stop).await;
     session.close().await;
     outcome?;
     // What was observed while everything stopped: results that still went out, the link going down.
@@ -75,9 +77,14 @@ impl Printed {
 }
 
 /// Prints what is observed until a signal, or until nothing is left to do.
-async fn follow(setting: &Setting, session: &Session, printed: &mut Printed, until_idle: bool) -> Result<(), CliError> {
+async fn follow(
+    setting: &Setting,
+    session: &Session,
+    printed: &mut Printed,
+    until_idle: bool,
+    mut stop: impl Future<Output = ()> + Unpin,
+) -> Result<(), CliError> {
     let mut news = session.news();
-    let mut stop = std::pin::pin!(stop_signal());
     let mut quiet_since = Instant::now();
     loop {
         news.borrow_and_update();
@@ -125,21 +132,20 @@ async fn status(session: &Session) -> Result<Status, CliError> {
     }
 }
 
-/// Resolves when the process is asked to end: Ctrl-C, SIGTERM, SIGHUP.
-pub(super) async fn stop_signal() {
+/// Resolves when the process is asked to end: Ctrl-C, SIGTERM, SIGHUP. Listens from the call on, not from the first poll:
+/// a signal that comes while something starts is not lost, and does not kill what has things to put away.
+pub(super) fn stop_signal() -> impl Future<Output = ()> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        let (Ok(mut term), Ok(mut hup)) = (signal(SignalKind::terminate()), signal(SignalKind::hangup())) else {
-            let _ = tokio::signal::ctrl_c().await;
-            return;
-        };
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = term.recv() => {}
-            _ = hup.recv() => {}
-        }
+        let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+        let mut listening: Vec<_> = kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect();
+        std::future::poll_fn(move |cx| {
+            if listening.iter_mut().any(|signal| signal.poll_recv(cx).is_ready()) { Poll::Ready(()) } else { Poll::Pending }
+        })
     }
     #[cfg(not(unix))]
-    let _ = tokio::signal::ctrl_c().await;
+    async {
+        let _ = tokio::signal::ctrl_c().await;
+    }
 }

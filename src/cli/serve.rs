@@ -15,6 +15,7 @@ use crate::workbench;
 
 /// `sandbox [--port N] [--http-port N] [--no-auth]`
 pub(super) async fn sandbox(setting: Setting, args: SandboxArgs) -> Result<(), CliError> {
+    let stop = stop_signal();
     let dir = setting.options.data_dir.clone();
     let journal = alone(&setting)?;
     let options = SandboxOptions { dir, port: args.port, http_port: args.http_port, auth: !args.no_auth };
@@ -25,13 +26,14 @@ pub(super) async fn sandbox(setting: Setting, args: SandboxArgs) -> Result<(), C
         "data_api": access.data_api,
         "api_key": access.api_key.reveal(),
     }))?;
-    stop_signal().await;
+    stop.await;
     sandbox.stop().await;
     Ok(journal.close().await?)
 }
 
 /// `platform [--port N] [--tls-port N]`
 pub(super) async fn platform(setting: Setting, args: PlatformArgs) -> Result<(), CliError> {
+    let stop = stop_signal();
     let dir = setting.options.data_dir.clone();
     let journal = alone(&setting)?;
     let authority = Authority::open(&dir).map_err(|e| CliError::usage(e.to_string()))?;
@@ -58,7 +60,7 @@ pub(super) async fn platform(setting: Setting, args: PlatformArgs) -> Result<(),
         "ca_file": access.ca_file,
         "env": env,
     }))?;
-    stop_signal().await;
+    stop.await;
     platform.stop().await;
     Ok(journal.close().await?)
 }

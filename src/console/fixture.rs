@@ -263,6 +263,7 @@ pub(crate) fn status() -> Status {
         endpoints: Vec::new(),
         troubles: Vec::new(),
         data_dir: "data".into(),
+        joined: false,
     }
 }
 

@@ -53,6 +53,8 @@ pub(crate) struct Timed {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Ask {
     Status,
+    /// Whether quitting now would interrupt something.
+    Quit,
     Trigger,
     Replay(i64),
     EventTypes,

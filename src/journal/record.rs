@@ -78,10 +78,11 @@ fn known(tx: &Transaction<'_>, key: &DeliveryKey) -> rusqlite::Result<Option<i64
     tx.prepare_cached("SELECT id FROM deliveries WHERE key = ?")?.query_row([key.as_str()], |row| row.get(0)).optional()
 }
 
-/// The delivery a result belongs to that is sent by a later process than the one that handled it.
+/// The delivery a result belongs to that is sent by a later process than the one that handled it. It may count as
+/// interrupted: a process that is killed can leave its result in the outbox before the answer is in the journal.
 fn unsent(tx: &Transaction<'_>, task_id: &str) -> rusqlite::Result<Option<i64>> {
-    tx.prepare_cached("SELECT max(id) FROM deliveries WHERE task_id = ? AND state = ?")?
-        .query_row(params![task_id, state::ANSWERED], |row| row.get(0))
+    tx.prepare_cached("SELECT max(id) FROM deliveries WHERE task_id = ? AND state IN (?, ?)")?
+        .query_row(params![task_id, state::ANSWERED, state::INTERRUPTED], |row| row.get(0))
 }
 
 fn queued(tx: &Transaction<'_>, task_id: &str, origin: &Origin) -> rusqlite::Result<()> {

@@ -189,6 +189,7 @@ impl Workbench {
             endpoints: local.map_or_else(Vec::new, Local::endpoints),
             troubles: self.0.troubles.iter().cloned().chain(self.0.journal.trouble().borrow().clone()).collect(),
             data_dir: self.0.data_dir.display().to_string(),
+            joined: false,
         }
     }
 

@@ -71,7 +71,13 @@ impl Session {
     pub async fn command(&self, command: Command) -> Result<Reply, WorkbenchError> {
         match &self.place {
             Place::Here(workbench) => workbench.command(command).await,
-            Place::Elsewhere(caller) => caller.call(&command).await,
+            Place::Elsewhere(caller) => {
+                let mut reply = caller.call(&command).await;
+                if let Ok(Reply::Status(status)) = &mut reply {
+                    status.joined = true;
+                }
+                reply
+            }
         }
     }
 

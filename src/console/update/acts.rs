@@ -6,7 +6,7 @@ use super::super::story;
 use super::super::theme::{Piece, Tone};
 use super::{journal, moves, typing};
 use crate::observe::Backend;
-use crate::workbench::{Command, EventTypeRow, VariableChange};
+use crate::workbench::{Command, EventTypeRow, Status, VariableChange};
 
 /// The event type of a Test Subscription.
 const PURCHASE: &str = "asset_purchase_request_processing";
@@ -228,9 +228,18 @@ fn close(state: &mut State, effects: &mut Vec<Effect>) {
     }
 }
 
+/// Quits, or has it asked how many are running now: what was last heard may be over, and is no reason to ask anybody.
 fn quit(state: &mut State, effects: &mut Vec<Effect>) {
-    let running = state.running();
-    if running == 0 {
+    effects.push(match state.running() {
+        0 => Effect::Quit,
+        _ => Effect::Command(Ask::Quit, Command::Status),
+    });
+}
+
+/// Quits, or asks back where that would interrupt deliveries: a session of another process goes on without this one.
+pub(super) fn quit_unless_running(state: &mut State, status: &Status, effects: &mut Vec<Effect>) {
+    let running = status.running;
+    if running == 0 || status.joined {
         return effects.push(Effect::Quit);
     }
     let line = |text: String| vec![Piece::new(Tone::Plain, text)];

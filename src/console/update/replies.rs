@@ -85,6 +85,8 @@ pub(crate) fn take(state: &mut State, ask: &Ask, reply: Result<Reply, WorkbenchE
             acts::documents(state, effects);
         }
         (Ask::Variables, Err(why)) => state.variables.error = Some(why.to_string()),
+        (Ask::Quit, Ok(Reply::Status(status))) => acts::quit_unless_running(state, &status, effects),
+        (Ask::Quit, Err(_)) => effects.push(Effect::Quit),
         (Ask::Status, Err(why)) => state.trouble = Some(why.to_string()),
         (Ask::Apply, Err(why)) => {
             complain(state, format!("Nothing was applied: {why}"));

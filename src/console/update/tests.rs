@@ -9,7 +9,7 @@ use super::super::state::{Overlay, Pane, Part, Span, State};
 use super::super::story;
 use super::super::theme::Tone;
 use crate::observe::{Backend, Secret};
-use crate::workbench::{Command, Delivered, Reply, VariableChange, WorkbenchError};
+use crate::workbench::{Command, Delivered, Reply, Status, VariableChange, WorkbenchError};
 
 /// Presses keys by their names in the table; any other word is typed letter by letter.
 fn press(state: &mut State, keys: &str) -> Vec<Effect> {
@@ -201,9 +201,17 @@ fn quitting_asks_only_while_a_delivery_is_being_handled() {
     let mut state = typical(120, 40);
     assert!(press(&mut state, "q").contains(&Effect::Quit));
     state.status.as_mut().unwrap().running = 1;
-    assert!(!press(&mut state, "q").contains(&Effect::Quit));
+    let answer = |state: &mut State, joined: bool, running: usize| {
+        assert_eq!(press(state, "q"), [Effect::Command(Ask::Quit, Command::Status)]);
+        let status = Box::new(Status { joined, running, ..state.status.clone().unwrap() });
+        tell(state, Message::Reply(Ask::Quit, Ok(Reply::Status(status))))
+    };
+    assert!(answer(&mut state, false, 0).contains(&Effect::Quit), "it was over already");
+    assert!(answer(&mut state, true, 1).contains(&Effect::Quit), "the session goes on elsewhere");
+    assert!(!answer(&mut state, false, 1).contains(&Effect::Quit));
     assert!(!press(&mut state, "esc").contains(&Effect::Quit));
-    assert!(press(&mut state, "q y").contains(&Effect::Quit));
+    assert!(!answer(&mut state, false, 1).contains(&Effect::Quit));
+    assert!(press(&mut state, "y").contains(&Effect::Quit));
     assert!(tell(&mut state, Message::Terminate).contains(&Effect::Quit), "a signal is not asked back");
 }
 

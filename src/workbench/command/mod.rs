@@ -297,6 +297,9 @@ pub struct Status {
     pub troubles: Vec<String>,
     /// The data directory.
     pub data_dir: String,
+    /// Whether whoever asks only joined the session, which runs in another process and goes on without it.
+    #[serde(default)]
+    pub joined: bool,
 }
 
 /// The link, and since when.
