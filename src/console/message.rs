@@ -64,6 +64,8 @@ pub(crate) enum Ask {
     /// A task to be delivered now.
     Release,
     Variables,
+    /// The variables, to edit the one of this name.
+    Edit(String),
     Stage,
     Apply,
     Collections,

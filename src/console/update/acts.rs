@@ -33,7 +33,7 @@ pub(crate) fn perform(state: &mut State, what: Do, effects: &mut Vec<Effect>) {
         Do::Follow if state.events.paused => moves::to_end(state, effects),
         Do::Follow => state.events.pause(),
         Do::Copy => copy(state, effects),
-        Do::EditVariable => edit(state),
+        Do::EditVariable => edit(state, effects),
         Do::AddVariable => state.overlays.push(Overlay::Form(Box::new(Form {
             title: "New variable".into(),
             name: Input::new(""),
@@ -174,7 +174,18 @@ pub(crate) fn put_on_clipboard(state: &mut State, what: &str, text: String, effe
     effects.push(Effect::Copy(text));
 }
 
-fn edit(state: &mut State) {
+/// Edits the selected variable: what is shown may be a second old, and a form must not begin with a value of then.
+fn edit(state: &mut State, effects: &mut Vec<Effect>) {
+    let Some(variable) = state.variables.selected() else { return };
+    if state.pending.variables_stale || state.variables.busy {
+        effects.push(Effect::Command(Ask::Edit(variable.name.clone()), Command::Variables));
+    } else {
+        open_form(state);
+    }
+}
+
+/// Opens the form of the selected variable.
+pub(super) fn open_form(state: &mut State) {
     use crate::workbench::VariableState::Value;
     let Some(variable) = state.variables.selected() else { return };
     let value = match (&variable.staged, &variable.stored) {

@@ -52,7 +52,7 @@ pub(crate) fn take(state: &mut State, ask: &Ask, reply: Result<Reply, WorkbenchE
             state.say(Tone::Good, "It is on its way.");
         }
         (Ask::Trigger | Ask::Replay(_), Ok(Reply::Delivered(delivered))) => await_delivery(state, ask, delivered, effects),
-        (Ask::Variables | Ask::Stage | Ask::Apply, Ok(Reply::Variables { variables, message })) => {
+        (Ask::Variables | Ask::Edit(_) | Ask::Stage | Ask::Apply, Ok(Reply::Variables { variables, message })) => {
             state.variables.error = None;
             let live = |rows: &[VariableRow]| rows.iter().map(|v| (v.name.clone(), v.live.clone())).collect::<Vec<_>>();
             // Other stores may be meant now.
@@ -61,6 +61,11 @@ pub(crate) fn take(state: &mut State, ask: &Ask, reply: Result<Reply, WorkbenchE
             if let Some(message) = message {
                 state.say(if *ask == Ask::Apply { Tone::Good } else { Tone::Note }, message.clone());
                 state.variables.message = Some(message);
+            }
+            if let Ask::Edit(name) = ask
+                && state.variables.selected().is_some_and(|v| v.name == *name)
+            {
+                acts::open_form(state);
             }
         }
         (Ask::Collections, Ok(Reply::Collections { database, collections, own })) => {

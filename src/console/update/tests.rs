@@ -9,7 +9,7 @@ use super::super::state::{Overlay, Pane, Part, Span, State};
 use super::super::story;
 use super::super::theme::Tone;
 use crate::observe::{Backend, Secret};
-use crate::workbench::{Command, Delivered, Reply, Status, VariableChange, WorkbenchError};
+use crate::workbench::{Command, Delivered, Reply, Status, VariableChange, VariableState, WorkbenchError};
 
 /// Presses keys by their names in the table; any other word is typed letter by letter.
 fn press(state: &mut State, keys: &str) -> Vec<Effect> {
@@ -194,6 +194,22 @@ fn what_cannot_be_done_says_why() {
     let mut state = empty(120, 40);
     assert!(commands(&press(&mut state, "t")).is_empty());
     assert_eq!(state.toast.as_ref().map(|t| t.text.as_str()), Some("Not now: the session is still starting."));
+}
+
+#[test]
+fn a_form_begins_with_the_value_of_now_and_not_with_the_one_that_was_shown() {
+    let mut state = typical(120, 40);
+    press(&mut state, "3");
+    let (name, mut variables) = (state.variables.selected().unwrap().name.clone(), state.variables.rows.clone());
+    state.pending.variables_stale = true;
+    assert!(press(&mut state, "e").contains(&Effect::Command(Ask::Edit(name.clone()), Command::Variables)));
+    assert!(state.overlays.is_empty());
+    let now = VariableState::Value("of now".into());
+    for variable in variables.iter_mut().filter(|v| v.name == name) {
+        (variable.stored, variable.staged, variable.secure) = (now.clone(), None, false);
+    }
+    tell(&mut state, Message::Reply(Ask::Edit(name), Ok(Reply::Variables { variables, message: None })));
+    assert!(matches!(state.overlays.last(), Some(Overlay::Form(form)) if form.value.text() == "of now"));
 }
 
 #[test]
