@@ -182,7 +182,7 @@ impl Stage {
                 environment_id: access.environment_id.clone(),
                 instance_id: None,
             },
-            trace_hook: None,
+            hooks: Vec::new(),
             variables: Vec::new(),
             find_delivery: None,
         }

@@ -14,11 +14,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use connect_console::observe::{Fact, Memory, Observer};
-use connect_console::runtime::guest::{Guest, GuestAccess, GuestError, GuestOptions, GuestState};
+use connect_console::runtime::guest::{Guest, GuestAccess, GuestError, GuestOptions, GuestState, Hook};
 use tempfile::TempDir;
 
 const KEY: &str = "ApiKey SU-1:a-key-nobody-may-see";
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 const DOUBLE: &str = include_str!("python/runner_double.py");
 const PROJECT: &str =
     "[project]\nname = 'shop'\nversion = '1.2'\n[project.entry-points.'connect.eaas.ext']\neventsapp = 'shop.events:App'\n";
@@ -68,6 +68,10 @@ impl Shop {
     }
 
     async fn start(&self) -> Result<Guest, GuestError> {
+        self.start_with(Vec::new()).await
+    }
+
+    async fn start_with(&self, hooks: Vec<Hook>) -> Result<Guest, GuestError> {
         let access = GuestAccess {
             server_address: "127.0.0.1:1".into(),
             api_address: "127.0.0.1:2".into(),
@@ -77,8 +81,7 @@ impl Shop {
             instance_id: None,
         };
         let (project, dir) = (self.project(), self.dir.path().join("data"));
-        let options =
-            GuestOptions { project, python: None, dir, access, trace_hook: None, variables: Vec::new(), find_delivery: None };
+        let options = GuestOptions { project, python: None, dir, access, hooks, variables: Vec::new(), find_delivery: None };
         Guest::start(options, Arc::clone(&self.seen) as Arc<dyn Observer>).await
     }
 
@@ -106,6 +109,35 @@ impl Shop {
 fn runs(pid: &str) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"));
     stat.is_ok_and(|stat| !stat.rsplit_once(')').unwrap().1.starts_with(" Z"))
+}
+
+/// Says where a name leads, and whether the environment's own `sitecustomize` had its turn.
+const WHO_IS: &str = r#"
+import builtins, socket
+for name in ('db.connect-console.localhost', b'DB.connect-console.localhost.', '127.0.0.2'):
+    log('INFO', f'{name!r} is {socket.getaddrinfo(name, 5, type=socket.SOCK_STREAM)[0][4]}')
+try:
+    log('INFO', f'another: {socket.getaddrinfo("other.connect-console.invalid", 5)}')
+except OSError:
+    log('INFO', 'another is unknown')
+log('INFO', 'the own one ran: ' + str(hasattr(builtins, 'own_sitecustomize')))
+import time
+while True: time.sleep(600)
+"#;
+
+#[tokio::test]
+async fn a_hook_answers_for_the_sandboxs_name_alone_and_the_environments_own_customization_still_runs() {
+    let Some(shop) = Shop::new(WHO_IS) else { return };
+    let lib = fs::read_dir(shop.project().join(".venv/lib")).unwrap().next().unwrap().unwrap().path();
+    let own = "import builtins\nbuiltins.own_sitecustomize = True\n";
+    fs::write(lib.join("site-packages/sitecustomize.py"), own).unwrap();
+    let guest = shop.start_with(vec![Hook::sandbox("db.connect-console.localhost", 27_017)]).await.unwrap();
+    shop.until_logged("'db.connect-console.localhost' is ('127.0.0.1', 5)").await;
+    shop.until_logged("b'DB.connect-console.localhost.' is ('127.0.0.1', 5)").await;
+    shop.until_logged("'127.0.0.2' is ('127.0.0.2', 5)").await;
+    shop.until_logged("another is unknown").await;
+    shop.until_logged("the own one ran: True").await;
+    guest.stop().await;
 }
 
 const FOREVER: &str = "import time\nwhile True: time.sleep(600)\n";

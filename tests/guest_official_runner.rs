@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use connect_console::authority::Authority;
 use connect_console::observe::{Backend, Fact, Level, Memory, Observer};
 use connect_console::platform::{Observed, Platform, PlatformOptions, Tls};
-use connect_console::runtime::guest::{Guest, GuestAccess, GuestOptions, GuestState};
-use connect_console::sandbox::{Sandbox, SandboxOptions};
+use connect_console::runtime::guest::{Guest, GuestAccess, GuestOptions, GuestState, Hook};
+use connect_console::sandbox::{self, Sandbox, SandboxOptions};
 use connect_console::storage::{self, Find, Settings};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -53,7 +53,7 @@ impl Local {
         Self { dir, platform, seen }
     }
 
-    async fn guest(&self, python: &Path, project: &Path) -> Guest {
+    async fn guest(&self, python: &Path, project: &Path, hooks: Vec<Hook>) -> Guest {
         let (access, platform) = (self.platform.access(), self.platform.clone());
         let options = GuestOptions {
             project: project.to_path_buf(),
@@ -67,7 +67,7 @@ impl Local {
                 environment_id: access.environment_id.clone(),
                 instance_id: None,
             },
-            trace_hook: None,
+            hooks,
             variables: Vec::new(),
             find_delivery: Some(Arc::new(move |task| platform.delivery(task))),
         };
@@ -129,14 +129,15 @@ async fn the_tutorial_in_python_saves_a_purchase_both_ways_and_leaves_nothing_ru
         ("DB", "tutorial", false),
         ("HTTP_COLLECTION", "http_requests", false),
         ("DRIVER_COLLECTION", "driver_requests", false),
-        ("DB_HOST", access.mongodb.as_str(), false),
+        ("DB_HOST", sandbox::HOST, false),
         ("DB_USER", access.user.as_str(), false),
         ("DB_PASSWORD", access.password.reveal(), true),
     ];
     for (name, value, secure) in variables {
         local.platform.set_variable(name, value, secure).await.unwrap();
     }
-    let guest = local.guest(&python, &fixture("tutorial")).await;
+    let hooks = vec![Hook::sandbox(sandbox::HOST, access.port())];
+    let guest = local.guest(&python, &fixture("tutorial"), hooks).await;
     let queued = local.platform.trigger(PURCHASE, None, &[]).await.unwrap();
 
     let id = queued.object_id.as_str();
@@ -152,7 +153,7 @@ async fn the_tutorial_in_python_saves_a_purchase_both_ways_and_leaves_nothing_ru
     assert_eq!(guest.status().borrow().state, GuestState::Running);
 
     let find = |name: &str| variables.iter().find(|(n, ..)| *n == name).map(|(_, value, _)| (*value).to_owned());
-    let settings = Settings::from_variables(find).unwrap();
+    let settings = Settings { db_host: access.mongodb.clone(), ..Settings::from_variables(find).unwrap() };
     for backend in [Backend::Driver, Backend::DataApi] {
         let store = storage::connect(backend, &settings).await.unwrap();
         let filter = storage::query::parse_document(&format!("{{ id: '{id}' }}")).unwrap();
@@ -180,7 +181,7 @@ async fn the_tutorial_in_python_saves_a_purchase_both_ways_and_leaves_nothing_ru
 async fn the_probe_in_python_answers_each_note_with_its_result_and_calls_the_api_over_https() {
     let Some(python) = python() else { return };
     let local = Local::start().await;
-    let guest = local.guest(&python, &fixture("probe")).await;
+    let guest = local.guest(&python, &fixture("probe"), Vec::new()).await;
     let mut tasks = Vec::new();
     for note in ["bench:success", "bench:rest", "bench:raise", "bench:reschedule:40", "bench:config"] {
         let set = [("note".to_owned(), note.to_owned())];

@@ -173,8 +173,12 @@ pub(super) enum Env {
     /// Stage values; NAME alone reads the value from the terminal without echo, or from stdin
     Set {
         /// NAME=VALUE or NAME
-        #[arg(required = true, value_name = "NAME[=VALUE]")]
+        #[arg(required_unless_present = "sandbox", value_name = "NAME[=VALUE]")]
         variables: Vec<String>,
+        /// Those of the documentation's example as well, pointed at the sandbox: DATA_API_ENDPOINT, API_KEY, DB_HOST, DB_USER,
+        /// DB_PASSWORD
+        #[arg(long)]
+        sandbox: bool,
         /// They are secrets
         #[arg(long)]
         secure: bool,

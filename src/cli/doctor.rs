@@ -19,13 +19,21 @@ struct Finding {
 pub(super) async fn doctor(setting: Setting, reveal: bool) -> Result<(), CliError> {
     let session = setting.session().await?;
     let findings = examine(&session).await;
-    let access = if reveal { Some(session.command(Command::Sandbox).await) } else { None };
+    let access = session.command(Command::Sandbox).await;
     session.close().await;
     let mut findings = findings?;
-    if let Some(Reply::Sandbox { mongodb, user, password, data_api, api_key }) = access.transpose()? {
-        let finding = |detail| Finding { what: "sandbox".into(), ok: true, detail };
-        findings.push(finding(format!("mongodb at {mongodb}, user {user}, password {password}")));
-        findings.push(finding(format!("data-api at {data_api}, api-key {api_key}")));
+    // With a real Connect there is no sandbox.
+    if let Ok(Reply::Sandbox { mongodb, db_host, ca_file, user, password, data_api, api_key }) = access {
+        let mut finding = |detail| findings.push(Finding { what: "sandbox".into(), ok: true, detail });
+        if reveal {
+            finding(format!("mongodb at {mongodb}, user {user}, password {password}"));
+            finding(format!("data-api at {data_api}, api-key {api_key}"));
+        }
+        finding(format!("with TLS on the same port, under the authority {}", ca_file.display()));
+        finding(format!(
+            "an extension stores there with DB_HOST={db_host}, DB_USER={user} and its password in DB_PASSWORD, \
+             DATA_API_ENDPOINT={data_api} and its key in API_KEY; `env set --sandbox --apply` sets all five"
+        ));
     }
     for finding in &findings {
         if setting.output.is_json() {

@@ -29,6 +29,11 @@ async fn carry_out(setting: &Setting, session: &Session, verb: Env, changes: Vec
     match verb {
         Env::List { reveal } => list(setting, session, reveal).await,
         Env::Set { apply, .. } | Env::Unset { apply, .. } => {
+            let mut changes = changes;
+            if matches!(verb, Env::Set { sandbox: true, .. }) {
+                // What was typed beside it comes later, and wins.
+                changes.splice(0..0, of_the_sandbox(session).await?);
+            }
             let (rows, _) = ask(session, Command::Stage { changes }).await?;
             if apply { apply_now(setting, session).await } else { diff(setting, &rows) }
         }
@@ -49,6 +54,21 @@ async fn ask(session: &Session, command: Command) -> Result<(Vec<VariableRow>, O
         Reply::Variables { variables, message } => Ok((variables, message)),
         _ => Err(CliError::failed("the session answered something else than was asked".into())),
     }
+}
+
+/// Where the sandbox is, as the documentation's example calls it.
+async fn of_the_sandbox(session: &Session) -> Result<Vec<VariableChange>, CliError> {
+    let Reply::Sandbox { db_host, user, password, data_api, api_key, .. } = session.command(Command::Sandbox).await? else {
+        return Err(CliError::failed("the session answered something else than was asked".into()));
+    };
+    let set = |name: &str, value, secure| VariableChange::Set { name: name.into(), value, secure: Some(secure) };
+    Ok(vec![
+        set("DATA_API_ENDPOINT", data_api, false),
+        set("API_KEY", api_key, true),
+        set("DB_HOST", db_host, false),
+        set("DB_USER", user, false),
+        set("DB_PASSWORD", password, true),
+    ])
 }
 
 /// A variable as `--json` prints it. Values of secure ones are `null` unless revealed.

@@ -23,6 +23,7 @@ pub(super) async fn sandbox(setting: Setting, args: SandboxArgs) -> Result<(), C
     let access = sandbox.access();
     setting.output.object(&json!({
         "mongodb": access.connection_string().reveal(),
+        "ca_file": access.ca_file,
         "data_api": access.data_api,
         "api_key": access.api_key.reveal(),
     }))?;

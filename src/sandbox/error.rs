@@ -32,6 +32,7 @@ codes! {
     INVALID_LENGTH = 16 "InvalidLength";
     PROTOCOL_ERROR = 17 "ProtocolError";
     AUTHENTICATION_FAILED = 18 "AuthenticationFailed";
+    ILLEGAL_OPERATION = 20 "IllegalOperation";
     INVALID_BSON = 22 "InvalidBSON";
     NAMESPACE_NOT_FOUND = 26 "NamespaceNotFound";
     PATH_NOT_VIABLE = 28 "PathNotViable";
@@ -55,6 +56,7 @@ codes! {
     NOT_IMPLEMENTED = 238 "NotImplemented";
     QUERY_FEATURE_NOT_ALLOWED = 224 "QueryFeatureNotAllowed";
     CONVERSION_FAILURE = 241 "ConversionFailure";
+    NOT_A_REPLICA_SET = 123 "NotAReplicaSet";
     EXCEEDED_MEMORY_LIMIT = 146 "ExceededMemoryLimit";
     INVALID_PIPELINE_OPERATOR = 168 "InvalidPipelineOperator";
     MECHANISM_UNAVAILABLE = 334 "MechanismUnavailable";

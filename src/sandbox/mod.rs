@@ -6,7 +6,8 @@
 //! computed values are the `expression` language's. `value` knows how BSON values compare and are calculated with. What the
 //! sandbox cannot do is answered with MongoDB's own error, never with a wrong result.
 //!
-//! It listens on 127.0.0.1 only, with credentials made at random on the first start.
+//! It listens on 127.0.0.1 only, with credentials made at random on the first start. The wire protocol's port takes TLS as
+//! well as plain connections, with a certificate of the console's local authority for 127.0.0.1 and for [`HOST`].
 
 mod commands;
 mod credentials;
@@ -36,24 +37,34 @@ pub use options::{SandboxError, SandboxOptions};
 
 use std::fmt;
 use std::net::Ipv4Addr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
+use crate::authority::Authority;
 use crate::observe::{Level, Observer, Scope, Secret};
 use credentials::Credentials;
 use data_api::{Embedded, Gate};
 use engine::Engine;
 use wire::server::Shared;
 
+/// The sandbox's own host name, for clients that insist on `mongodb+srv`: below `localhost`, where no name ever leaves the
+/// machine (RFC 6761), and of three parts, which drivers want of such a name. It is in no DNS: a guest's
+/// [hook](crate::runtime::guest::Hook::sandbox) knows where it leads.
+pub const HOST: &str = "sandbox.connect-console.localhost";
+
 /// How a client reaches the sandbox.
 #[derive(Debug, Clone)]
 pub struct Access {
     /// `127.0.0.1:PORT` of the MongoDB wire protocol.
     pub mongodb: String,
+    /// The certificate authority (PEM) who connects with TLS must trust.
+    pub ca_file: PathBuf,
     /// The user; empty if nobody needs to authenticate.
     pub user: String,
     /// The user's password; empty if nobody needs to authenticate.
@@ -65,6 +76,12 @@ pub struct Access {
 }
 
 impl Access {
+    /// The port of the MongoDB wire protocol.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.mongodb.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).unwrap_or_default()
+    }
+
     /// What a driver takes: `mongodb://USER:PASSWORD@127.0.0.1:PORT/...`.
     #[must_use]
     pub fn connection_string(&self) -> Secret {
@@ -113,9 +130,12 @@ impl Sandbox {
         let opened = tokio::task::spawn_blocking(move || {
             make_private_dir(&dir)?;
             let credentials = Credentials::load_or_make(&dir)?;
-            Ok::<_, SandboxError>((credentials, Engine::open(&dir.join("sandbox.sqlite"))?))
+            let authority = Authority::open(&dir)?;
+            let tls = TlsAcceptor::from(authority.server_config(&[HOST])?);
+            Ok::<_, SandboxError>((credentials, Engine::open(&dir.join("sandbox.sqlite"))?, authority, tls))
         });
-        let (credentials, engine) = opened.await.map_err(|error| SandboxError::Thread(std::io::Error::other(error)))??;
+        let (credentials, engine, authority, tls) =
+            opened.await.map_err(|error| SandboxError::Thread(std::io::Error::other(error)))??;
         let credentials = options.auth.then_some(credentials);
 
         let (mongodb, http) = (listen(options.port, &scope).await?, listen(options.http_port, &scope).await?);
@@ -123,6 +143,7 @@ impl Sandbox {
         let known = credentials.clone();
         let access = Access {
             mongodb: address(&mongodb)?,
+            ca_file: authority.ca_file().to_owned(),
             user: known.as_ref().map(|known| known.user.clone()).unwrap_or_default(),
             password: known.as_ref().map(|known| known.password.clone()).unwrap_or_default(),
             data_api: format!("http://{}{}", address(&http)?, data_api::BASE),
@@ -140,7 +161,7 @@ impl Sandbox {
         });
         let servers = vec![
             tokio::spawn(expire(engine.clone(), scope.clone(), stop.clone())),
-            tokio::spawn(wire::server::serve(mongodb, shared, scope.clone(), stop.clone())),
+            tokio::spawn(wire::server::serve(mongodb, tls, shared, scope.clone(), stop.clone())),
             tokio::spawn(serve_http(http, router, scope, stop.clone())),
         ];
         Ok(Self { running: Arc::new(Running { access, engine, stop, servers: servers.into() }) })

@@ -1,5 +1,7 @@
 use std::path::{Path, PathBuf};
 
+use crate::authority::AuthorityError;
+
 /// How a sandbox is started.
 #[derive(Debug, Clone)]
 pub struct SandboxOptions {
@@ -51,6 +53,9 @@ pub enum SandboxError {
         /// What is wrong.
         reason: String,
     },
+    /// There is no certificate for connections with TLS.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
     /// No port of 127.0.0.1 could be listened on.
     #[error("the sandbox cannot listen on 127.0.0.1: {0}")]
     Listen(#[source] std::io::Error),

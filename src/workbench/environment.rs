@@ -95,12 +95,12 @@ impl Workbench {
     pub(super) async fn in_force(&self) -> Vec<SeenVariable> {
         let live = self.0.runner.variables();
         let configured = self.0.runner.link().state == LinkState::Connected;
-        match &self.0.local {
-            Some(local) if live.is_empty() && !configured => {
-                let seen = |v: crate::platform::StoredVariable| SeenVariable { name: v.name, value: v.value, secure: v.secure };
-                local.platform.variables().into_iter().map(seen).collect()
-            }
-            _ => live,
-        }
+        let Some(local) = &self.0.local else { return live };
+        local.resolved(if live.is_empty() && !configured {
+            let seen = |v: crate::platform::StoredVariable| SeenVariable { name: v.name, value: v.value, secure: v.secure };
+            local.platform.variables().into_iter().map(seen).collect()
+        } else {
+            live
+        })
     }
 }

@@ -9,16 +9,18 @@ use super::paths::write_private;
 use super::runner::{OWN_INSTANCE, Runner};
 use super::{Endpoint, OpenOptions, Ports, Reply, Source, WorkbenchError};
 use crate::journal::Journal;
-use crate::observe::Observer;
+use crate::observe::{Observer, SeenVariable};
 use crate::platform::{Observed, Platform, PlatformOptions, Tls};
 use crate::runtime::RuntimeOptions;
-use crate::sandbox::{Sandbox, SandboxOptions};
+use crate::sandbox::{self, Sandbox, SandboxOptions};
 use crate::tutorial;
 
 /// The local Connect and the sandbox of a session.
 pub(super) struct Local {
     pub(super) platform: Platform,
     pub(super) sandbox: Sandbox,
+    /// Whether the extension is a guest, whose driver finds the sandbox by its name.
+    guest: bool,
     /// Where the sandbox was the last time.
     before: Option<Addresses>,
 }
@@ -82,7 +84,7 @@ impl Local {
             tokio::join!(Platform::start(platform, Arc::clone(observer)), Sandbox::start(sandbox, Arc::clone(observer)),);
         let usage = |e: &dyn std::error::Error| WorkbenchError::Usage(e.to_string());
         let (platform, sandbox) = (platform.map_err(|e| usage(&e))?, sandbox.map_err(|e| usage(&e))?);
-        let local = Self { platform, sandbox, before };
+        let local = Self { platform, sandbox, guest, before };
         let redactor = journal.redactor();
         redactor.learn("CONNECT_API_KEY", &local.platform.access().api_key);
         redactor.learn("SANDBOX_PASSWORD", &local.sandbox.access().password);
@@ -105,6 +107,8 @@ impl Local {
         let access = self.sandbox.access();
         Reply::Sandbox {
             mongodb: access.mongodb.clone(),
+            db_host: if self.guest { sandbox::HOST.into() } else { access.mongodb.clone() },
+            ca_file: access.ca_file.clone(),
             user: access.user.clone(),
             password: access.password.reveal().to_owned(),
             data_api: access.data_api.clone(),
@@ -121,6 +125,14 @@ impl Local {
             db_user: access.user.clone(),
             db_password: access.password.clone(),
         }
+    }
+
+    /// The variables as the console's own stores need them: the sandbox's name is in no DNS.
+    pub(super) fn resolved(&self, mut variables: Vec<SeenVariable>) -> Vec<SeenVariable> {
+        for variable in variables.iter_mut().filter(|v| v.name == "DB_HOST" && v.value.trim() == sandbox::HOST) {
+            variable.value = self.sandbox.access().mongodb.clone();
+        }
+        variables
     }
 
     fn addresses(&self) -> Addresses {

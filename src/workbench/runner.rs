@@ -12,8 +12,9 @@ use crate::authority::Authority;
 use crate::extension::Extension;
 use crate::observe::{LinkState, Observer, SeenVariable, Timestamp};
 use crate::platform::{Platform, StoredVariable};
-use crate::runtime::guest::{Guest, GuestAccess, GuestOptions, GuestStatus};
+use crate::runtime::guest::{Guest, GuestAccess, GuestOptions, GuestStatus, Hook};
 use crate::runtime::{Runtime, RuntimeOptions, RuntimeStatus};
+use crate::sandbox;
 
 /// What the official runner logs when it took over a configuration, and ours does too.
 pub(super) const ACKNOWLEDGED: &str = "Extension configuration has been updated.";
@@ -70,7 +71,7 @@ impl Runner {
                 environment_id: access.environment_id.clone(),
                 instance_id: None,
             },
-            trace_hook: None,
+            hooks: vec![Hook::sandbox(sandbox::HOST, local.sandbox.access().port())],
             variables: Vec::new(),
             find_delivery: Some(Arc::new(move |task| platform.delivery(task))),
         };

@@ -9,7 +9,7 @@ use std::process::Stdio;
 use tokio::process::{Child, Command};
 
 use super::python::{Plan, Report};
-use super::{GuestError, GuestOptions, bundle};
+use super::{GuestError, GuestOptions, bundle, hooks};
 
 /// Starts the runner, and ends it should the console be killed.
 const LAUNCHER: &str = include_str!("../../../assets/guest/launch.py");
@@ -52,7 +52,8 @@ impl Launch {
 
         let name = report.declared.name.clone().unwrap_or_else(|| directory_name(project));
         let instance_id = options.access.instance_id.clone().unwrap_or_else(|| instance_id(&name));
-        let mut module_path: Vec<PathBuf> = options.trace_hook.iter().cloned().collect();
+        let (hooked, hook_variables) = hooks::write(&dir, &options.hooks)?;
+        let mut module_path: Vec<PathBuf> = hooked.into_iter().collect();
         if let Some(root) = &plan.source_root {
             module_path.push(from_source(&dir, &name, report)?);
             module_path.push(root.clone());
@@ -62,6 +63,7 @@ impl Launch {
             let unusable = |_| GuestError::Python { python: python.into(), reason: "a directory's name holds a colon".into() };
             environment.extend(before(name, first).map_err(unusable)?);
         }
+        environment.extend(hook_variables.into_iter().map(|(name, value)| (name.into(), Some(value.into()))));
         environment.extend(proxies(own));
         environment.extend(options.variables.iter().map(|(name, value)| (name.into(), Some(value.into()))));
 

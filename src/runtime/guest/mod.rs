@@ -4,7 +4,7 @@
 //! project   what is in the directory           output   its lines, as log rows of the delivery they belong to
 //! python    which interpreter, what it has     watch    what changed in the sources
 //! launch    the command and its environment    keeper   starts, restarts and stops it
-//!                                              group    it and all its children, to the last
+//! hooks     Python of ours in its processes      group    it and all its children, to the last
 //! ```
 //!
 //! The child attaches itself to whatever Connect the [access](GuestAccess) names; nothing here knows who that is.
@@ -12,6 +12,7 @@
 mod bundle;
 mod error;
 mod group;
+mod hooks;
 mod keeper;
 mod launch;
 mod lines;
@@ -24,6 +25,7 @@ mod status;
 mod watch;
 
 pub use error::GuestError;
+pub use hooks::Hook;
 pub use options::{FindDelivery, GuestAccess, GuestOptions};
 pub use status::{GuestState, GuestStatus};
 

@@ -2,6 +2,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::Hook;
 use crate::observe::{DeliveryKey, Secret};
 
 /// Tells which delivery a task belongs to; asked with `None`, the one delivery the guest has in hand, if it is one.
@@ -19,9 +20,8 @@ pub struct GuestOptions {
     pub dir: PathBuf,
     /// The Connect it is to serve.
     pub access: GuestAccess,
-    /// A directory to put before all others on the module path: a `sitecustomize.py` in it runs in every Python process
-    /// of the guest.
-    pub trace_hook: Option<PathBuf>,
+    /// Python of ours to run in its processes.
+    pub hooks: Vec<Hook>,
     /// More variables for its environment, no secrets.
     pub variables: Vec<(String, String)>,
     /// Ties log lines to deliveries, where somebody knows them.
@@ -34,7 +34,7 @@ impl fmt::Debug for GuestOptions {
             .field("project", &self.project)
             .field("python", &self.python)
             .field("access", &self.access)
-            .field("trace_hook", &self.trace_hook)
+            .field("hooks", &self.hooks)
             .finish_non_exhaustive()
     }
 }

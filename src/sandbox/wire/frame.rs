@@ -11,6 +11,7 @@ pub(in crate::sandbox) const HEADER: usize = 16;
 
 const OP_REPLY: i32 = 1;
 const OP_QUERY: i32 = 2004;
+const OP_COMPRESSED: i32 = 2012;
 const OP_MSG: i32 = 2013;
 
 const CHECKSUM_PRESENT: u32 = 1;
@@ -54,6 +55,13 @@ pub(in crate::sandbox) struct Request {
 pub(in crate::sandbox) fn length(header: [u8; HEADER], most: usize) -> Result<usize, FrameError> {
     let length = i32::from_le_bytes([header[0], header[1], header[2], header[3]]);
     usize::try_from(length).ok().filter(|n| (HEADER..=most).contains(n)).ok_or(FrameError::Length(length))
+}
+
+/// Whether this is no header but the beginning of a TLS handshake (RFC 8446, 5.1). As a header it would announce more than
+/// 66,000 bytes, and an operation at random.
+pub(in crate::sandbox) fn is_tls(header: &[u8; HEADER]) -> bool {
+    let [0x16, 3, 0..=4, _, _, 1, _, _, _, _, _, _, operation @ ..] = header else { return false };
+    ![OP_MSG, OP_QUERY, OP_COMPRESSED].contains(&i32::from_le_bytes(*operation))
 }
 
 /// Understands a whole frame.
@@ -205,6 +213,15 @@ mod tests {
         assert!(request.answer);
         assert_eq!((request.id, request.command.body), (7, body));
         assert_eq!(request.command.sequences, [("documents".to_owned(), vec![document.clone(), document])]);
+    }
+
+    #[test]
+    fn a_tls_handshake_is_told_from_a_frame_of_that_length() {
+        let mut header = *b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\x5d\xa1\xb2\xc3\xd4";
+        assert!(is_tls(&header));
+        header[12..].copy_from_slice(&OP_MSG.to_le_bytes());
+        assert!(!is_tls(&header), "a frame of 0x2010316 bytes");
+        assert!(!is_tls(&[0x16; HEADER]));
     }
 
     #[test]

@@ -1,7 +1,8 @@
-//! The MongoDB wire protocol: [`frame`]s come in over TCP, a [`session`] per connection knows who it is and answers what is
+//! The MongoDB wire protocol: [`frame`]s come in over TCP, with or without TLS, a [`session`] per connection knows who it is and answers what is
 //! about the connection itself, everything else is a command for the databases.
 
 pub(super) mod frame;
 mod scram;
 pub(super) mod server;
 mod session;
+mod standalone;

@@ -1,11 +1,13 @@
-use std::io;
+use std::io::{self, Cursor};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::frame::{self, FrameError, HEADER, MAX_FRAME};
@@ -19,8 +21,17 @@ const MAX_CONNECTIONS: usize = 1_000;
 /// Who has not authenticated sends small frames only.
 const MAX_UNTRUSTED: usize = 1 << 20;
 
+/// How long a TLS handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
 /// Accepts connections until `stop`, each in a task of its own; then waits for them to end.
-pub(in crate::sandbox) async fn serve(listener: TcpListener, shared: Arc<Shared>, scope: Scope, stop: CancellationToken) {
+pub(in crate::sandbox) async fn serve(
+    listener: TcpListener,
+    tls: TlsAcceptor,
+    shared: Arc<Shared>,
+    scope: Scope,
+    stop: CancellationToken,
+) {
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let numbers = AtomicI32::new(1);
     let mut connections = JoinSet::new();
@@ -35,16 +46,16 @@ pub(in crate::sandbox) async fn serve(listener: TcpListener, shared: Arc<Shared>
             Err(error) => {
                 // Out of file descriptors, for instance: those that are connected go on.
                 scope.log(Level::Warning, "sandbox", format!("a connection could not be accepted: {error}"));
-                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                tokio::time::sleep(Duration::from_millis(50)).await;
                 continue;
             }
         };
         let number = numbers.fetch_add(1, Ordering::Relaxed);
-        let (shared, scope, stop) = (Arc::clone(&shared), scope.clone(), stop.clone());
+        let (tls, shared, scope, stop) = (tls.clone(), Arc::clone(&shared), scope.clone(), stop.clone());
         connections.spawn(async move {
             tokio::select! {
                 () = stop.cancelled() => {}
-                ended = converse(stream, shared, number) => {
+                ended = welcome(stream, tls, shared, number) => {
                     if let Err(error) = ended {
                         scope.log(Level::Debug, "sandbox", format!("connection {number} was closed: {error}"));
                     }
@@ -62,12 +73,27 @@ async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> io::Result<(
     Ok((stream, place))
 }
 
-/// Answers frame after frame until the client is gone or sends what is no frame.
-async fn converse(stream: TcpStream, shared: Arc<Shared>, number: i32) -> io::Result<()> {
+/// Serves a connection, encrypted or not: on this one port, who speaks TLS is known by the first bytes.
+async fn welcome(mut stream: TcpStream, tls: TlsAcceptor, shared: Arc<Shared>, number: i32) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    let peer = stream.peer_addr()?.to_string();
+    let session = Session::new(shared, number, stream.peer_addr()?.to_string());
+    let mut first = [0; HEADER];
+    if !read_whole(&mut stream, &mut first).await? {
+        return Ok(());
+    }
+    let (read, write) = stream.into_split();
+    let stream = tokio::io::join(Cursor::new(first).chain(read), write);
+    if frame::is_tls(&first) {
+        let shaken = tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await;
+        converse(shaken.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??, session).await
+    } else {
+        converse(stream, session).await
+    }
+}
+
+/// Answers frame after frame until the client is gone or sends what is no frame.
+async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin, mut session: Session) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
-    let mut session = Session::new(shared, number, peer);
     let mut answers = 0_i32;
     while let Some(frame) = read_frame(&mut stream, if session.is_trusted() { MAX_FRAME } else { MAX_UNTRUSTED }).await? {
         let mut request = frame::decode(&frame).map_err(malformed)?;
@@ -78,18 +104,17 @@ async fn converse(stream: TcpStream, shared: Arc<Shared>, number: i32) -> io::Re
         if request.answer {
             answers = answers.wrapping_add(1);
             stream.write_all(&frame::encode(&request, answers, &reply)).await?;
+            stream.flush().await?;
         }
     }
     Ok(())
 }
 
 /// The next frame; `None` at the end. Memory grows with what has arrived, not with what was announced.
-async fn read_frame(stream: &mut BufReader<TcpStream>, most: usize) -> io::Result<Option<Vec<u8>>> {
+async fn read_frame(stream: &mut (impl AsyncRead + Unpin), most: usize) -> io::Result<Option<Vec<u8>>> {
     let mut header = [0; HEADER];
-    match stream.read_exact(&mut header).await {
-        Ok(_) => {}
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
-        Err(error) => return Err(error),
+    if !read_whole(stream, &mut header).await? {
+        return Ok(None);
     }
     let length = frame::length(header, most).map_err(malformed)?;
     let mut frame = Vec::with_capacity(length.min(64 * 1024));
@@ -97,6 +122,15 @@ async fn read_frame(stream: &mut BufReader<TcpStream>, most: usize) -> io::Resul
     let rest = u64::try_from(length - HEADER).unwrap_or(u64::MAX);
     stream.take(rest).read_to_end(&mut frame).await?;
     if frame.len() < length { Err(malformed(FrameError::Short)) } else { Ok(Some(frame)) }
+}
+
+/// Fills `header`; `false` if the client has gone.
+async fn read_whole(stream: &mut (impl AsyncRead + Unpin), header: &mut [u8; HEADER]) -> io::Result<bool> {
+    match stream.read_exact(header).await {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 fn malformed(error: FrameError) -> io::Error {

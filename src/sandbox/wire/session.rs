@@ -12,6 +12,7 @@ use super::super::error::{Code, CommandError};
 use super::super::value::MAX_DOCUMENT;
 use super::frame::MAX_FRAME;
 use super::scram::{self, Conversation, Verifier};
+use super::standalone;
 
 /// The release whose behaviour the sandbox follows, so that drivers and their test suites know what to ask of it.
 const VERSION: &str = "7.0.14";
@@ -93,7 +94,10 @@ impl Session {
             "getCmdLineOpts" => Ok(rawdoc! { "argv": ["connect-console", "sandbox"], "parsed": {}, "ok": 1.0 }),
             "hostInfo" => Ok(host_info()),
             "serverStatus" => Ok(self.server_status()),
-            _ => commands::run(&self.shared.engine, command).await,
+            _ => {
+                standalone::check(&args, &command.body)?;
+                commands::run(&self.shared.engine, command).await
+            }
         }
     }
 

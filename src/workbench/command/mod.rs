@@ -1,3 +1,5 @@
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
@@ -132,6 +134,11 @@ pub enum Reply {
     Sandbox {
         /// `host:port` of the MongoDB protocol.
         mongodb: String,
+        /// What `DB_HOST` must hold for this extension: that, or the sandbox's own name, which a Python extension's driver
+        /// looks up as `mongodb+srv`.
+        db_host: String,
+        /// The certificate authority (PEM) of connections with TLS, which the same port takes.
+        ca_file: PathBuf,
         /// Its user.
         user: String,
         /// Its password.

@@ -39,7 +39,7 @@ class TutorialEventsApplication(EventsApplicationBase):
 
     async def save_through_driver(self, request):
         user, password, host = (self.config[name] for name in ('DB_USER', 'DB_PASSWORD', 'DB_HOST'))
-        client = AsyncIOMotorClient(f'mongodb://{user}:{password}@{host}/?directConnection=true')
+        client = AsyncIOMotorClient(f'mongodb+srv://{user}:{password}@{host}/')
         try:
             await client[self.config['DB']][self.config['DRIVER_COLLECTION']].insert_one(request)
         finally:

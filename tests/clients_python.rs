@@ -1,0 +1,109 @@
+//! Python clients that nobody here wrote, against the sandbox: the documentation's example under the official runner, PyMongo
+//! and Motor.
+//!
+//! Needs a Python with `connect-extension-runner`, `motor` and `pymongo`: its path is taken from the variable
+//! `CONNECT_CONSOLE_TEST_PYTHON`. Where that is not set these tests say `skipped: ...` and pass.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers outside #[test] functions fail by panicking
+#![allow(clippy::print_stderr)] // a skipped test says so
+#![cfg(feature = "console")]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use support::{Running, program, run};
+
+fn python() -> Option<PathBuf> {
+    let python = std::env::var_os("CONNECT_CONSOLE_TEST_PYTHON").map(PathBuf::from);
+    if python.is_none() {
+        eprintln!("skipped: CONNECT_CONSOLE_TEST_PYTHON names no Python with connect-extension-runner, motor and pymongo");
+    }
+    python
+}
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python").join(name)
+}
+
+#[test]
+fn the_documentations_example_runs_with_only_its_variables_set() {
+    let Some(python) = python() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let (project, python) = (fixture("tutorial"), python.into_os_string().into_string().unwrap());
+    let mut command = program(dir.path());
+    command.args(["run", "--headless", "--json", "--python", &python, "--extension"]).arg(&project);
+    let session = Running::start(command);
+    let deadline = Instant::now() + Duration::from_secs(120);
+    loop {
+        // It takes 8 to 15 s to connect on an idle machine.
+        let status = run(dir.path(), &["doctor", "--json"]).objects();
+        if status.iter().any(|f| f["what"] == "connect" && f["ok"] == true) {
+            break;
+        }
+        assert!(Instant::now() < deadline, "the official runner does not connect: {status:?}");
+    }
+    let set = run(dir.path(), &["env", "set", "--sandbox", "--apply"]);
+    assert_eq!(set.status, 0, "{} {}", set.stdout, set.stderr);
+    let host = run(dir.path(), &["env", "list", "--json"]).objects();
+    let host = host.iter().find(|v| v["name"] == "DB_HOST").unwrap();
+    assert_eq!(host["value"], "sandbox.connect-console.localhost");
+
+    let delivery = run(dir.path(), &["trigger", "asset_purchase_request_processing", "--wait", "--json"]).object();
+    assert_eq!(delivery["result"], "success", "{delivery}");
+    for (backend, collection) in [("data-api", "http_requests"), ("driver", "driver_requests")] {
+        let filter = format!("{{id: {}}}", delivery["object_id"]);
+        let found = run(dir.path(), &["store", "find", "--json", "--backend", backend, "--filter", &filter]);
+        let found = found.objects();
+        assert_eq!(found.len(), 1, "{backend}");
+        assert_eq!((&found[0]["collection"], &found[0]["document"]["id"]), (&collection.into(), &delivery["object_id"]));
+    }
+    assert!(session.terminate().success());
+}
+
+/// A sandbox of its own, as a program started elsewhere finds it: by the line the command prints.
+struct Served {
+    _dir: tempfile::TempDir,
+    _running: Running,
+    access: Value,
+}
+
+fn sandbox() -> Served {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = program(dir.path());
+    command.args(["sandbox", "--port", "0", "--http-port", "0"]);
+    let running = Running::start(command);
+    let access = running.until("the sandbox", |line| line["mongodb"].is_string());
+    Served { _dir: dir, _running: running, access }
+}
+
+/// Runs a program of `tests/python` with the sandbox's line as its input; it ends with 0 when all was as it should be.
+fn judged_by(python: &Path, script: &str) {
+    let served = sandbox();
+    let mut child = Command::new(python)
+        .arg(fixture(script))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::io::Write::write_all(child.stdin.as_mut().unwrap(), served.access.to_string().as_bytes()).unwrap();
+    let ended = child.wait_with_output().unwrap();
+    let said = format!("{}{}", String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
+    assert!(ended.status.success(), "{script}:\n{said}");
+    assert!(said.contains("all as it should be"), "{script}:\n{said}");
+}
+
+#[test]
+fn pymongo_does_what_an_application_does_with_it() {
+    let Some(python) = python() else { return };
+    judged_by(&python, "judge_pymongo.py");
+}
+
+#[test]
+fn motor_and_pymongos_own_asyncio_client_do_it_too() {
+    let Some(python) = python() else { return };
+    judged_by(&python, "judge_motor.py");
+}
