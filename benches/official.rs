@@ -17,7 +17,8 @@ use std::time::{Duration, Instant};
 use connect_console::authority::Authority;
 use connect_console::observe::{Discard, Fact, Observation, Observer};
 use connect_console::platform::{Observed, Platform, PlatformOptions, Tls};
-use connect_console::runtime::guest::{Guest, GuestAccess, GuestOptions};
+use connect_console::runtime::guest::{Guest, GuestOptions};
+use connect_console::workbench::Host;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -169,23 +170,8 @@ impl Stage {
     }
 
     fn guest_options(&self, python: &Path) -> GuestOptions {
-        let access = self.platform.access();
-        GuestOptions {
-            project: Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/probe"),
-            python: Some(python.to_owned()),
-            dir: self.dir.path().to_owned(),
-            access: GuestAccess {
-                server_address: access.server_address.clone(),
-                api_address: access.tls_address.clone().unwrap(),
-                ca_file: access.ca_file.clone().unwrap(),
-                api_key: access.api_key.clone(),
-                environment_id: access.environment_id.clone(),
-                instance_id: None,
-            },
-            hooks: Vec::new(),
-            variables: Vec::new(),
-            find_delivery: None,
-        }
+        let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/probe");
+        Host::Local(self.platform.clone()).guest_options(&project, Some(python), self.dir.path()).unwrap()
     }
 }
 

@@ -31,6 +31,8 @@ pub mod journal;
 #[cfg(feature = "console")]
 pub mod platform;
 #[cfg(feature = "console")]
+pub mod relay;
+#[cfg(feature = "console")]
 pub mod replay;
 #[cfg(feature = "console")]
 pub mod sandbox;

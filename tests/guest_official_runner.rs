@@ -13,9 +13,10 @@ use std::time::{Duration, Instant};
 use connect_console::authority::Authority;
 use connect_console::observe::{Backend, Fact, Level, Memory, Observer};
 use connect_console::platform::{Observed, Platform, PlatformOptions, Tls};
-use connect_console::runtime::guest::{Guest, GuestAccess, GuestOptions, GuestState, Hook};
+use connect_console::runtime::guest::{Guest, GuestOptions, GuestState, Hook};
 use connect_console::sandbox::{self, Sandbox, SandboxOptions};
 use connect_console::storage::{self, Find, Settings};
+use connect_console::workbench::Host;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -54,23 +55,8 @@ impl Local {
     }
 
     async fn guest(&self, python: &Path, project: &Path, hooks: Vec<Hook>) -> Guest {
-        let (access, platform) = (self.platform.access(), self.platform.clone());
-        let options = GuestOptions {
-            project: project.to_path_buf(),
-            python: Some(python.to_path_buf()),
-            dir: self.dir.path().to_path_buf(),
-            access: GuestAccess {
-                server_address: access.server_address.clone(),
-                api_address: access.tls_address.clone().unwrap(),
-                ca_file: access.ca_file.clone().unwrap(),
-                api_key: access.api_key.clone(),
-                environment_id: access.environment_id.clone(),
-                instance_id: None,
-            },
-            hooks,
-            variables: Vec::new(),
-            find_delivery: Some(Arc::new(move |task| platform.delivery(task))),
-        };
+        let host = Host::Local(self.platform.clone());
+        let options = GuestOptions { hooks, ..host.guest_options(project, Some(python), self.dir.path()).unwrap() };
         Guest::start(options, Arc::clone(&self.seen) as Arc<dyn Observer>).await.unwrap()
     }
 

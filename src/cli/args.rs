@@ -83,7 +83,8 @@ pub(super) struct Run {
     /// End as soon as nothing is left to do
     #[arg(long)]
     pub(super) until_idle: bool,
-    /// Attach to the Connect named by API_KEY, ENVIRONMENT_ID, INSTANCE_ID, SERVER_ADDRESS and API_ADDRESS
+    /// Attach to the Connect named by API_KEY, ENVIRONMENT_ID, INSTANCE_ID, SERVER_ADDRESS and API_ADDRESS; without
+    /// --headless this opens the console
     #[arg(long)]
     pub(super) remote: bool,
     /// With --remote: ws:// and http:// instead of wss:// and https://

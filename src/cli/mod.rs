@@ -146,6 +146,11 @@ async fn open_console(setting: Setting) -> Result<(), CliError> {
             "there is no terminal to open the console in; `connect-console run --headless` does the same without a screen".into(),
         ));
     }
-    let opening = Box::pin(Session::open(setting.options));
+    let options = setting.options;
+    let opening = Box::pin(async move {
+        let session = Session::open(options.clone()).await?;
+        run::refuse_another(&session, &options)?;
+        Ok(session)
+    });
     console::run(opening, console::Options { plain: setting.plain }).await.map_err(|e| CliError::failed(e.to_string()))
 }

@@ -10,16 +10,18 @@ use super::{CliError, Setting, output};
 use crate::journal::{ObservationRow, Reader};
 use crate::observe::{Fact, LinkState};
 use crate::runtime::RuntimeOptions;
-use crate::workbench::{Command, Connect, Reply, Session, Status};
+use crate::workbench::{Command, Connect, OpenOptions, Reply, Session, Status, WorkbenchError};
 
 /// How long a real Connect may stay silent before nothing is taken to be left to do.
 const REMOTE_SILENCE: Duration = Duration::from_secs(2);
 
-/// `run --headless [--until-idle] [--remote [--unsecure]]`
+/// `run --headless [--until-idle] [--remote [--unsecure]]`, and `run --remote [--unsecure]` for the console.
 pub(super) async fn run(mut setting: Setting, args: Run) -> Result<(), CliError> {
-    if !args.headless {
+    if !args.headless && !args.remote {
         return Err(CliError::usage(
-            "`run` works without a screen: say `run --headless`, or nothing at all for the console".into(),
+            "`run` works without a screen: say `run --headless`, or nothing at all for the console (`run --remote` for the \
+             console before a real Connect)"
+                .into(),
         ));
     }
     if args.remote {
@@ -28,15 +30,13 @@ pub(super) async fn run(mut setting: Setting, args: Run) -> Result<(), CliError>
         options.outbox = setting.options.data_dir.join("outbox");
         setting.options.connect = Connect::Remote(Box::new(options));
     }
+    if !args.headless {
+        return super::open_console(setting).await;
+    }
     let stop = stop_signal();
     let last = setting.reader()?.map(|r| r.last_row()).transpose()?.unwrap_or(0);
     let session = setting.session().await?;
-    if session.is_elsewhere() && args.remote {
-        return Err(CliError::usage(format!(
-            "a console is running in {}; stop it, or give another directory with --data-dir DIR",
-            setting.options.data_dir.display()
-        )));
-    }
+    refuse_another(&session, &setting.options)?;
     for trouble in status(&session).await?.troubles {
         output::remark(&trouble);
     }
@@ -47,6 +47,17 @@ pub(super) async fn run(mut setting: Setting, args: Run) -> Result<(), CliError>
     // What was observed while everything stopped: results that still went out, the link going down.
     printed.catch_up(&setting)?;
     if args.until_idle && printed.failed { Err(CliError::Told) } else { Ok(()) }
+}
+
+/// A session that runs already is not the one that was asked for, where that is one before a real Connect.
+pub(super) fn refuse_another(session: &Session, options: &OpenOptions) -> Result<(), WorkbenchError> {
+    if session.is_elsewhere() && matches!(options.connect, Connect::Remote(_)) {
+        return Err(WorkbenchError::Usage(format!(
+            "a console is running in {}; stop it, or give another directory with --data-dir DIR",
+            options.data_dir.display()
+        )));
+    }
+    Ok(())
 }
 
 /// How far the journal has been printed.

@@ -280,7 +280,7 @@ impl From<reqwest::Error> for Failure {
 }
 
 /// The whole chain of causes, without the URL: it is named already, and may carry what must not be shown.
-fn reason(error: &reqwest::Error) -> String {
+pub(crate) fn reason(error: &reqwest::Error) -> String {
     let mut text = String::new();
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {

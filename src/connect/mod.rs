@@ -5,7 +5,7 @@
 //! read page by page; what has no method of its own is reached by [`Client::collection`] and [`Resource::action`].
 
 mod catalogue;
-mod client;
+pub(crate) mod client;
 mod error;
 mod pages;
 mod param;

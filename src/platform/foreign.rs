@@ -1,5 +1,5 @@
-//! Deliveries of foreign runners: what the official runner does with a task nobody else sees, so the platform observes it
-//! from the other end of the wire.
+//! Deliveries of foreign runners: what the official runner does with a task nobody else sees, so the local Connect, or the
+//! relay before a real one, observes it from the other end of the wire.
 //!
 //! A task that goes out is a delivery; the result that comes back ends it. Calls of its handler carry the task's id in
 //! the header `EAAS_TASK_ID`. The two look-ups the runner makes before carry none: they are known by the object and by
@@ -14,7 +14,6 @@ use axum::http::header::USER_AGENT;
 use axum::http::request::Parts;
 use serde_json::Value;
 
-use super::tasks::Task;
 use crate::observe::{Answer, ApiCall, DeliveryKey, Fact, Observer, Scope, SeenVariable, TaskArrived};
 use crate::protocol::{Output, SetupRequest};
 
@@ -85,15 +84,14 @@ impl Foreign {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A runner introduced itself and got the configuration.
-    pub(crate) fn introduced(&self, instance: &str, request: &SetupRequest, variables: Vec<SeenVariable>) {
+    /// A runner introduced itself.
+    pub(crate) fn introduced(&self, instance: &str, request: &SetupRequest) {
         if !self.observes(instance) {
             return;
         }
         let version = request.runner_version.clone().unwrap_or_default();
         let declared = serde_json::to_value(request).unwrap_or_default();
         self.scope.emit(Fact::Extension { name: instance.into(), version, declared });
-        self.configured(instance, false, variables);
     }
 
     /// A runner was sent the configuration.
@@ -106,29 +104,23 @@ impl Foreign {
     }
 
     /// A task goes out to a runner.
-    pub(crate) fn sent(&self, task: &Task, instance: &str) {
+    pub(crate) fn sent(&self, instance: &str, task: impl FnOnce() -> TaskArrived) {
         if !self.observes(instance) {
             return;
         }
-        let key = DeliveryKey::random();
-        self.scope.delivery(key.clone()).emit(Fact::TaskArrived(TaskArrived {
-            task_id: task.id.clone(),
-            category: task.category().as_str().into(),
-            event_type: task.event_type.clone(),
-            object_id: task.object_id.clone(),
-            task: task.body(),
-        }));
-        let (instance, object_id) = (instance.to_owned(), task.object_id.clone());
+        let (key, task) = (DeliveryKey::random(), task());
+        let (instance, task_id, object_id) = (instance.to_owned(), task.task_id.clone(), task.object_id.clone());
+        self.scope.delivery(key.clone()).emit(Fact::TaskArrived(task));
         let mut inside = self.inside();
-        inside.remove(&task.id);
-        inside.by_object.entry(object_id.clone()).or_default().push(task.id.clone());
-        inside.by_task.insert(task.id.clone(), Out { key, since: Instant::now(), instance, object_id, fetched: false });
+        inside.remove(&task_id);
+        inside.by_object.entry(object_id.clone()).or_default().push(task_id.clone());
+        inside.by_task.insert(task_id, Out { key, since: Instant::now(), instance, object_id, fetched: false });
         self.out.store(inside.by_task.len(), Ordering::Release);
     }
 
-    /// Its result came.
-    pub(crate) fn answered(&self, task_id: &str, output: &Output) {
-        let Some(out) = self.take(task_id) else { return };
+    /// Its result came; gives the delivery's scope, to say when the result is where it belongs.
+    pub(crate) fn answered(&self, task_id: &str, output: &Output) -> Option<Scope> {
+        let out = self.take(task_id)?;
         let scope = self.scope.delivery(out.key);
         scope.emit(Fact::Answered(Answer {
             result: output.result.as_str().into(),
@@ -137,7 +129,7 @@ impl Foreign {
             data: output.data.clone(),
             micros: micros(out.since.elapsed()),
         }));
-        scope.emit(Fact::ResultSent { task_id: task_id.into() });
+        Some(scope)
     }
 
     /// Its runner is gone, and it goes out again.
@@ -235,7 +227,7 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).filter(|word| !word.is_empty())
 }
 
-fn micros(time: Duration) -> u64 {
+pub(crate) fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 

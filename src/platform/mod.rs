@@ -17,7 +17,7 @@ mod changes;
 mod core;
 mod cron;
 mod error;
-mod foreign;
+pub(crate) mod foreign;
 mod hub;
 mod ids;
 mod rest;
@@ -216,6 +216,12 @@ impl Platform {
     #[must_use]
     pub fn variables(&self) -> Vec<StoredVariable> {
         self.0.core.lock().variables.all()
+    }
+
+    /// The variables the extension declared when it introduced itself last, with whether they are secrets.
+    #[must_use]
+    pub fn declared(&self) -> Vec<(String, bool)> {
+        self.0.core.lock().capabilities.variables.clone()
     }
 
     /// Gives a variable a value, creating it where there is none. Runners learn of it with [`apply`](Self::apply).

@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::observe::{Origin, Secret, Timestamp};
+use crate::observe::{Origin, Secret, TaskArrived, Timestamp};
 use crate::platform::catalogue::Category;
 use crate::platform::ids;
 use crate::platform::state::{Disk, Write};
@@ -109,9 +109,15 @@ impl Task {
         Message::Task(Box::new(self.wire(key))).encode()
     }
 
-    /// What a message of version 2 holds, without the installation's key.
-    pub(crate) fn body(&self) -> Value {
-        serde_json::to_value(self.wire(None)).unwrap_or_default()
+    /// As an observation shows it: what a message of version 2 holds, without the installation's key.
+    pub(crate) fn arrived(&self) -> TaskArrived {
+        TaskArrived {
+            task_id: self.id.clone(),
+            category: self.category.clone(),
+            event_type: self.event_type.clone(),
+            object_id: self.object_id.clone(),
+            task: serde_json::to_value(self.wire(None)).unwrap_or_default(),
+        }
     }
 
     fn wire(&self, key: Option<Secret>) -> WireTask {

@@ -12,19 +12,19 @@ const GOOD: Duration = Duration::from_secs(2);
 /// Pauses between tries to connect: none to speak of before the first, then doubling up to 15 s, each shortened by up
 /// to a half at random, so that runners cut off together don't come back together.
 #[derive(Debug, Default)]
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     failures: u32,
 }
 
 impl Backoff {
     /// Takes note of a session that was established and lasted so long.
-    pub(super) fn session(&mut self, lasted: Duration) {
+    pub(crate) fn session(&mut self, lasted: Duration) {
         // A peer that lets us in only to drop us is not stormed, but tried at least every second.
         self.failures = if lasted >= GOOD { 0 } else { self.failures.min(2) };
     }
 
     /// How long to wait now.
-    pub(super) fn pause(&mut self) -> Duration {
+    pub(crate) fn pause(&mut self) -> Duration {
         let longest = match self.failures {
             0 => Duration::from_millis(50),
             n => FIRST.saturating_mul(1 << (n - 1).min(10)).min(LONGEST),

@@ -46,7 +46,9 @@ impl Link {
             let (running, scheduled) = self.in_flight.counts();
             let url = self.shared.options.socket_url(running, scheduled);
             self.change(LinkState::Connecting, url.split('?').next().unwrap_or_default().into());
-            let opened = self.keeping_results(socket::open(&self.shared.clone().options, &url)).await;
+            let shared = Arc::clone(&self.shared);
+            let agent = shared.options.user_agent();
+            let opened = self.keeping_results(socket::open(&url, &shared.options.api_key, &agent)).await;
             let why = match opened {
                 Ok((writer, reader)) => {
                     let since = Instant::now();
@@ -61,7 +63,7 @@ impl Link {
                         }
                     }
                 }
-                Err(why) => why,
+                Err(refusal) => refusal.why,
             };
             let pause = backoff.pause();
             self.change(LinkState::Waiting, format!("{why}; trying again in {:.1} s", pause.as_secs_f64()));

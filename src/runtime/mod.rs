@@ -17,23 +17,23 @@
 //! The runtime knows the wire and an [`Observer`]; it knows neither the local Connect nor the journal.
 
 mod answer;
-mod backoff;
+pub(crate) mod backoff;
 mod configuration;
 mod dispatch;
 mod error;
 #[cfg(feature = "console")]
 pub mod guest;
 mod handle;
-mod in_flight;
+pub(crate) mod in_flight;
 mod link;
 mod lookup;
 mod options;
-mod outbox;
+pub(crate) mod outbox;
 mod outbox_file;
 mod proxy;
-mod session;
+pub(crate) mod session;
 mod shared;
-mod socket;
+pub(crate) mod socket;
 mod status;
 mod template;
 mod trace;

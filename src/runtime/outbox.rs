@@ -12,11 +12,11 @@ use crate::protocol::Task;
 
 /// A result on its way out.
 #[derive(Debug)]
-pub(super) struct Outgoing {
+pub(crate) struct Outgoing {
     /// The task, with its output.
-    pub(super) task: Box<Task>,
+    pub(crate) task: Box<Task>,
     /// The delivery it answers.
-    pub(super) scope: Scope,
+    pub(crate) scope: Scope,
 }
 
 /// A result that is on disk and not yet sent.
@@ -35,7 +35,7 @@ struct Pending {
 ///
 /// Memory stays bounded because tasks only come in over the connection the results go out by.
 #[derive(Debug)]
-pub(super) struct Outbox {
+pub(crate) struct Outbox {
     results: UnboundedReceiver<Outgoing>,
     file: OutboxFile,
     pending: VecDeque<Pending>,
@@ -46,7 +46,7 @@ pub(super) struct Outbox {
 
 impl Outbox {
     /// The outbox in the file at `path`, with what an earlier process left in it.
-    pub(super) fn open(path: &Path, results: UnboundedReceiver<Outgoing>, scope: Scope) -> Result<Self, RuntimeError> {
+    pub(crate) fn open(path: &Path, results: UnboundedReceiver<Outgoing>, scope: Scope) -> Result<Self, RuntimeError> {
         let (file, unsent) = OutboxFile::open(path)?;
         let pending = unsent
             .into_iter()
@@ -62,17 +62,17 @@ impl Outbox {
     }
 
     /// How many results wait to be sent.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.pending.len()
     }
 
     /// The keys of the results that wait to be sent.
-    pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
         self.pending.iter().map(|p| p.key.as_str())
     }
 
     /// Waits for results and puts all that exist on disk, with one write. Cancel safe.
-    pub(super) async fn absorb(&mut self) {
+    pub(crate) async fn absorb(&mut self) {
         let Some(first) = self.results.recv().await else { return std::future::pending().await };
         let mut next = Some(first);
         let mut lines = String::new();
@@ -97,19 +97,19 @@ impl Outbox {
     }
 
     /// Whether there are results the socket's buffer doesn't have.
-    pub(super) fn has_unfed(&self) -> bool {
+    pub(crate) fn has_unfed(&self) -> bool {
         self.fed < self.pending.len()
     }
 
     /// The next result for the socket's buffer.
-    pub(super) fn feed(&mut self) -> Option<Utf8Bytes> {
+    pub(crate) fn feed(&mut self) -> Option<Utf8Bytes> {
         let frame = self.pending.get(self.fed)?.frame.clone();
         self.fed += 1;
         Some(frame)
     }
 
     /// The socket took everything it was fed. Calls `sent` with the key of each.
-    pub(super) fn flushed(&mut self, mut sent: impl FnMut(&str)) {
+    pub(crate) fn flushed(&mut self, mut sent: impl FnMut(&str)) {
         let Some(last) = self.fed.checked_sub(1).and_then(|last| self.pending.get(last)).map(|p| p.number) else { return };
         for pending in self.pending.drain(..self.fed) {
             sent(&pending.key);
@@ -123,7 +123,7 @@ impl Outbox {
     }
 
     /// The socket is gone: what it had not taken must be fed again.
-    pub(super) fn lost(&mut self) {
+    pub(crate) fn lost(&mut self) {
         self.fed = 0;
     }
 }

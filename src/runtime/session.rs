@@ -254,21 +254,12 @@ impl<'a> Session<'a> {
             return shared.scope.log(Level::Warning, "runtime", line);
         }
         let scope = shared.scope.delivery(DeliveryKey::random());
-        scope.emit(Fact::TaskArrived(TaskArrived {
-            task_id: task.options.task_id.clone(),
-            category: task.options.task_category.clone(),
-            event_type: task.input.event_type.clone(),
-            object_id: task.input.object_id.clone(),
-            task: without_key(&task),
-        }));
+        scope.emit(Fact::TaskArrived(arrived(&task)));
         self.held = Some((Job { task, scope, arrived: Instant::now() }, bytes));
     }
 
     fn reject(&self, reason: String, bytes: usize, text: &str) {
-        // A configuration or a key that came in a broken frame is still a secret.
-        let secret = ["api_key", "variables", "configuration"].iter().any(|word| text.contains(word));
-        let excerpt = if secret { "(not shown: it may hold secrets)".into() } else { text.chars().take(EXCERPT).collect() };
-        self.link.shared.scope.emit(Fact::FrameRejected { reason, bytes, excerpt });
+        self.link.shared.scope.emit(Fact::FrameRejected { reason, bytes, excerpt: excerpt(text) });
     }
 }
 
@@ -284,11 +275,23 @@ fn poll_push(cx: &mut Context<'_>, writer: &mut Writer, feeding: bool) -> Poll<R
     })
 }
 
-/// The task as an observation shows it.
-fn without_key(task: &Task) -> serde_json::Value {
+/// How a rejected frame begins. A configuration or a key that came in a broken one is still a secret.
+pub(crate) fn excerpt(text: &str) -> String {
+    let secret = ["api_key", "variables", "configuration"].iter().any(|word| text.contains(word));
+    if secret { "(not shown: it may hold secrets)".into() } else { text.chars().take(EXCERPT).collect() }
+}
+
+/// The task as an observation shows it, without its own key.
+pub(crate) fn arrived(task: &Task) -> TaskArrived {
     let mut value = serde_json::to_value(task).unwrap_or_default();
     if let Some(options) = value.get_mut("options").and_then(|o| o.as_object_mut()) {
         options.shift_remove("api_key");
     }
-    value
+    TaskArrived {
+        task_id: task.options.task_id.clone(),
+        category: task.options.task_category.clone(),
+        event_type: task.input.event_type.clone(),
+        object_id: task.input.object_id.clone(),
+        task: value,
+    }
 }

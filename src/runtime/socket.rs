@@ -9,39 +9,61 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
-use super::RuntimeOptions;
+use crate::observe::Secret;
 
 /// The half that writes.
-pub(super) type Writer = SplitSink<WebSocketStream<MaybeTlsStream<TcpStream>>, Message>;
+pub(crate) type Writer = SplitSink<WebSocketStream<MaybeTlsStream<TcpStream>>, Message>;
 /// The half that reads.
-pub(super) type Reader = SplitStream<WebSocketStream<MaybeTlsStream<TcpStream>>>;
+pub(crate) type Reader = SplitStream<WebSocketStream<MaybeTlsStream<TcpStream>>>;
 
 /// How long opening may take (the official runner's value).
 const OPENING: Duration = Duration::from_secs(10);
 /// The largest message that is read at all. Connect itself sends at most 2 MiB.
 const LARGEST_READ: usize = 64 << 20;
 
-/// Opens the WebSocket; the error says in words what came of it.
-pub(super) async fn open(options: &RuntimeOptions, url: &str) -> Result<(Writer, Reader), String> {
+/// Why a WebSocket was not opened.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    /// The status Connect answered instead, where it answered.
+    pub(crate) status: Option<u16>,
+    /// In words.
+    pub(crate) why: String,
+}
+
+impl From<String> for Refusal {
+    fn from(why: String) -> Self {
+        Self { status: None, why }
+    }
+}
+
+/// Opens the WebSocket at `url` with the complete value of the `Authorization` header as its key.
+pub(crate) async fn open(url: &str, api_key: &Secret, user_agent: &str) -> Result<(Writer, Reader), Refusal> {
     crate::connect::tls::install();
     let mut request = url.into_client_request().map_err(|e| format!("the address can't be used: {e}"))?;
-    let mut key = HeaderValue::from_str(options.api_key.reveal()).map_err(|_| "the API key can't be sent in a header")?;
+    let unfit = |_| "the API key can't be sent in a header".to_owned();
+    let mut key = HeaderValue::from_str(api_key.reveal()).map_err(unfit)?;
     key.set_sensitive(true);
+    let host = request.uri().authority().map(ToString::to_string).unwrap_or_default();
     request.headers_mut().insert(AUTHORIZATION, key);
-    if let Ok(agent) = HeaderValue::from_str(&options.user_agent()) {
+    if let Ok(agent) = HeaderValue::from_str(user_agent) {
         request.headers_mut().insert(USER_AGENT, agent);
     }
     let config = WebSocketConfig::default().max_message_size(Some(LARGEST_READ)).max_frame_size(Some(LARGEST_READ));
     let opening = async {
         let stream = super::proxy::connect(url).await?;
         let opened = tokio_tungstenite::client_async_tls_with_config(request, stream, Some(config), None).await;
-        opened.map_err(|error| in_words(&error))
+        opened.map_err(|error| refusal(&error))
     };
     match tokio::time::timeout(OPENING, opening).await {
         Ok(Ok((socket, _))) => Ok(socket.split()),
-        Ok(Err(why)) => Err(why),
-        Err(_) => Err(format!("{} did not answer within {} s", options.server_address, OPENING.as_secs())),
+        Ok(Err(refusal)) => Err(refusal),
+        Err(_) => Err(format!("{host} did not answer within {} s", OPENING.as_secs()).into()),
     }
+}
+
+fn refusal(error: &tungstenite::Error) -> Refusal {
+    let status = if let tungstenite::Error::Http(answer) = error { Some(answer.status().as_u16()) } else { None };
+    Refusal { status, why: in_words(error) }
 }
 
 fn in_words(error: &tungstenite::Error) -> String {

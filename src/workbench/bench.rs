@@ -1,10 +1,11 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::sync::{Mutex, watch};
 
 use super::control::Control;
 use super::documents::{Documents, Question};
+use super::host::Host;
 use super::local::Local;
 use super::paths::private_dir;
 use super::runner::Runner;
@@ -15,7 +16,11 @@ use crate::extension::Extension;
 use crate::journal::{Journal, JournalError};
 use crate::observe::{Fact, Observation, Observer};
 use crate::platform::{Platform, Queued, Waiting};
+use crate::relay::{Relay, RelayOptions};
 use crate::replay::Capture;
+use crate::runtime::RuntimeOptions;
+use crate::runtime::guest::Hook;
+use crate::sandbox;
 use crate::tutorial;
 
 /// A session that runs in this process. Cheap to clone.
@@ -40,7 +45,7 @@ pub(super) struct Parts {
 pub(super) struct Introduction {
     name: String,
     version: String,
-    pub(super) declared: Vec<(String, bool)>,
+    declared: Vec<(String, bool)>,
 }
 
 impl Introduction {
@@ -98,6 +103,11 @@ impl Workbench {
         let control = Control::open(workbench.clone(), &options.data_dir).await?;
         let _ = workbench.0.control.set(control);
         Ok(workbench)
+    }
+
+    /// The variables the extension declares, with whether they are secrets.
+    pub(super) fn declared(&self) -> Vec<(String, bool)> {
+        self.0.runner.declared().unwrap_or_else(|| self.0.extension.declared.clone())
     }
 
     pub(super) fn news(&self) -> watch::Receiver<i64> {
@@ -248,19 +258,34 @@ async fn run_extension(
         (Source::Tutorial, Some(local)) => tutorial::extension_with(local.defaults()),
         (Source::Tutorial, None) => tutorial::extension(),
         (Source::Given(extension), _) => (**extension).clone(),
-        (Source::Python { project, python }, Some(local)) => {
-            let runner = Runner::guest(project, python.as_deref(), local, &options.data_dir, observer).await?;
+        (Source::Python { project, python }, local) => {
+            let host = match local {
+                Some(local) => Host::Local(local.platform.clone()),
+                None => relay(runtime_options, &options.data_dir, journal, &observer).await?,
+            };
+            // In a guest the name the documentation gives the database is the sandbox's; before a real Connect there is none.
+            let hooks = local.map(|local| Hook::sandbox(sandbox::HOST, local.sandbox.access().port()));
+            let hooks = hooks.into_iter().collect();
+            let runner = Runner::guest(project, python.as_deref(), host, hooks, &options.data_dir, observer).await?;
             let introduction = Introduction::of_guest(&runner);
             return Ok((runner, introduction));
-        }
-        (Source::Python { .. }, None) => {
-            return Err(WorkbenchError::Usage(
-                "a Python extension is run against the local Connect only; for a real one start `cextrun` itself".into(),
-            ));
         }
     };
     let introduction = Introduction::of(&extension);
     Ok((Runner::own(runtime_options, extension, observer)?, introduction))
+}
+
+/// The relay between a guest and a real Connect.
+async fn relay(
+    connect: RuntimeOptions,
+    data_dir: &Path,
+    journal: &Journal,
+    observer: &Arc<dyn Observer>,
+) -> Result<Host, WorkbenchError> {
+    let options = RelayOptions { connect, authority: Runner::authority(data_dir)? };
+    let relay = Relay::start(options, Arc::clone(observer)).await.map_err(|e| WorkbenchError::Usage(e.to_string()))?;
+    journal.redactor().learn("RELAY_KEY", &relay.access().api_key);
+    Ok(Host::Remote(relay))
 }
 
 fn delivered(queued: Queued, warning: Option<String>) -> Reply {

@@ -15,7 +15,7 @@ impl Workbench {
         let stored = self.0.local.as_ref().map(|l| l.platform.variables()).unwrap_or_default();
         let staged = self.0.staged.lock().await;
         let live = self.0.runner.variables();
-        let variables = self.0.mask.rows(&stored, &staged, &live, &self.0.extension.declared);
+        let variables = self.0.mask.rows(&stored, &staged, &live, &self.declared());
         Ok(Reply::Variables { variables, message })
     }
 
@@ -88,7 +88,7 @@ impl Workbench {
     fn is_secure(&self, name: &str) -> bool {
         let stored = self.0.local.as_ref().map(|l| l.platform.variables()).unwrap_or_default();
         stored.iter().any(|v| v.name == name && v.secure)
-            || self.0.extension.declared.iter().any(|(declared, secure)| declared == name && *secure)
+            || self.declared().iter().any(|(declared, secure)| declared == name && *secure)
     }
 
     /// The variables the runtime works with; before it has any, those that are stored.

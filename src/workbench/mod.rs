@@ -9,6 +9,7 @@ mod control;
 mod documents;
 mod editor;
 mod environment;
+mod host;
 mod local;
 mod options;
 mod paths;
@@ -21,6 +22,7 @@ pub use command::{
     WaitingRow, WorkbenchError,
 };
 pub(crate) use editor::Editing;
+pub use host::Host;
 pub use options::{Connect, OpenOptions, Ports, Source};
 pub use paths::data_dir_of;
 pub(crate) use paths::private_dir;

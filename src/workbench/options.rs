@@ -23,7 +23,7 @@ pub enum Source {
     Tutorial,
     /// This one.
     Given(Box<Extension>),
-    /// A Python project, run unchanged by the official runner. Works with the local Connect only.
+    /// A Python project, run unchanged by the official runner; before a real Connect through a relay.
     Python {
         /// Its directory.
         project: PathBuf,

@@ -6,15 +6,13 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::local::Local;
+use super::host::Host;
 use super::{LinkStatus, WorkbenchError};
 use crate::authority::Authority;
 use crate::extension::Extension;
-use crate::observe::{LinkState, Observer, SeenVariable, Timestamp};
-use crate::platform::{Platform, StoredVariable};
-use crate::runtime::guest::{Guest, GuestAccess, GuestOptions, GuestStatus, Hook};
+use crate::observe::{Observer, SeenVariable, Timestamp};
+use crate::runtime::guest::{Guest, GuestOptions, GuestStatus, Hook};
 use crate::runtime::{Runtime, RuntimeOptions, RuntimeStatus};
-use crate::sandbox;
 
 /// What the official runner logs when it took over a configuration, and ours does too.
 pub(super) const ACKNOWLEDGED: &str = "Extension configuration has been updated.";
@@ -33,7 +31,7 @@ pub(super) enum Runner {
 /// A guest, with what must be known about it from outside: it does not tell how it stands.
 pub(super) struct Visitor {
     guest: Guest,
-    platform: Platform,
+    host: Host,
     /// When it acknowledged a configuration last.
     acknowledged: Mutex<Timestamp>,
 }
@@ -50,33 +48,14 @@ impl Runner {
     pub(super) async fn guest(
         project: &Path,
         python: Option<&Path>,
-        local: &Local,
+        host: Host,
+        hooks: Vec<Hook>,
         data_dir: &Path,
         observer: Arc<dyn Observer>,
     ) -> Result<Self, WorkbenchError> {
-        let access = local.platform.access();
-        let (Some(api_address), Some(ca_file)) = (access.tls_address.clone(), access.ca_file.clone()) else {
-            return Err(WorkbenchError::Failed("the local Connect does not listen over https".into()));
-        };
-        let platform = local.platform.clone();
-        let options = GuestOptions {
-            project: project.to_owned(),
-            python: python.map(Path::to_owned),
-            dir: data_dir.to_owned(),
-            access: GuestAccess {
-                server_address: access.server_address.clone(),
-                api_address,
-                ca_file,
-                api_key: access.api_key.clone(),
-                environment_id: access.environment_id.clone(),
-                instance_id: None,
-            },
-            hooks: vec![Hook::sandbox(sandbox::HOST, local.sandbox.access().port())],
-            variables: Vec::new(),
-            find_delivery: Some(Arc::new(move |task| platform.delivery(task))),
-        };
+        let options = GuestOptions { hooks, ..host.guest_options(project, python, data_dir)? };
         let guest = Guest::start(options, observer).await.map_err(|e| WorkbenchError::Usage(e.to_string()))?;
-        Ok(Self::Guest(Box::new(Visitor { guest, platform: local.platform.clone(), acknowledged: Mutex::default() })))
+        Ok(Self::Guest(Box::new(Visitor { guest, host, acknowledged: Mutex::default() })))
     }
 
     /// Name and version of a guest.
@@ -99,9 +78,8 @@ impl Runner {
                 LinkStatus { state: status.link, last_seen: status.last_seen }
             }
             Self::Guest(visitor) => {
-                let connected = !visitor.platform.connections().is_empty();
-                let state = if connected { LinkState::Connected } else { LinkState::Connecting };
-                LinkStatus { state, last_seen: None }
+                let (state, last_seen) = visitor.host.link();
+                LinkStatus { state, last_seen }
             }
         }
     }
@@ -110,15 +88,15 @@ impl Runner {
     pub(super) fn running(&self) -> usize {
         match self {
             Self::Own(runtime) => runtime.status().borrow().running,
-            Self::Guest(visitor) => visitor.platform.sent(),
+            Self::Guest(visitor) => visitor.host.running(),
         }
     }
 
-    /// How many results it has not handed over; a guest keeps that to itself.
+    /// How many results it has not handed over.
     pub(super) fn unsent(&self) -> usize {
         match self {
             Self::Own(runtime) => runtime.status().borrow().unsent,
-            Self::Guest(_) => 0,
+            Self::Guest(visitor) => visitor.host.unsent(),
         }
     }
 
@@ -126,7 +104,15 @@ impl Runner {
     pub(super) fn variables(&self) -> Vec<SeenVariable> {
         match self {
             Self::Own(runtime) => runtime.variables(),
-            Self::Guest(visitor) => visitor.live(),
+            Self::Guest(visitor) => visitor.host.live(*visitor.acknowledged.lock().unwrap_or_else(PoisonError::into_inner)),
+        }
+    }
+
+    /// The variables a guest declares, with whether they are secrets: known once it has introduced itself.
+    pub(super) fn declared(&self) -> Option<Vec<(String, bool)>> {
+        match self {
+            Self::Own(_) => None,
+            Self::Guest(visitor) => Some(visitor.host.declared()),
         }
     }
 
@@ -149,7 +135,7 @@ impl Runner {
     /// Waits until it says that it took over what was pushed to `told` connections of it. Whether it said so.
     pub(super) async fn acknowledged(&self, expected: Expected, told: usize, within: Duration) -> bool {
         if let Self::Guest(visitor) = self
-            && visitor.platform.variables().is_empty()
+            && visitor.host.has_no_variables()
         {
             // The official runner ignores an empty list, so that the last variable could never be removed.
             visitor.guest.restart("its last variable was deleted, which the official runner notices only anew");
@@ -165,19 +151,11 @@ impl Runner {
     pub(super) async fn stop(&self) {
         match self {
             Self::Own(runtime) => runtime.stop().await,
-            Self::Guest(visitor) => visitor.guest.stop().await,
+            Self::Guest(visitor) => {
+                visitor.guest.stop().await;
+                visitor.host.stop().await;
+            }
         }
-    }
-}
-
-impl Visitor {
-    /// What the guest was told when it connected or acknowledged last; later changes are not live yet.
-    fn live(&self) -> Vec<SeenVariable> {
-        let connections = self.platform.connections();
-        let Some(connected) = connections.iter().map(|c| c.since).min() else { return Vec::new() };
-        let told = connected.max(*self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner));
-        let seen = |v: StoredVariable| SeenVariable { name: v.name, value: v.value, secure: v.secure };
-        self.platform.variables().into_iter().filter(|v| v.updated <= told).map(seen).collect()
     }
 }
 

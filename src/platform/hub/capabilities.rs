@@ -20,6 +20,8 @@ pub(crate) struct Capabilities {
     pub(crate) audience: Vec<String>,
     /// Where its texts are.
     pub(crate) repository: Option<Repository>,
+    /// Names of the variables it wants, with whether they are secrets.
+    pub(crate) variables: Vec<(String, bool)>,
     /// The runner's version.
     pub(crate) runner_version: Option<String>,
 }
@@ -34,6 +36,7 @@ impl Capabilities {
             schedulables: request.schedulables.clone().unwrap_or_default(),
             audience: request.audience.clone().unwrap_or_default(),
             repository: request.repository.clone(),
+            variables: request.variables.iter().flatten().map(|v| (v.name.clone(), v.secure)).collect(),
             runner_version: request.runner_version.clone(),
         }
     }

@@ -40,7 +40,8 @@ impl Core {
         let of_type = runner.runner_type;
         // The official runner introduces itself twice, once for each sort of task.
         if of_type != Some(RunnerType::Interactive) {
-            self.foreign.introduced(&instance, request, state.variables.seen());
+            self.foreign.introduced(&instance, request);
+            self.foreign.configured(&instance, false, state.variables.seen());
         }
         state.capabilities = capabilities;
         if first {

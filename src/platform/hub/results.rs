@@ -34,7 +34,9 @@ impl Core {
         if let Some(runner) = state.runners.get_mut(sent_over) {
             runner.in_hand = runner.in_hand.saturating_sub(1);
         }
-        self.foreign.answered(&id, &output);
+        if let Some(scope) = self.foreign.answered(&id, &output) {
+            scope.emit(Fact::ResultSent { task_id: id.clone() });
+        }
         task.runtime_total += output.runtime;
         match (output.result, task.category()) {
             (TaskResult::Reschedule, Category::Background) => {
