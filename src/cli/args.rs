@@ -140,6 +140,20 @@ pub(super) enum Events {
         /// Its number
         id: i64,
     },
+    /// The tasks Connect will deliver again by itself, the next one first
+    Waiting,
+    /// Deliver waiting tasks now instead of at their time
+    Release {
+        /// A task, or an object: whatever of it waits
+        #[arg(required = true, value_name = "TASK|OBJECT")]
+        which: Vec<String>,
+    },
+    /// Put the local Connect's clock forward: what is due until then comes now, what is due later that much earlier
+    Forward {
+        /// How far: `30s`, `5m`, `1h`, `2d`, `1h 30m`
+        #[arg(value_name = "TIME", value_parser = super::clock::time)]
+        by: u64,
+    },
     /// Print deliveries as they are answered, until stopped
     Tail {
         #[command(flatten)]

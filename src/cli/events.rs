@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::args::{Events, Filter};
 use super::describe::describe;
 use super::output::{clock, span};
-use super::{CliError, Setting};
+use super::{CliError, Setting, clock};
 use crate::journal::{DeliveryFilter, DeliveryRow, DeliveryState, ObservationRow, Window};
 
 /// The columns of [`delivery_cells`].
@@ -52,6 +52,9 @@ pub(super) async fn events(setting: Setting, verb: Events) -> Result<(), CliErro
     match verb {
         Events::List { filter, limit } => list(&setting, &filter.into(), limit).await,
         Events::Show { id } => show(&setting, id).await,
+        Events::Waiting => clock::waiting(&setting).await,
+        Events::Release { which } => clock::release(&setting, &which).await,
+        Events::Forward { by } => clock::forward(&setting, by).await,
         Events::Tail { filter } => tail(&setting, &filter.into()).await,
     }
 }

@@ -5,6 +5,7 @@
 //! 0 done, 1 the thing failed, 2 wrong usage.
 
 mod args;
+mod clock;
 mod describe;
 mod doctor;
 mod env;
@@ -86,7 +87,16 @@ impl Setting {
     async fn ready(&self) -> Result<Session, CliError> {
         let session = self.session().await?;
         let guest = matches!(self.options.extension, Source::Python { .. });
-        session.connected(if guest { GUEST_WITHIN } else { SETTLED_WITHIN }).await;
+        if session.connected(SETTLED_WITHIN).await || !guest {
+            return Ok(session);
+        }
+        output::remark("waiting for the official runner to connect; it takes 8 to 15 s");
+        if !session.connected(GUEST_WITHIN).await {
+            let seconds = GUEST_WITHIN.as_secs();
+            output::remark(&format!(
+                "the official runner has not connected within {seconds} s: `run --headless` with the same --extension shows what it says"
+            ));
+        }
         Ok(session)
     }
 

@@ -121,7 +121,9 @@ fn read_object(path: &Path) -> Result<Value, CliError> {
         std::fs::File::open(path).and_then(|mut file| file.read_to_string(&mut text))
     };
     read.map_err(|e| CliError::usage(format!("{name} can't be read: {e}")))?;
+    // Some editors begin a file with a byte order mark.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let value: Value =
-        serde_json::from_str(&text).map_err(|e| CliError::usage(format!("{name} is not JSON: {e}; nothing was delivered")))?;
+        serde_json::from_str(text).map_err(|e| CliError::usage(format!("{name} is not JSON: {e}; nothing was delivered")))?;
     if value.is_object() { Ok(value) } else { Err(CliError::usage(format!("{name} holds JSON, but not an object"))) }
 }

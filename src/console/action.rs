@@ -38,6 +38,7 @@ pub(crate) enum Do {
     Filter,
     Follow,
     Release,
+    Forward,
     ShowSaga,
     EarlierDelivery,
     LaterDelivery,
@@ -201,6 +202,14 @@ pub(crate) const ACTIONS: &[Action] = &[
     act(Do::Release, "deliver now", "deliver the waiting task of this request at once", &["n"], &[In(Events), In(Trace)])
         .hint("deliver now")
         .when(waits),
+    act(
+        Do::Forward,
+        "fast-forward",
+        "put the local Connect's clock forward: what is due until then is delivered now",
+        &["F"],
+        &[In(Events), In(Trace)],
+    )
+    .when(local),
     act(Do::ShowSaga, "saga", "the request's transactions across its deliveries above the trace, or not", &["s"], &[In(Trace)])
         .hint("saga")
         .when(has_delivery),

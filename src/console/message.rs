@@ -63,6 +63,8 @@ pub(crate) enum Ask {
     Reveal(String),
     /// A task to be delivered now.
     Release,
+    /// Time to pass at once.
+    Forward,
     Variables,
     /// The variables, to edit the one of this name.
     Edit(String),

@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::nearest;
 use crate::authority::AuthorityError;
 
 /// The local Connect could not do what it was asked. The texts are for the developer, as they are.
@@ -44,7 +45,7 @@ pub enum PlatformError {
     #[error(transparent)]
     Authority(#[from] AuthorityError),
     /// No such event type.
-    #[error("there is no event type `{event_type}`; known are: {}", known.join(", "))]
+    #[error("there is no event type `{event_type}`; {}", nearest::advice(event_type, known))]
     UnknownEventType {
         /// What was asked for.
         event_type: String,

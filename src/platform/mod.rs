@@ -20,6 +20,7 @@ mod error;
 pub(crate) mod foreign;
 mod hub;
 mod ids;
+mod nearest;
 mod rest;
 mod rql;
 mod schedule;

@@ -33,7 +33,7 @@ pub(super) enum FromGuest {
 
 impl Line {
     /// Takes note of a frame that came from Connect. `update`: it is not the first of its connection.
-    pub(super) fn from_connect(&mut self, text: &str, update: bool) -> FromConnect {
+    pub(super) fn see_from_connect(&mut self, text: &str, update: bool) -> FromConnect {
         match decode(text) {
             Ok(Message::Task(task)) if task.output.is_none() => self.task(&task),
             Ok(Message::SetupResponse(response)) => {
@@ -74,7 +74,7 @@ impl Line {
     }
 
     /// Takes note of a frame that came from the guest.
-    pub(super) fn from_guest(&mut self, text: &str) -> FromGuest {
+    pub(super) fn see_from_guest(&mut self, text: &str) -> FromGuest {
         match decode(text) {
             Ok(Message::Task(task)) if task.output.is_some() => self.result(task),
             Ok(Message::SetupRequest(request)) => {

@@ -52,7 +52,7 @@ impl Connect {
 
 /// What happens.
 enum Event {
-    Visitor(Option<Visitor>),
+    Visitor(Option<Box<Visitor>>),
     Closing,
     FromGuest(Option<Result<Frame, axum::Error>>),
     FromConnect(Option<Result<Above, tungstenite::Error>>),
@@ -106,7 +106,7 @@ impl<'a> Session<'a> {
             self.feed();
             match self.event(visitors).await {
                 Event::Visitor(Some(visitor)) => {
-                    next = Some(visitor);
+                    next = Some(*visitor);
                     break;
                 }
                 event => self.take(event),
@@ -138,7 +138,7 @@ impl<'a> Session<'a> {
         }
         tokio::select! {
             biased;
-            visitor = visitors.recv(), if !*closing => Event::Visitor(visitor),
+            visitor = visitors.recv(), if !*closing => Event::Visitor(visitor.map(Box::new)),
             () = cancelled.cancelled(), if !*closing => Event::Closing,
             _ = tick.tick() => Event::Tick,
             written = maybe(to_connect.as_mut().map(|lane| lane.drive())) => Event::ConnectWritten(written),
@@ -154,11 +154,11 @@ impl<'a> Session<'a> {
         match event {
             // The way in is closed with the relay.
             Event::Visitor(_) | Event::Closing => self.closing = true,
-            Event::FromGuest(Some(Ok(Frame::Text(text)))) => self.from_guest(text.as_str()),
-            Event::FromGuest(Some(Ok(Frame::Binary(bytes)))) => self.from_guest(&String::from_utf8_lossy(&bytes)),
+            Event::FromGuest(Some(Ok(Frame::Text(text)))) => self.take_from_guest(text.as_str()),
+            Event::FromGuest(Some(Ok(Frame::Binary(bytes)))) => self.take_from_guest(&String::from_utf8_lossy(&bytes)),
             Event::FromGuest(Some(Ok(Frame::Ping(_) | Frame::Pong(_)))) => {}
             Event::FromGuest(_) | Event::GuestWritten(Err(_)) => self.guest_gone(),
-            Event::FromConnect(Some(Ok(frame))) => self.from_connect(frame),
+            Event::FromConnect(Some(Ok(frame))) => self.take_from_connect(frame),
             Event::FromConnect(Some(Err(e))) => self.lost(&format!("the connection broke: {e}")),
             Event::FromConnect(None) => self.lost("Connect closed the connection"),
             Event::ConnectWritten(Ok(())) => self.written(),
@@ -195,8 +195,8 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn from_guest(&mut self, text: &str) {
-        match self.line.from_guest(text) {
+    fn take_from_guest(&mut self, text: &str) {
+        match self.line.see_from_guest(text) {
             FromGuest::Kept => return,
             FromGuest::Introduction => self.introduction = Some(text.to_owned()),
             FromGuest::Farewell | FromGuest::Pass => {}
@@ -212,7 +212,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn from_connect(&mut self, frame: Above) {
+    fn take_from_connect(&mut self, frame: Above) {
         let Some(connect) = &mut self.connect else { return };
         connect.last_seen = Instant::now();
         self.line.shared.alive();
@@ -225,7 +225,7 @@ impl<'a> Session<'a> {
             }
             _ => return,
         };
-        let seen = self.line.from_connect(&text, connect.configured);
+        let seen = self.line.see_from_connect(&text, connect.configured);
         if seen == FromConnect::Configuration && !std::mem::replace(&mut connect.configured, true) {
             let address = self.line.shared.connect.server_address.clone();
             self.line.shared.link(&self.line.way, Some(LinkState::Connected), &address);

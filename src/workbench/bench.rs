@@ -11,11 +11,11 @@ use super::paths::private_dir;
 use super::runner::Runner;
 use super::session::StartError;
 use super::variables::{Mask, Staged};
-use super::{Command, Connect, Delivered, EventTypeRow, OpenOptions, Reply, Source, Status, WaitingRow, WorkbenchError};
+use super::{Command, Connect, Delivered, EventTypeRow, OpenOptions, Reply, Source, Status, WorkbenchError};
 use crate::extension::Extension;
 use crate::journal::{Journal, JournalError};
 use crate::observe::{Fact, Observation, Observer};
-use crate::platform::{Platform, Queued, Waiting};
+use crate::platform::{Platform, Queued};
 use crate::relay::{Relay, RelayOptions};
 use crate::replay::Capture;
 use crate::runtime::RuntimeOptions;
@@ -132,6 +132,7 @@ impl Workbench {
                 self.local()?.platform.release(&task_id).map_err(|e| usage(&e))?;
                 self.waiting()
             }
+            Command::Clock(command) => self.clock(&command),
             Command::Replay { delivery } => self.replay(delivery).await,
             Command::Variables => self.rows(None).await,
             Command::Sandbox => Ok(self.local()?.sandbox_reply()),
@@ -215,13 +216,7 @@ impl Workbench {
     }
 
     fn waiting(&self) -> Result<Reply, WorkbenchError> {
-        let row = |task: Waiting| WaitingRow {
-            task_id: task.task_id,
-            object_id: task.object_id,
-            event_type: task.event_type,
-            due: task.due,
-        };
-        Ok(Reply::Waiting { tasks: self.local()?.platform.waiting().into_iter().map(row).collect() })
+        Ok(Reply::Waiting { tasks: self.waiting_rows()? })
     }
 
     async fn replay(&self, delivery: i64) -> Result<Reply, WorkbenchError> {

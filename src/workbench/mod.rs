@@ -4,6 +4,7 @@
 //! The console and the command line use the same commands, whether the session runs in this process or in another one.
 
 mod bench;
+mod clock;
 mod command;
 mod control;
 mod documents;
@@ -18,8 +19,8 @@ mod session;
 mod variables;
 
 pub use command::{
-    Command, Delivered, Endpoint, EventTypeRow, Found, LinkStatus, Reply, Status, VariableChange, VariableRow, VariableState,
-    WaitingRow, WorkbenchError,
+    ClockCommand, ClockReply, Command, Delivered, Endpoint, EventTypeRow, Found, LinkStatus, Reply, Status, VariableChange,
+    VariableRow, VariableState, WaitingRow, WorkbenchError,
 };
 pub(crate) use editor::Editing;
 pub use host::Host;

@@ -24,6 +24,7 @@ pub(crate) fn perform(state: &mut State, what: Do, effects: &mut Vec<Effect>) {
         }
         Do::Replay => replay(state, effects),
         Do::Release => release(state, effects),
+        Do::Forward => state.overlays.push(Overlay::Chooser(Box::new(super::forward::choices(state)))),
         Do::ShowSaga => state.trace.saga_wanted = Some(state.trace.grid().is_none()),
         Do::EarlierDelivery | Do::LaterDelivery => {
             beside(state, if what == Do::EarlierDelivery { -1 } else { 1 }, effects);

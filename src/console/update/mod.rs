@@ -2,6 +2,7 @@
 
 mod acts;
 mod edited;
+mod forward;
 mod journal;
 mod keys;
 mod moves;

@@ -134,6 +134,10 @@ fn chosen(state: &mut State, chooser: Box<Chooser>, effects: &mut Vec<Effect>) -
     match choice.purpose.clone() {
         Purpose::Act(what) => acts::perform_anywhere(state, what, effects),
         Purpose::Ask(Command::Trigger { event_type, .. }) => acts::trigger(state, &event_type, effects),
+        Purpose::Ask(command @ Command::Clock(_)) => {
+            state.events.follow();
+            effects.push(Effect::Command(Ask::Forward, command));
+        }
         Purpose::Ask(command) => effects.push(Effect::Command(Ask::Trigger, command)),
     }
     None

@@ -3,7 +3,7 @@ use super::super::state::{Revealed, Span, State};
 use super::super::theme::Tone;
 use super::{acts, complain, journal};
 use crate::observe::{LinkState, Secret, Timestamp};
-use crate::workbench::{Command, Delivered, Reply, Status, VariableRow, WorkbenchError};
+use crate::workbench::{ClockReply, Command, Delivered, Reply, Status, VariableRow, WorkbenchError};
 
 /// How long a secret is shown, in microseconds.
 const SHOWN_FOR: i64 = 8_000_000;
@@ -50,6 +50,15 @@ pub(crate) fn take(state: &mut State, ask: &Ask, reply: Result<Reply, WorkbenchE
         (Ask::Release, Ok(Reply::Waiting { tasks })) => {
             state.waiting = tasks;
             state.say(Tone::Good, "It is on its way.");
+        }
+        (Ask::Forward, Ok(Reply::Clock(ClockReply::Forwarded { came, tasks }))) => {
+            state.waiting = tasks;
+            let said = match came {
+                0 => "Nothing came due.".to_owned(),
+                1 => "1 came due and is on its way.".to_owned(),
+                n => format!("{n} came due and are on their way."),
+            };
+            state.say(if came == 0 { Tone::Note } else { Tone::Good }, said);
         }
         (Ask::Trigger | Ask::Replay(_), Ok(Reply::Delivered(delivered))) => await_delivery(state, ask, delivered, effects),
         (Ask::Variables | Ask::Edit(_) | Ask::Stage | Ask::Apply, Ok(Reply::Variables { variables, message })) => {

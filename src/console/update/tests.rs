@@ -9,7 +9,9 @@ use super::super::state::{Overlay, Pane, Part, Span, State};
 use super::super::story;
 use super::super::theme::Tone;
 use crate::observe::{Backend, Secret};
-use crate::workbench::{Command, Delivered, Reply, Status, VariableChange, VariableState, WorkbenchError};
+use crate::workbench::{
+    ClockCommand, ClockReply, Command, Delivered, Reply, Status, VariableChange, VariableState, WorkbenchError,
+};
 
 /// Presses keys by their names in the table; any other word is typed letter by letter.
 fn press(state: &mut State, keys: &str) -> Vec<Effect> {
@@ -392,6 +394,18 @@ fn a_waiting_delivery_can_be_had_now() {
     state.events.scroll.at = 3;
     let effects = press(&mut state, "n");
     assert_eq!(commands(&effects), [&Command::Release { task_id: waiting()[0].task_id.clone() }]);
+}
+
+#[test]
+fn the_clock_is_put_forward_by_what_is_chosen_and_what_comes_of_it_is_said() {
+    let mut state = typical(120, 40);
+    assert!(commands(&press(&mut state, "F")).is_empty(), "it asks how far");
+    let effects = press(&mut state, "h o u r enter");
+    assert_eq!(commands(&effects), [&Command::Clock(ClockCommand::Forward { seconds: 3_600 })]);
+    let reply = Reply::Clock(ClockReply::Forwarded { came: 2, tasks: Vec::new() });
+    tell(&mut state, Message::Reply(Ask::Forward, Ok(reply)));
+    assert!(state.waiting.is_empty());
+    assert!(state.toast.as_ref().is_some_and(|toast| toast.text == "2 came due and are on their way."));
 }
 
 #[test]

@@ -1,3 +1,7 @@
+mod clock;
+
+pub use clock::{ClockCommand, ClockReply};
+
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -33,6 +37,8 @@ pub enum Command {
         /// The task.
         task_id: String,
     },
+    /// Something about the local Connect's clock. [`Reply::Clock`].
+    Clock(ClockCommand),
     /// Run a delivery of the journal again. [`Reply::Delivered`].
     Replay {
         /// Its number in the journal.
@@ -116,6 +122,8 @@ pub enum Reply {
         /// The next one first.
         tasks: Vec<WaitingRow>,
     },
+    /// About the clock.
+    Clock(ClockReply),
     /// All variables, as they are now.
     Variables {
         /// By name.
