@@ -195,6 +195,59 @@ async fn the_probe_in_python_answers_each_note_with_its_result_and_calls_the_api
     local.platform.stop().await;
 }
 
+/// A copy of a fixture that can be changed.
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().flatten() {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_source_reloads_the_extension_and_every_task_of_that_time_is_answered_once() {
+    let Some(python) = python() else { return };
+    let local = Local::start().await;
+    let project = local.dir.path().join("project");
+    copy(&fixture("probe"), &project);
+    let guest = local.guest(&python, &project, Vec::new()).await;
+    local.until("it is connected", || local.platform.connections().len() == 2).await;
+    let trigger = async |note: &str| {
+        let set = [("note".to_owned(), note.to_owned())];
+        local.platform.trigger(PURCHASE, None, &set).await.unwrap().task_id
+    };
+    let mut tasks = vec![trigger("bench:sleep:2").await];
+    local.until("the first is in its hands", || local.platform.delivery(Some(&tasks[0])).is_some()).await;
+    let source = project.join("probe/events.py");
+    let text = std::fs::read_to_string(&source).unwrap();
+    std::fs::write(&source, format!("{text}\n# changed\n")).unwrap();
+    local.until("the reload is a row", || local.logged("reload: probe/events.py changed; the runner starts anew")).await;
+    for _ in 0..5 {
+        tasks.push(trigger("bench:success").await);
+    }
+    let count = |wanted: &str| {
+        let seen = local.seen.seen();
+        let key = |fact: &Fact| match fact {
+            Fact::TaskArrived(task) if task.task_id == wanted => Some(()),
+            _ => None,
+        };
+        let deliveries: Vec<_> = seen.iter().filter(|o| key(&o.fact).is_some()).filter_map(|o| o.delivery.clone()).collect();
+        let of_task = |o: &&connect_console::observe::Observation| o.delivery.as_ref().is_some_and(|d| deliveries.contains(d));
+        seen.iter().filter(of_task).filter(|o| matches!(o.fact, Fact::Answered(_))).count()
+    };
+    local.until("all are answered", || tasks.iter().all(|task| count(task) > 0) && local.platform.pending() == 0).await;
+    for task in &tasks {
+        assert_eq!(count(task), 1, "{task}: {}", local.log());
+    }
+    assert_eq!(guest.status().borrow().starts, 2);
+    guest.stop().await;
+    local.platform.stop().await;
+}
+
 /// Processes of a group that are not dead.
 fn living_of_group(group: u32) -> Vec<String> {
     let stats = std::fs::read_dir("/proc").unwrap().flatten();

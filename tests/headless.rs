@@ -232,6 +232,78 @@ fn a_damaged_database_is_named_with_what_to_do() {
 }
 
 #[test]
+fn the_doctor_has_a_row_for_every_database_also_where_one_is_damaged() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["platform.sqlite", "sandbox.sqlite"] {
+        std::fs::write(dir.path().join(name), [b'x'; 9000]).unwrap();
+    }
+    let ran = run(dir.path(), &["doctor", "--json"]);
+    assert_eq!(ran.status, 1, "{}", ran.stderr);
+    let rows = ran.objects();
+    for name in ["platform.sqlite", "sandbox.sqlite", "session"] {
+        assert!(rows.iter().any(|row| row["what"] == name && row["ok"] == false), "{name} in {rows:?}");
+    }
+}
+
+#[test]
+fn what_waits_is_listed_released_and_comes_when_the_clock_is_put_forward() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = program(dir.path());
+    command.args(["run", "--headless", "--json", "--extension", "probe"]);
+    let session = Running::start(command);
+    session.until_connected();
+    let arguments = ["trigger", PURCHASE, "--set", "note=bench:reschedule:3600", "--wait", "--json"];
+    let delivery = run(dir.path(), &arguments).object();
+    assert_eq!((&delivery["result"], &delivery["countdown"]), (&"reschedule".into(), &3600.into()));
+    let waiting = || run(dir.path(), &["events", "waiting", "--json"]).object();
+    assert_eq!((&waiting()["task_id"], &waiting()["object_id"]), (&delivery["task_id"], &delivery["object_id"]));
+    let deliveries = || run(dir.path(), &["events", "list", "--json"]).objects().len();
+    let forward = |by: &str| run(dir.path(), &["events", "forward", by]);
+    let early = forward("30m");
+    assert!(early.stderr.contains("nothing came due") && early.stdout.contains("29m"), "{} {}", early.stdout, early.stderr);
+    assert_eq!(deliveries(), 1);
+    let due = forward("31m");
+    assert!(due.stderr.contains("1 came due"), "{}", due.stderr);
+    session.until("it is answered again", |seen| seen["kind"] == "redelivery_scheduled");
+    let object = delivery["object_id"].as_str().unwrap();
+    let released = run(dir.path(), &["events", "release", object]);
+    assert_eq!(released.status, 0, "{}", released.stderr);
+    assert!(released.stderr.contains("is delivered now"), "{}", released.stderr);
+    session.until("and again", |seen| seen["kind"] == "redelivery_scheduled");
+    assert_eq!(deliveries(), 3);
+    let again = run(dir.path(), &["replay", &delivery["id"].to_string(), "--json"]);
+    assert!(again.stderr.contains("is not done either: it is delivered again, too, in 3"), "{}", again.stderr);
+    let unknown = run(dir.path(), &["events", "release", "TQ-0"]);
+    assert_eq!(unknown.status, 2);
+    assert!(unknown.stderr.contains("`events waiting` shows what does"), "{}", unknown.stderr);
+    assert!(session.terminate().success());
+}
+
+#[test]
+fn the_clock_is_put_forward_where_no_session_runs_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let probe = |arguments: &[&str]| run(dir.path(), &[arguments, &["--extension", "probe"]].concat());
+    let first = probe(&["trigger", PURCHASE, "--set", "note=bench:reschedule:3600", "--wait", "--json"]).object();
+    let due = probe(&["events", "forward", "2h", "--json"]);
+    assert_eq!(due.status, 0, "{}", due.stderr);
+    assert_eq!(due.object()["task_id"], first["task_id"], "it is rescheduled again");
+    assert_eq!(probe(&["events", "list", "--json"]).objects().len(), 2);
+}
+
+#[test]
+fn an_event_type_that_is_nearly_right_is_suggested_and_a_file_may_begin_with_a_byte_order_mark() {
+    let dir = tempfile::tempdir().unwrap();
+    let ran = run(dir.path(), &["trigger", "asset_purchase_request_procesing"]);
+    assert_eq!(ran.status, 2);
+    assert!(ran.stderr.contains("did you mean asset_purchase_request_processing?"), "{}", ran.stderr);
+    let file = dir.path().join("request.json");
+    std::fs::write(&file, "\u{feff}{\"id\": \"PR-1\", \"status\": \"pending\", \"type\": \"purchase\"}").unwrap();
+    let file = file.to_str().unwrap();
+    let ran = run(dir.path(), &["trigger", PURCHASE, "--file", file, "--extension", "probe", "--json"]).object();
+    assert_eq!(ran["result"], "success");
+}
+
+#[test]
 fn a_value_in_the_place_of_a_name_is_answered_with_the_form_to_use() {
     let dir = tempfile::tempdir().unwrap();
     let ran = run(dir.path(), &["env", "set", "DB", "other"]);

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{CliError, Setting};
 use crate::observe::{Backend, LinkState};
+use crate::workbench::sound::{self, Soundness};
 use crate::workbench::{Command, Reply, Session};
 
 #[derive(Serialize)]
@@ -17,11 +18,21 @@ struct Finding {
 
 /// `doctor [--reveal]`
 pub(super) async fn doctor(setting: Setting, reveal: bool) -> Result<(), CliError> {
-    let session = setting.session().await?;
-    let findings = examine(&session).await;
+    let dir = setting.options.data_dir.clone();
+    let databases = tokio::task::spawn_blocking(move || sound::databases(&dir)).await.unwrap_or_default();
+    let mut findings: Vec<Finding> = databases.into_iter().map(of_database).collect();
+    // One damaged file keeps the session from starting; the others are told about all the same.
+    let session = match setting.session().await {
+        Ok(session) => session,
+        Err(error) => {
+            findings.push(Finding { what: "session".into(), ok: false, detail: error.to_string() });
+            return tell(&setting, &findings);
+        }
+    };
+    let examined = examine(&session).await;
     let access = session.command(Command::Sandbox).await;
     session.close().await;
-    let mut findings = findings?;
+    findings.extend(examined?);
     // With a real Connect there is no sandbox.
     if let Ok(Reply::Sandbox { mongodb, db_host, ca_file, user, password, data_api, api_key }) = access {
         let mut finding = |detail| findings.push(Finding { what: "sandbox".into(), ok: true, detail });
@@ -35,12 +46,20 @@ pub(super) async fn doctor(setting: Setting, reveal: bool) -> Result<(), CliErro
              DATA_API_ENDPOINT={data_api} and its key in API_KEY; `env set --sandbox --apply` sets all five"
         ));
     }
-    for finding in &findings {
+    tell(&setting, &findings)
+}
+
+fn of_database(Soundness { name, damage }: Soundness) -> Finding {
+    Finding { what: name.into(), ok: damage.is_none(), detail: damage.unwrap_or_else(|| "sound".into()) }
+}
+
+fn tell(setting: &Setting, findings: &[Finding]) -> Result<(), CliError> {
+    for finding in findings {
         if setting.output.is_json() {
             setting.output.object(finding)?;
         } else {
             let mark = if finding.ok { "ok   " } else { "WRONG" };
-            setting.output.line(&format!("{mark}  {:<12} {}", finding.what, finding.detail))?;
+            setting.output.line(&format!("{mark}  {:<15} {}", finding.what, finding.detail))?;
         }
     }
     if findings.iter().all(|f| f.ok) { Ok(()) } else { Err(CliError::Told) }

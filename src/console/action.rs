@@ -202,14 +202,8 @@ pub(crate) const ACTIONS: &[Action] = &[
     act(Do::Release, "deliver now", "deliver the waiting task of this request at once", &["n"], &[In(Events), In(Trace)])
         .hint("deliver now")
         .when(waits),
-    act(
-        Do::Forward,
-        "fast-forward",
-        "put the local Connect's clock forward: what is due until then is delivered now",
-        &["F"],
-        &[In(Events), In(Trace)],
-    )
-    .when(local),
+    act(Do::Forward, "fast-forward", "put the clock forward: what is due until then comes now", &["F"], &[In(Events), In(Trace)])
+        .when(local),
     act(Do::ShowSaga, "saga", "the request's transactions across its deliveries above the trace, or not", &["s"], &[In(Trace)])
         .hint("saga")
         .when(has_delivery),

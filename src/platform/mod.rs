@@ -284,6 +284,12 @@ impl Platform {
         state.tasks.waiting().map(row).collect()
     }
 
+    /// Whether a task is not done yet: queued, out at a runner, or waiting for its time.
+    #[must_use]
+    pub fn is_open(&self, task_id: &str) -> bool {
+        self.0.core.lock().tasks.get(task_id).is_some()
+    }
+
     /// The event types objects can be created for, with their categories.
     pub fn event_types() -> impl Iterator<Item = (&'static str, &'static str)> {
         catalogue::EVENT_TYPES.iter().map(|event_type| (event_type.name, event_type.category.as_str()))

@@ -14,7 +14,7 @@ use super::variables::{Mask, Staged};
 use super::{Command, Connect, Delivered, EventTypeRow, OpenOptions, Reply, Source, Status, WorkbenchError};
 use crate::extension::Extension;
 use crate::journal::{Journal, JournalError};
-use crate::observe::{Fact, Observation, Observer};
+use crate::observe::{Fact, Observation, Observer, Timestamp};
 use crate::platform::{Platform, Queued};
 use crate::relay::{Relay, RelayOptions};
 use crate::replay::Capture;
@@ -223,8 +223,9 @@ impl Workbench {
         let local = self.local()?;
         let reader = self.0.journal.reader().map_err(|e| WorkbenchError::Failed(e.to_string()))?;
         let capture = Capture::of(&reader, delivery).map_err(|e| usage(&e))?;
+        let own = reader.delivery(delivery).ok().flatten().map(|row| row.task_id).filter(|task| local.platform.is_open(task));
         let queued = local.platform.replay(&capture.event_type, capture.object, delivery).await.map_err(|e| usage(&e))?;
-        Ok(delivered(queued, None))
+        Ok(delivered(queued, own.map(|task| comes_again(&local.platform, &task, delivery))))
     }
 
     pub(super) fn note(&self, what: &str, names: Vec<String>) {
@@ -281,6 +282,14 @@ async fn relay(
     let relay = Relay::start(options, Arc::clone(observer)).await.map_err(|e| WorkbenchError::Usage(e.to_string()))?;
     journal.redactor().learn("RELAY_KEY", &relay.access().api_key);
     Ok(Host::Remote(relay))
+}
+
+/// The task of a delivery that is replayed is not done itself: the object is handled once more for it.
+fn comes_again(platform: &Platform, task: &str, delivery: i64) -> String {
+    let due = platform.waiting().into_iter().find(|waiting| waiting.task_id == task).map(|waiting| waiting.due);
+    let seconds = due.map(|due| due.0.saturating_sub(Timestamp::now().0).max(0) / 1_000_000);
+    let when = seconds.map(|seconds| format!(", in {seconds} s")).unwrap_or_default();
+    format!("The task of delivery {delivery} itself, {task}, is not done either: it is delivered again, too{when}.")
 }
 
 fn delivered(queued: Queued, warning: Option<String>) -> Reply {

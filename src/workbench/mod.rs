@@ -16,6 +16,7 @@ mod options;
 mod paths;
 mod runner;
 mod session;
+pub(crate) mod sound;
 mod variables;
 
 pub use command::{
