@@ -1,6 +1,9 @@
 //! The official library's verdict on frames, and captures of the official runner's traffic, against our messages.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
+use std::time::Duration;
+
+use connect_console::extension::{Background, Interactive, Scheduled};
 use connect_console::protocol::{Message, decode};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -79,6 +82,53 @@ fn the_official_runners_traffic_is_read_and_written_again_unchanged() {
         assert_eq!(again, capture["message"]);
     }
     assert!(tasks > 50, "the captures hold tasks: {tasks}");
+}
+
+#[test]
+fn every_response_of_the_framework_goes_out_as_the_official_one() {
+    let vectors: Value = serde_json::from_str(include_str!("vectors/proto_vectors.json")).unwrap();
+    for vector in vectors["responses"].as_array().unwrap() {
+        let call = vector["call"].as_str().unwrap();
+        let seconds = Duration::from_secs(call.rsplit(' ').next().unwrap().parse::<i64>().unwrap_or(0).max(0).unsigned_abs());
+        let output = match call {
+            "background done" => Background::Done.output(),
+            "background fail" => Background::Fail("m".into()).output(),
+            "background skip" => Background::Skip(Some("m".into())).output(),
+            _ if call.starts_with("background reschedule") => Background::Reschedule(seconds).output(),
+            _ if call.starts_with("background slow") => Background::SlowReschedule(seconds).output(),
+            "interactive done" | "validation done" => Interactive::ok(json!({"a": 1})).output(),
+            "interactive done 201" => {
+                let headers = Some([("X".to_owned(), "y".to_owned())].into());
+                Interactive { http_status: 201, headers, ..Interactive::ok("text".into()) }.output()
+            }
+            "interactive fail" => Interactive::fail("m", Value::Null).output(),
+            "validation fail" => Interactive::fail("m", json!({"a": 1})).output(),
+            "scheduled done" => Scheduled::Done.output(),
+            "scheduled fail" => Scheduled::Fail("m".into()).output(),
+            other => panic!("{other} has no counterpart"),
+        };
+        assert_eq!(output.result.as_str(), vector["status"], "{call}");
+        assert_eq!(json!(output.message), vector["output"], "{call}");
+        assert_eq!(json!(output.data), vector["data"], "{call}");
+        // The official response object always has a countdown; on the wire there is one of a reschedule only.
+        let countdown = if output.result.as_str() == "reschedule" { vector["countdown"].as_u64().unwrap() } else { 0 };
+        assert_eq!(output.countdown, countdown, "{call}");
+    }
+}
+
+#[test]
+fn a_secret_the_official_runner_shows_in_part_is_not_shown_at_all() {
+    let vectors: Value = serde_json::from_str(include_str!("vectors/proto_vectors.json")).unwrap();
+    for vector in vectors["masking"].as_array().unwrap() {
+        let secret = vector["secret"].as_str().unwrap();
+        let frame = |value: &str| {
+            let variables = json!([{"name": "NAME", "value": value, "secure": true}]);
+            let data = json!({"variables": variables, "logging": {"logging_api_key": value}, "model_type": "setup_response"});
+            decode(&json!({"version": 2, "message_type": "setup_response", "data": data}).to_string()).unwrap()
+        };
+        // One secret looks like any other: not even its ends or its length can be told.
+        assert_eq!(format!("{:?}", frame(secret)), format!("{:?}", frame("another")), "{vector}");
+    }
 }
 
 fn json_value() -> impl Strategy<Value = Value> {

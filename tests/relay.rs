@@ -407,6 +407,11 @@ async fn the_official_runner_serves_a_real_connect_through_the_relay() {
     let calls = printed.lock().unwrap().iter().filter(|line| line.contains(r#""kind":"api_call""#)).count();
     assert!(calls >= 3 * 2 + 2, "two look-ups a task, a template and an approval: {calls}");
 
+    let variables = tokio::task::block_in_place(|| support::run(here.path(), &["env", "list", "--json"])).objects();
+    let plain = variables.iter().find(|v| v["name"] == "PLAIN_VAR").unwrap();
+    assert_eq!((&plain["value"], &plain["declared"]), (&json!("plain-default"), &json!(true)), "{plain}");
+    assert_eq!(plain["state"], "live", "{plain}");
+
     // The only process that knows the key is the console itself, by its environment.
     let secret = key.rsplit(':').next().unwrap();
     assert_eq!(processes_with("cmdline", secret), Vec::<PathBuf>::new());

@@ -45,6 +45,7 @@ async fn interact(_: Context, data: Value) -> Result<Interactive, HandlerError> 
     match data["note"].as_str().unwrap_or_default() {
         "fail" => Ok(Interactive::fail("no", json!({"error": "no"}))),
         "panic" => panic!("out of coffee"),
+        "hang" => std::future::pending().await,
         _ => Ok(Interactive::ok(data)),
     }
 }
@@ -60,6 +61,7 @@ fn extension() -> Extension {
             "",
             |_, schedule| async move { Ok(Scheduled::Fail(format!("ran {}", schedule["parameter"]["n"]))) },
         )
+        .schedulable("hang", "Hang", "", |_, _| std::future::pending())
 }
 
 struct Stage {
@@ -187,6 +189,47 @@ async fn a_handler_that_hangs_is_given_up_after_its_time() {
     let output = stage.output("hang").await;
     assert_eq!(output["result"], "retry");
     assert!(output["message"].as_str().unwrap().contains("did not answer within 0.1 s"), "{output}");
+}
+
+#[tokio::test]
+async fn every_category_has_a_time_of_its_own() {
+    let mut stage = stage(|o| {
+        o.limits.interactive = Duration::from_millis(120);
+        o.limits.scheduled = Duration::from_millis(140);
+    })
+    .await;
+    let hang = json!({"note": "hang"});
+    stage.peer.send(&task("TQ-1", "interactive", "product_action_execution", "PR-1", hang));
+    let output = stage.peer.result().await["output"].clone();
+    assert_eq!(output["result"], "fail", "whoever waits for it is told");
+    assert!(output["data"]["body"].as_str().unwrap().contains("did not answer within 0.12 s"), "{output}");
+    let path = "devops/services/SRVC-1234-5678/environments/ENV-1234-5678-01/schedules/EFS-1";
+    stage.connect.answer(path, 200, json!({"id": "EFS-1", "method": "hang"}));
+    stage.peer.send(&task("TQ-2", "scheduled", "scheduled_execution", "EFS-1", Value::Null));
+    let output = stage.peer.result().await["output"].clone();
+    assert_eq!(output["result"], "retry", "it comes again");
+    assert!(output["message"].as_str().unwrap().contains("did not answer within 0.14 s"), "{output}");
+}
+
+#[tokio::test]
+async fn a_platform_of_version_1_is_understood() {
+    let mut stage = stage(|_| {}).await;
+    stage.peer.send(&json!({"message_type": "configuration", "data": {"configuration": {"PLAIN": "of version 1"}}}));
+    seen(&stage.memory, |o| match &o.fact {
+        Fact::Configured { variables, update: true, .. } if variables[0].value == "of version 1" => Some(()),
+        _ => None,
+    })
+    .await;
+    stage.connect.answer("requests/PR-1", 200, json!({"id": "PR-1", "status": "pending", "note": "fine"}));
+    let data = json!({
+        "task_id": "TQ-1", "task_category": "background", "correlation_id": "c", "reply_to": "q",
+        "task_type": "asset_purchase_request_processing", "object_id": "PR-1",
+    });
+    stage.peer.send(&json!({"message_type": "task", "data": data}));
+    let result = stage.peer.result().await;
+    assert_eq!((&result["options"]["task_id"], &result["output"]["result"]), (&json!("TQ-1"), &json!("success")));
+    stage.peer.send(&json!({"message_type": "shutdown"}));
+    tokio::time::timeout(fake::PATIENCE, stage.runtime.ended()).await.expect("it ends");
 }
 
 #[tokio::test]

@@ -174,6 +174,21 @@ mod tests {
         assert!(!format!("{options:?}").contains("zebra"));
     }
 
+    #[rstest::rstest]
+    #[case("BACKGROUND_TASK_MAX_EXECUTION_TIME", |l: &Limits| l.background, 300)]
+    #[case("INTERACTIVE_TASK_MAX_EXECUTION_TIME", |l: &Limits| l.interactive, 120)]
+    #[case("SCHEDULED_TASK_MAX_EXECUTION_TIME", |l: &Limits| l.scheduled, 43_200)]
+    fn every_category_has_its_time_from_the_variable_of_the_official_runner(
+        #[case] variable: &str,
+        #[case] time: fn(&Limits) -> Duration,
+        #[case] otherwise: u64,
+    ) {
+        let needed = [("API_KEY", "k"), ("ENVIRONMENT_ID", "ENV-1-2-3")];
+        assert_eq!(time(&from(&needed).unwrap().limits).as_secs(), otherwise);
+        assert_eq!(time(&from(&[needed[0], needed[1], (variable, "7")]).unwrap().limits).as_secs(), 7);
+        assert!(from(&[needed[0], needed[1], (variable, "-1")]).unwrap_err().to_string().starts_with(variable));
+    }
+
     #[test]
     fn what_is_missing_or_wrong_is_said_by_name() {
         let message = |pairs: &[(&str, &str)]| from(pairs).unwrap_err().to_string();

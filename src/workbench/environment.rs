@@ -15,7 +15,11 @@ impl Workbench {
         let stored = self.0.local.as_ref().map(|l| l.platform.variables()).unwrap_or_default();
         let staged = self.0.staged.lock().await;
         let live = self.0.runner.variables();
-        let variables = self.0.mask.rows(&stored, &staged, &live, &self.declared());
+        let mut variables = self.0.mask.rows(&stored, &staged, &live, &self.declared());
+        if self.0.local.is_none() {
+            // What a real Connect has stored is known by what it sent.
+            variables.iter_mut().for_each(|variable| variable.stored = variable.live.clone());
+        }
         Ok(Reply::Variables { variables, message })
     }
 

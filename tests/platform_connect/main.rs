@@ -4,6 +4,7 @@
 
 mod devops;
 mod foreign;
+mod further;
 mod hub;
 mod lives;
 mod memory;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::http::{HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
@@ -34,6 +34,13 @@ pub(crate) enum Answer {
     },
     /// 200 with text.
     Plain(String),
+    /// 200 with a file somebody uploaded.
+    File {
+        /// Its name.
+        name: String,
+        /// What it holds.
+        content: Vec<u8>,
+    },
     /// 204.
     Nothing,
     /// Something that takes a while first.
@@ -63,6 +70,11 @@ pub(crate) enum Later {
     Resubmit {
         /// Which.
         id: String,
+    },
+    /// What became of the tasks of the last hour, day or week.
+    Statistics {
+        /// `hour`, `day` or `week`.
+        granularity: String,
     },
     /// The extension validates.
     Validation {
@@ -95,6 +107,7 @@ impl Answer {
                 (200, Some(Value::Array(items.clone())), Some(content_range(*offset, items.len(), *total)))
             }
             Self::Plain(text) => (200, Some(Value::String(text.clone())), None),
+            Self::File { .. } => (200, None, None),
             // By now it has come; what is left of it is nothing to tell.
             Self::Nothing | Self::Later(_) => (204, None, None),
         }
@@ -112,6 +125,12 @@ impl IntoResponse for Answer {
                 ([(CONTENT_RANGE, range)], Json(items)).into_response()
             }
             Self::Plain(text) => ([(CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response(),
+            Self::File { name, content } => {
+                let name: String = name.chars().map(|c| if c.is_ascii_graphic() && c != '"' { c } else { '_' }).collect();
+                let disposition = format!("attachment; filename=\"{name}\"");
+                ([(CONTENT_TYPE, "application/octet-stream".to_owned()), (CONTENT_DISPOSITION, disposition)], content)
+                    .into_response()
+            }
             // They are finished before.
             Self::Later(_) => StatusCode::ACCEPTED.into_response(),
             Self::Nothing => StatusCode::NO_CONTENT.into_response(),

@@ -11,7 +11,7 @@ use super::refusal::Refusal;
 use super::resources::{self, Create, Resource};
 use super::routes::{Call, search};
 use super::verbs::{Step, Verb};
-use super::{orders, render};
+use super::{accounts, orders, render};
 use crate::observe::{Level, Origin, Timestamp};
 use crate::platform::catalogue;
 use crate::platform::core::{Core, State};
@@ -30,7 +30,16 @@ pub(crate) fn on(core: &Arc<Core>, call: &Call<'_>, resource: &'static Resource,
         (&Method::GET, []) => Ok(search(core, resource.path, parse(call.query)?)),
         (&Method::GET, [id]) => core.lock().objects.text(resource.path, id).map(Answer::Text).ok_or_else(Refusal::not_found),
         (&Method::POST, []) if resource.create != Create::No => create(core, resource, call.body),
-        (&Method::PUT, [id]) => change(core, resource, id, |_, object| lifecycle::update(resource, object, call.body)),
+        (&Method::PUT, [id]) => change(core, resource, id, |state, object| {
+            let mut changed = object.clone();
+            lifecycle::update(resource, &mut changed, call.body)?;
+            if resource.create == Create::Account {
+                accounts::archive(state, object);
+                put(&mut changed, "version", object.get("version").cloned().unwrap_or_default());
+            }
+            *object = changed;
+            Ok(())
+        }),
         (&Method::DELETE, [id]) if resource.delete => match core.lock().objects.delete(resource.path, id) {
             true => Ok(Answer::Nothing),
             false => Err(Refusal::not_found()),
@@ -117,6 +126,7 @@ fn create(core: &Core, resource: &Resource, body: &Value) -> Result<Answer, Refu
         return Err(Refusal::invalid("The body must be an object."));
     }
     let mut object = match resource.create {
+        Create::Account => accounts::make(body)?,
         Create::Order => orders::make(&mut core.lock().objects, body)?,
         Create::Like(event, first) => {
             let mut object = like(event, body);

@@ -9,7 +9,7 @@ use super::answer::{Answer, parse};
 use super::refusal::Refusal;
 use super::resources::{self, Resource};
 use super::routes::{Call, search};
-use super::{collections, environment, schedules, tasks};
+use super::{collections, environment, invitations, schedules, tasks};
 use crate::platform::changes::INSTALLATIONS;
 use crate::platform::core::Core;
 
@@ -38,6 +38,7 @@ pub(crate) fn services(core: &Arc<Core>, call: &Call<'_>, rest: &[&str]) -> Resu
             [] | [_] => Err(Refusal::method()),
             _ => Err(Refusal::not_found()),
         },
+        ["invitations", rest @ ..] => invitations::of_service(core, call, rest),
         ["products"] => call.only(&Method::GET, || Ok(search(core, "products", parse(call.query)?))),
         _ => Err(Refusal::not_found()),
     }

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use super::answer::{Answer, parse};
+use super::answer::{Answer, Later, parse};
 use super::refusal::Refusal;
 use super::routes::Call;
+use super::statistics;
 use crate::observe::Level;
+use crate::platform::access::Access;
 use crate::platform::catalogue::{self, EVENT_TYPES, EventType};
 use crate::platform::core::Core;
 use crate::platform::hub::Capabilities;
@@ -41,6 +43,15 @@ pub(crate) fn answer(core: &Arc<Core>, call: &Call<'_>, rest: &[&str]) -> Result
             }
         }
         (&Method::GET, ["event-subscriptions"]) => call.list(subscriptions(core)),
+        (&Method::GET, ["task-stats", granularity]) if statistics::is_known(granularity) => {
+            Ok(Answer::Later(Later::Statistics { granularity: (*granularity).into() }))
+        }
+        (&Method::PUT, ["instances", id]) => instance(core, id, call.body),
+        (_, ["logs" | "stats", ..]) => Err(Refusal::invalid(
+            "Logs and stats are kept of environments in the cloud; this one is local: the console has them.",
+        )),
+        (_, ["task-stats", granularity]) if statistics::is_known(granularity) => Err(Refusal::method()),
+        (_, ["instances", _]) => Err(Refusal::method()),
         (&Method::POST, [action]) if CLOUD.contains(action) => {
             Err(Refusal::invalid(&format!("`{action}` is for environments in the cloud; this one is local.")))
         }
@@ -61,6 +72,19 @@ fn put(core: &Core, body: &Value) -> Result<Answer, Refusal> {
         core.log(Level::Error, format!("the runner reports: {error}"));
     }
     Ok(Answer::Object(object(core)))
+}
+
+/// What an instance says of a crash of its is kept in the log.
+fn instance(core: &Core, id: &str, body: &Value) -> Result<Answer, Refusal> {
+    let all = object(core);
+    let instances = all.get("instances").and_then(Value::as_array).into_iter().flatten();
+    let mut instances = instances.filter(|instance| instance.get("id").is_some_and(|own| own == id));
+    let mut instance = instances.next().cloned().ok_or_else(Refusal::not_found)?;
+    if let Some(error) = body.get("error_output").and_then(Value::as_str) {
+        core.log(Level::Error, format!("the runner {id} reports: {error}"));
+        super::lifecycle::put(&mut instance, "error_output", error.into());
+    }
+    Ok(Answer::Object(instance))
 }
 
 fn subscriptions(core: &Core) -> Vec<Value> {
@@ -177,4 +201,9 @@ pub(crate) fn service(core: &Core) -> Value {
 /// The vendor's account.
 pub(crate) fn account(core: &Core) -> Value {
     json!({"id": core.access.account_id, "name": "Local developer", "type": "vendor", "brand": null})
+}
+
+/// The vendor's account, as others refer to it.
+pub(crate) fn owner(access: &Access) -> Value {
+    json!({"id": access.account_id, "name": "Local developer"})
 }

@@ -8,14 +8,15 @@ use serde_json::Value;
 
 use super::answer::{Answer, Later};
 use super::refusal::Refusal;
-use super::tasks;
+use super::{statistics, tasks};
 use crate::platform::core::Core;
 use crate::platform::rql::Query;
 use crate::platform::state::{self, Selected};
 use crate::platform::tasks::{Done, Task};
+use crate::protocol::Output;
 
-/// How long an extension may take to validate.
-const VALIDATION: Duration = Duration::from_secs(120);
+/// How long an extension may take to answer.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Waits for the answer.
 pub(crate) async fn finish(core: &Arc<Core>, later: Later) -> Result<Answer, Refusal> {
@@ -41,6 +42,9 @@ pub(crate) async fn finish(core: &Arc<Core>, later: Later) -> Result<Answer, Ref
                 let (task, done) = one_task(&core, &db, &id).map_err(|e| broken(&e))?.ok_or_else(Refusal::not_found)?;
                 let visible = installation.is_none() || task.installation == installation;
                 visible.then(|| Answer::Object(tasks::shown(&core, &task, done.as_ref()))).ok_or_else(Refusal::not_found)
+            }
+            Later::Statistics { granularity } => {
+                statistics::of(&core, &db, &granularity).map_err(|e| broken(&e)).map(Answer::Object)
             }
             Later::Resubmit { id } => {
                 let (task, done) = one_task(&core, &db, &id).map_err(|e| broken(&e))?.ok_or_else(Refusal::not_found)?;
@@ -82,7 +86,8 @@ fn one_task(core: &Core, db: &Connection, id: &str) -> rusqlite::Result<Option<(
     Ok(db.query_row(one, [id], read).optional()?.flatten())
 }
 
-fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<(Task, Option<Done>)>> {
+/// A row of the tasks' table.
+pub(crate) fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<(Task, Option<Done>)>> {
     let Ok(task) = serde_json::from_str::<Task>(row.get_ref(0)?.as_str()?) else { return Ok(None) };
     let answer: Option<String> = row.get(1)?;
     let open: bool = row.get(2)?;
@@ -91,24 +96,30 @@ fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<(Task, Option<Done>)
 
 /// What the extension says of a draft.
 async fn validation(core: &Arc<Core>, task_id: &str) -> Result<Answer, Refusal> {
-    let deadline = tokio::time::sleep(VALIDATION);
+    let output = answered(core, task_id).await?;
+    let said = output.data.unwrap_or_default();
+    let status = said.get("http_status").and_then(Value::as_u64).unwrap_or(500);
+    let body = said.get("body").cloned().unwrap_or_default();
+    if status < 400 && body.is_object() {
+        return Ok(Answer::Object(body));
+    }
+    let reason = output.message.unwrap_or_else(|| format!("it answered {status}"));
+    Err(Refusal::invalid(&format!("The extension could not validate the request: {reason}")))
+}
+
+/// Waits for the answer of an interactive task.
+pub(crate) async fn answered(core: &Arc<Core>, task_id: &str) -> Result<Output, Refusal> {
+    let deadline = tokio::time::sleep(PATIENCE);
     tokio::pin!(deadline);
     loop {
         let answered = core.answered.notified();
         tokio::pin!(answered);
         answered.as_mut().enable();
         if let Some(output) = core.answer(task_id) {
-            let said = output.data.unwrap_or_default();
-            let status = said.get("http_status").and_then(Value::as_u64).unwrap_or(500);
-            let body = said.get("body").cloned().unwrap_or_default();
-            if status < 400 && body.is_object() {
-                return Ok(Answer::Object(body));
-            }
-            let reason = output.message.unwrap_or_else(|| format!("it answered {status}"));
-            return Err(Refusal::invalid(&format!("The extension could not validate the request: {reason}")));
+            return Ok(output);
         }
         tokio::select! {
-            () = &mut deadline => return Err(Refusal::invalid("The extension did not validate the request in time.")),
+            () = &mut deadline => return Err(Refusal::invalid("The extension did not answer in time.")),
             () = core.closing.cancelled() => return Err(Refusal::broken("the local Connect stops")),
             () = &mut answered => {}
         }

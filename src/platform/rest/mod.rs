@@ -2,23 +2,30 @@
 //!
 //! [`routes`] says what is where. Collections are a table ([`resources`]) with what can be done with their objects
 //! ([`verbs`], carried out by [`lifecycle`]), and [`collections`] answers for all of them; [`orders`] makes requests,
-//! [`conversations`], [`devops`], [`environment`], [`schedules`] and [`tasks`] are a matter of their own. [`refusal`] is
+//! [`accounts`], [`conversations`], [`devops`], [`environment`], [`invitations`], [`parts`] of products, [`schedules`],
+//! [`statistics`], [`tasks`] and [`usage`] are a matter of their own; [`actions`] are what links of product actions lead to. [`refusal`] is
 //! what a wrong call gets, [`answer`] how answers look, [`later`] where those come from that take a while.
 
+mod accounts;
+mod actions;
 mod answer;
 mod collections;
 mod conversations;
 mod devops;
 mod environment;
+mod invitations;
 mod later;
 mod lifecycle;
 mod orders;
+mod parts;
 mod refusal;
 mod render;
 mod resources;
 mod routes;
 mod schedules;
+mod statistics;
 mod tasks;
+mod usage;
 mod verbs;
 
 use std::fmt::Debug;
@@ -83,7 +90,9 @@ async fn handle(State(core): State<Arc<Core>>, request: Request) -> Response {
     let (mut parts, body) = request.into_parts();
     let key = parts.headers.get(AUTHORIZATION).map(|value| value.as_bytes());
     let installation = installation(&core, key);
-    let mut response = if installation.is_none() && !core.access.admits(key) {
+    let mut response = if let Some(action) = parts.uri.path().strip_prefix(actions::PREFIX) {
+        actions::visit(&core, &parts, action).await
+    } else if installation.is_none() && !core.access.admits(key) {
         core.log(Level::Warning, format!("{} {} came without the right key and was refused", parts.method, parts.uri.path()));
         Refusal::unauthorized().into_response()
     } else if let Some(path) = parts.uri.path().strip_prefix(PREFIX).map(str::to_owned) {
@@ -129,14 +138,15 @@ async fn answered(
     body: &[u8],
     installation: Option<&str>,
 ) -> Result<Answer, Refusal> {
-    let file = parts.headers.get(CONTENT_TYPE).is_some_and(|sort| sort.as_bytes().starts_with(b"multipart/"));
+    let sort = parts.headers.get(CONTENT_TYPE).and_then(|sort| sort.to_str().ok()).unwrap_or_default();
+    let raw = body;
     let body = match body {
-        _ if file => Value::Null,
+        _ if sort.starts_with("multipart/") => Value::Null,
         [] => Value::Null,
         body => serde_json::from_slice(body).map_err(|e| Refusal::invalid(&format!("JSON parse error - {e}")))?,
     };
     let query = parts.uri.query().unwrap_or_default();
-    let call = Call { method: &parts.method, query, body: &body, installation };
+    let call = Call { method: &parts.method, query, body: &body, file: (raw, sort), installation };
     match routes::answer(core, &call, segments)? {
         Answer::Later(later) => later::finish(core, later).await,
         answer => Ok(answer),

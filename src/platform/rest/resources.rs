@@ -41,6 +41,8 @@ pub(crate) enum Create {
     No,
     /// As an order of an asset, a change of it, and so on.
     Order,
+    /// As an account of a customer or a reseller.
+    Account,
     /// As the sample of this event, with the fields of the body, in this status.
     Like(&'static str, &'static str),
 }
@@ -77,7 +79,7 @@ pub(crate) const RESOURCES: &[Resource] = &[
     },
     Resource { path: "tier/account-requests", verbs: verbs::TIER_ACCOUNT, ..PLAIN },
     Resource { path: "tier/configs", ..PLAIN },
-    Resource { path: "tier/accounts", update: Update::Fields, delete: true, ..PLAIN },
+    Resource { path: "tier/accounts", update: Update::Fields, create: Create::Account, delete: true, ..PLAIN },
     Resource { path: "assets", ..PLAIN },
     Resource {
         path: "listing-requests",
@@ -94,6 +96,7 @@ pub(crate) const RESOURCES: &[Resource] = &[
         create: Create::Like("usage_file_request_processing", "draft"),
         ..PLAIN
     },
+    Resource { path: "usage/records", verbs: verbs::USAGE_RECORD, update: Update::Fields, ..PLAIN },
     Resource { path: "usage/chunks", verbs: verbs::USAGE_CHUNK, update: Update::Fields, ..PLAIN },
     Resource {
         path: "helpdesk/cases",

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::answer::{Answer, Later, parse};
 use super::refusal::Refusal;
-use super::{collections, conversations, devops, environment};
+use super::{accounts, collections, conversations, devops, environment, invitations, parts, usage};
 use crate::platform::catalogue::EVENT_TYPES;
 use crate::platform::core::Core;
 use crate::platform::rql::{Comparison, Filter, Operand, Query};
@@ -20,6 +20,8 @@ pub(crate) struct Call<'a> {
     pub(crate) query: &'a str,
     /// The body; null where there is none, or where it is no JSON.
     pub(crate) body: &'a Value,
+    /// The body as it came, and its sort.
+    pub(crate) file: (&'a [u8], &'a str),
     /// Whose key it came with: an installation's, or the environment's own.
     pub(crate) installation: Option<&'a str>,
 }
@@ -43,12 +45,17 @@ pub(crate) fn answer(core: &Arc<Core>, call: &Call<'_>, segments: &[&str]) -> Re
         ["devops", "event-definitions", id] => only_one(call, event_definitions(), id),
         ["devops", "services", rest @ ..] => devops::services(core, call, rest),
         ["devops", "installations", rest @ ..] => devops::installations(core, call, rest),
+        ["devops", "invitations", rest @ ..] => invitations::of_account(core, call, rest),
+        ["devops", "products"] => call.only(&Method::GET, || Ok(search(core, "products", parse(call.query)?))),
+        ["devops", "hubs"] => call.only(&Method::GET, || Ok(search(core, "hubs", parse(call.query)?))),
         ["accounts"] => call.list(vec![environment::account(core)]),
         ["accounts", id] => only_one(call, vec![environment::account(core)], id),
         ["conversations", rest @ ..] => conversations::answer(core, call, rest),
-        ["products", product, part, rest @ ..] if !matches!(*part, "endsale" | "resumesale") => {
-            part_of(core, call, "products", product, part, rest)
+        ["products", product, part, ..] if !matches!(*part, "endsale" | "resumesale") => {
+            parts::answer(core, call, product, segments.get(2..).unwrap_or_default())
         }
+        ["usage", rest @ ..] => usage::answer(core, call, segments, rest),
+        ["tier", "accounts", id, "versions", rest @ ..] => accounts::versions(core, call, id, rest),
         ["assets", asset, "requests"] => call.only(&Method::GET, || {
             let mut query = parse(call.query)?;
             query.filter.push(of("asset", asset));
@@ -61,30 +68,6 @@ pub(crate) fn answer(core: &Arc<Core>, call: &Call<'_>, segments: &[&str]) -> Re
 /// The condition that an object is of another.
 pub(crate) fn of(field: &str, id: &str) -> Filter {
     Filter::Compare(vec![field.into(), "id".into()], Comparison::Equal, Operand::Text(id.into()))
-}
-
-/// Lists and objects that belong to another object: read only.
-fn part_of(core: &Core, call: &Call<'_>, whole: &str, id: &str, part: &str, rest: &[&str]) -> Result<Answer, Refusal> {
-    let collection = format!("{whole}/{id}/{part}");
-    let mut state = core.lock();
-    let known = state.objects.contains(whole, id);
-    match rest {
-        _ if !known => Err(Refusal::not_found()),
-        [] if crate::platform::seeds::PARTS_OF_A_PRODUCT.contains(&part) || part == "connections" => {
-            let objects = state.objects.all(&collection);
-            drop(state);
-            call.list(objects)
-        }
-        [id] => match state.objects.text(&collection, id) {
-            Some(text) => call.only(&Method::GET, || Ok(Answer::Text(text))),
-            None => Err(Refusal::not_found()),
-        },
-        [id, "render"] if part == "templates" => match state.objects.get(&collection, id) {
-            Some(template) => call.only(&Method::GET, || Ok(Answer::Plain(super::render::template(&template, &Value::Null)))),
-            None => Err(Refusal::not_found()),
-        },
-        _ => Err(Refusal::not_found()),
-    }
 }
 
 fn only_one(call: &Call<'_>, objects: Vec<Value>, id: &str) -> Result<Answer, Refusal> {

@@ -56,6 +56,7 @@ pub(crate) const REQUEST: &[Verb] = &[
     INQUIRE,
     PEND,
     verb("purchase", &["draft"], "pending", Step::Plain),
+    verb("submit", &["draft"], "pending", Step::Plain),
     verb("schedule", &["pending"], "scheduled", Step::Schedule),
     verb("revoke", &["scheduled"], "revoking", Step::Needs("reason")),
     verb("confirm", &["revoking"], "revoked", Step::Plain),
@@ -88,6 +89,11 @@ pub(crate) const USAGE_FILE: &[Verb] = &[
     verb("reprocess", &["invalid", "ready"], "ready", Step::Plain),
     verb("delete", &["draft", "invalid", "ready", "rejected"], "deleted", Step::Plain),
 ];
+/// What accepts a usage file category by category.
+pub(crate) const APPROVE_ALL: Verb = verb("approve-all", &["pending"], "accepted", Step::Plain);
+/// Records of usage.
+pub(crate) const USAGE_RECORD: &[Verb] =
+    &[verb("close", &["valid"], "closed", Step::Takes(&["external_billing_id", "external_billing_note"]))];
 /// Parts of usage files.
 pub(crate) const USAGE_CHUNK: &[Verb] = &[
     verb("close", &["ready"], "closed", Step::Takes(&["external_billing_id", "external_billing_note"])),
