@@ -48,6 +48,7 @@ pub use trigger::Queued;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -338,6 +339,7 @@ impl Platform {
             runner_type: runner.runner_type,
             subscriptions: runner.subscriptions.clone().unwrap_or_default(),
             since: runner.since,
+            last_seen: Timestamp(runner.last_seen.load(Ordering::Relaxed)),
         };
         state.runners.ready().map(row).collect()
     }

@@ -67,11 +67,13 @@ impl Host {
         }
     }
 
-    /// The way between the guest and Connect, and when Connect gave its last sign of life, where that is not this program.
+    /// The way between the guest and Connect, and when whoever is at its other end gave the last sign of life.
     pub(super) fn link(&self) -> (LinkState, Option<Timestamp>) {
         match self {
-            Self::Local(platform) if platform.connections().is_empty() => (LinkState::Connecting, None),
-            Self::Local(_) => (LinkState::Connected, None),
+            Self::Local(platform) => match platform.connections().iter().map(|connection| connection.last_seen).min() {
+                None => (LinkState::Connecting, None),
+                seen => (LinkState::Connected, seen),
+            },
             Self::Remote(relay) => {
                 let status = relay.status();
                 let status = status.borrow();

@@ -102,6 +102,18 @@ async fn the_link_of_a_product_action_leads_to_the_extension_and_back_to_the_bro
 }
 
 #[tokio::test]
+async fn a_request_to_change_an_account_is_made_and_accepted() {
+    let local = Local::start().await;
+    let client = local.client();
+    let made = client.post("tier/account-requests", Some(&json!({"account": {"name": "Heron Ltd"}}))).await.unwrap();
+    assert_eq!(made["status"], "pending");
+    let accept = format!("tier/account-requests/{}/accept", made["id"].as_str().unwrap());
+    assert_eq!(post(&client, &accept, json!({})).await.unwrap()["status"], "accepted");
+    let account = format!("tier/accounts/{}", made["account"]["id"].as_str().unwrap());
+    assert_eq!(get(&client, &account).await["name"], "Heron Ltd");
+}
+
+#[tokio::test]
 async fn accounts_are_made_and_keep_the_versions_they_had() {
     let local = Local::start().await;
     let client = local.client();

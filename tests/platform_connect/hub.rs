@@ -6,6 +6,30 @@ use tokio_tungstenite::tungstenite::Error;
 use crate::support::{Local, PURCHASE, Runner, id_of, object_of, until};
 
 #[tokio::test]
+async fn an_application_of_the_extension_connects_beside_its_events_and_gets_no_tasks() {
+    let local = Local::start().await;
+    let mut events = Runner::purchases(&local).await;
+    let access = local.platform.access();
+    let mut web = Runner::dial(access, access.api_key.reveal(), "one/webapp", "").await.unwrap();
+    let data =
+        json!({"ui_modules": {"settings": {"label": "Settings"}}, "runner_version": "43.1", "model_type": "setup_request"});
+    web.send(&json!({"version": 2, "message_type": "setup_request", "data": data})).await;
+    assert_eq!(web.next().await["message_type"], "setup_response");
+    let path = format!("devops/services/{}/environments/{}", access.service_id, access.environment_id);
+    let environment = local.client().get(&path).await.unwrap();
+    assert_eq!(environment["ui_modules"]["settings"]["label"], "Settings");
+    assert_eq!(environment["features"]["web_app_available"], true);
+    assert_eq!(environment["capabilities"][0]["id"], PURCHASE, "the events are as they were");
+    local.trigger(PURCHASE).await;
+    let task = events.task().await;
+    events.answer(&task, json!({"result": "success"})).await;
+    assert!(web.is_idle(&local).await, "it is told of the configuration, and of nothing else");
+    let connections = local.platform.connections();
+    assert!(connections.iter().all(|c| c.last_seen >= c.since) && connections.len() == 2, "{connections:?}");
+    assert!(Runner::dial(access, access.api_key.reveal(), "one/nothing", "").await.is_err());
+}
+
+#[tokio::test]
 async fn the_handshake_creates_declared_variables_once_and_answers_with_the_configuration() {
     let local = Local::start().await;
     local.platform.set_variable("PLAIN_VAR", "mine", false).await.unwrap();

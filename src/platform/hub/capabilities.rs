@@ -24,6 +24,8 @@ pub(crate) struct Capabilities {
     pub(crate) variables: Vec<(String, bool)>,
     /// The runner's version.
     pub(crate) runner_version: Option<String>,
+    /// What of it runs besides events: `webapp`, `anvilapp`, `tfnapp`, each with its setup request.
+    pub(crate) applications: BTreeMap<String, Value>,
 }
 
 impl Capabilities {
@@ -38,6 +40,7 @@ impl Capabilities {
             repository: request.repository.clone(),
             variables: request.variables.iter().flatten().map(|v| (v.name.clone(), v.secure)).collect(),
             runner_version: request.runner_version.clone(),
+            applications: BTreeMap::new(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! The setup request, and the configuration it is answered with.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -28,25 +29,35 @@ impl Core {
             state.variables.note_change(false);
         }
         let response = Configuration::new(self, state).frame(version);
-        let capabilities = Capabilities::of(request);
+        let application = state.runners.get(number).and_then(|runner| runner.runner_type?.application());
+        let mut capabilities = match application {
+            // It has no say in what the events are.
+            Some(_) => state.capabilities.clone(),
+            None => Capabilities { applications: state.capabilities.applications.clone(), ..Capabilities::of(request) },
+        };
+        if let Some(name) = application {
+            capabilities.applications.insert(name.into(), serde_json::to_value(request).unwrap_or_default());
+        }
         self.disk.write(Write::Meta("capabilities", serde_json::to_string(&capabilities).unwrap_or_default()));
         let Some(runner) = state.runners.get_mut(number) else { return };
-        let first = runner.subscriptions.replace(capabilities.events.clone()).is_none();
-        runner.schedulables = capabilities.schedulables.iter().map(|s| s.method.clone()).collect();
+        let events = if application.is_some() { BTreeMap::new() } else { capabilities.events.clone() };
+        let first = runner.subscriptions.replace(events).is_none();
+        let schedulables = capabilities.schedulables.iter().filter(|_| application.is_none());
+        runner.schedulables = schedulables.map(|s| s.method.clone()).collect();
         runner.version = version;
         // A send fails only when the socket is gone, which its own task notices.
         let _ = runner.outgoing.send(Outgoing::Frame(response));
         let instance = runner.instance_id.clone();
         let of_type = runner.runner_type;
         // The official runner introduces itself twice, once for each sort of task.
-        if of_type != Some(RunnerType::Interactive) {
+        if matches!(of_type, None | Some(RunnerType::Background)) {
             self.foreign.introduced(&instance, request);
             self.foreign.configured(&instance, false, state.variables.seen());
         }
         state.capabilities = capabilities;
         if first {
-            let of_type = of_type.map_or("all", |t| if t == RunnerType::Background { "background" } else { "interactive" });
-            self.log(Level::Info, format!("runner {instance} connected ({of_type} tasks, {})", describe(request)));
+            let of_type = of_type.map_or("all tasks", RunnerType::described);
+            self.log(Level::Info, format!("runner {instance} connected ({of_type}, {})", describe(request)));
             self.welcome(state, number);
         } else {
             self.send_queued(state);

@@ -1,6 +1,8 @@
 //! Who is connected.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
@@ -16,6 +18,34 @@ pub enum RunnerType {
     Background,
     /// Interactive tasks.
     Interactive,
+    /// None: it serves the extension's web application.
+    WebApplication,
+    /// None: it serves the extension's Anvil application.
+    AnvilApplication,
+    /// None here: it transforms spreadsheets.
+    Transformations,
+}
+
+impl RunnerType {
+    /// What stands behind the instance in the path of a connection that is not for events.
+    pub(crate) const APPLICATIONS: [(&str, Self); 3] =
+        [("webapp", Self::WebApplication), ("anvilapp", Self::AnvilApplication), ("tfnapp", Self::Transformations)];
+
+    /// The application's name in the path; none for events.
+    pub(crate) fn application(self) -> Option<&'static str> {
+        Self::APPLICATIONS.iter().find(|(_, of)| *of == self).map(|(name, _)| *name)
+    }
+
+    /// In words.
+    pub(crate) fn described(self) -> &'static str {
+        match self {
+            Self::Background => "background tasks",
+            Self::Interactive => "interactive tasks",
+            Self::WebApplication => "the web application",
+            Self::AnvilApplication => "the Anvil application",
+            Self::Transformations => "transformations",
+        }
+    }
 }
 
 /// A connected runner, for showing.
@@ -29,6 +59,8 @@ pub struct Connection {
     pub subscriptions: BTreeMap<String, Vec<String>>,
     /// Since when it is connected.
     pub since: Timestamp,
+    /// The last sign of life it gave.
+    pub last_seen: Timestamp,
 }
 
 /// What goes out through a socket.
@@ -46,6 +78,8 @@ pub(crate) struct Runner {
     /// The version of the protocol it speaks, 1 or 2.
     pub(crate) version: u8,
     pub(crate) since: Timestamp,
+    /// The last sign of life, in microseconds since 1970: its socket notes it without taking hold of the state.
+    pub(crate) last_seen: Arc<AtomicI64>,
     /// How many background tasks it said it still had in hand when it connected.
     pub(crate) running: usize,
     pub(crate) outgoing: mpsc::UnboundedSender<Outgoing>,
@@ -67,6 +101,7 @@ impl Runner {
             None => true,
             Some(RunnerType::Interactive) => category == Category::Interactive,
             Some(RunnerType::Background) => category != Category::Interactive,
+            Some(_) => false,
         };
         // Schedules are not subscribed to by event type: who declares methods runs them.
         let wanted = match category {

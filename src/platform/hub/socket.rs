@@ -1,6 +1,7 @@
 //! One runner's WebSocket.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -33,10 +34,12 @@ pub(crate) struct Caller {
 
 impl Caller {
     /// Reads `running_tasks=N&running_scheduled_tasks=M&runner_type=T`; what is missing or odd counts as absent.
-    pub(crate) fn new(instance_id: &str, query: &str) -> Self {
+    /// `application` is that of a connection that is not for events.
+    pub(crate) fn new(instance_id: &str, application: Option<RunnerType>, query: &str) -> Self {
         let value = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
         let count = |name: &str| value(name).and_then(|n| n.parse().ok()).unwrap_or(0usize);
         let runner_type = match value("runner_type") {
+            _ if application.is_some() => application,
             Some("background") => Some(RunnerType::Background),
             Some("interactive") => Some(RunnerType::Interactive),
             _ => None,
@@ -51,11 +54,13 @@ pub(crate) async fn serve(core: Arc<Core>, caller: Caller, socket: WebSocket) {
     let (sink, mut stream) = socket.split();
     let (outgoing, inbox) = mpsc::unbounded_channel();
     let instance = caller.instance_id.clone();
+    let last_seen = Arc::new(AtomicI64::new(Timestamp::now().0));
     let number = core.lock().runners.add(Runner {
         instance_id: caller.instance_id,
         runner_type: caller.runner_type,
         version: 2,
         since: Timestamp::now(),
+        last_seen: Arc::clone(&last_seen),
         running: caller.running,
         outgoing,
         subscriptions: None,
@@ -69,6 +74,7 @@ pub(crate) async fn serve(core: Arc<Core>, caller: Caller, socket: WebSocket) {
             () = core.closing.cancelled() => break "the local Connect stops".to_owned(),
             frame = tokio::time::timeout(SILENCE, stream.next()) => frame,
         };
+        last_seen.store(Timestamp::now().0, Ordering::Relaxed);
         match frame {
             Err(_) => break format!("it was silent for {} s", SILENCE.as_secs()),
             Ok(None) => break "the connection ended".into(),

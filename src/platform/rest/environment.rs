@@ -46,6 +46,7 @@ pub(crate) fn answer(core: &Arc<Core>, call: &Call<'_>, rest: &[&str]) -> Result
         (&Method::GET, ["task-stats", granularity]) if statistics::is_known(granularity) => {
             Ok(Answer::Later(Later::Statistics { granularity: (*granularity).into() }))
         }
+        (&Method::GET, ["transformations"]) => call.list(transformations(core)),
         (&Method::PUT, ["instances", id]) => instance(core, id, call.body),
         (_, ["logs" | "stats", ..]) => Err(Refusal::invalid(
             "Logs and stats are kept of environments in the cloud; this one is local: the console has them.",
@@ -72,6 +73,13 @@ fn put(core: &Core, body: &Value) -> Result<Answer, Refusal> {
         core.log(Level::Error, format!("the runner reports: {error}"));
     }
     Ok(Answer::Object(object(core)))
+}
+
+/// The transformations the extension declares.
+fn transformations(core: &Core) -> Vec<Value> {
+    let state = core.lock();
+    let declared = state.capabilities.applications.get("tfnapp").and_then(|request| request.get("transformations"));
+    declared.and_then(Value::as_array).cloned().unwrap_or_default()
 }
 
 /// What an instance says of a crash of its is kept in the log.
@@ -166,6 +174,9 @@ pub(crate) fn object(core: &Core) -> Value {
         })
         .collect();
     let repository = state.capabilities.repository.clone().unwrap_or_default();
+    let applications = &state.capabilities.applications;
+    let has = |name: &str| applications.contains_key(name);
+    let of_web = |field: &str| applications.get("webapp").and_then(|request| request.get(field)).cloned();
     json!({
         "id": access.environment_id, "type": "development", "runtime": "local",
         "git": {"url": null, "tag": null, "commit": null}, "capabilities": capabilities(&state.capabilities),
@@ -173,12 +184,12 @@ pub(crate) fn object(core: &Core) -> Value {
         "changelog_url": repository.changelog_url, "runner_version": state.capabilities.runner_version,
         "resources": {"cpu": 0, "memory": 0},
         "features": {
-            "event_processing_available": true, "custom_api_available": false, "web_app_available": false,
-            "anvil_app_available": false, "transformation_app_available": false,
+            "event_processing_available": true, "custom_api_available": false, "web_app_available": has("webapp"),
+            "anvil_app_available": has("anvilapp"), "transformation_app_available": has("tfnapp"),
         },
         "status": if instances.is_empty() { "disconnected" } else { "connected" },
         "log_level": "INFO", "hostname": null, "domain": null, "configuration_changed": state.variables.changed(),
-        "instances": instances, "extension": extension(core), "icon": null, "ui_modules": {}, "error_output": null,
+        "instances": instances, "extension": extension(core), "icon": of_web("icon"), "ui_modules": of_web("ui_modules"), "error_output": null,
     })
 }
 

@@ -48,6 +48,7 @@ use self::routes::Call;
 use super::changes::INSTALLATIONS;
 use super::core::Core;
 use super::foreign::api_call;
+use super::hub::RunnerType;
 use super::hub::socket::{self, Caller, MAX_MESSAGE};
 use super::rql::percent_decode;
 use crate::observe::Level;
@@ -98,10 +99,11 @@ async fn handle(State(core): State<Arc<Core>>, request: Request) -> Response {
     } else if let Some(path) = parts.uri.path().strip_prefix(PREFIX).map(str::to_owned) {
         let segments: Vec<String> = path.trim_end_matches('/').split('/').map(percent_decode).collect();
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-        if let ["devops", "ws", environment, instance] = segments[..]
+        if let ["devops", "ws", environment, instance, rest @ ..] = &segments[..]
+            && let Some(application) = application(rest)
             && installation.is_none()
         {
-            upgrade(&core, &mut parts, environment, instance).await
+            upgrade(&core, &mut parts, environment, instance, application).await
         } else {
             match to_bytes(body, MAX_BODY).await {
                 Ok(body) => {
@@ -153,12 +155,27 @@ async fn answered(
     }
 }
 
-async fn upgrade(core: &Arc<Core>, parts: &mut Parts, environment: &str, instance: &str) -> Response {
+/// What stands behind the instance in the path: nothing for events, or an application; `None` where nobody connects.
+fn application(rest: &[&str]) -> Option<Option<RunnerType>> {
+    match rest {
+        [] => Some(None),
+        [name] => RunnerType::APPLICATIONS.iter().find(|(known, _)| known == name).map(|(_, of)| Some(*of)),
+        _ => None,
+    }
+}
+
+async fn upgrade(
+    core: &Arc<Core>,
+    parts: &mut Parts,
+    environment: &str,
+    instance: &str,
+    application: Option<RunnerType>,
+) -> Response {
     if environment != core.access.environment_id {
         core.log(Level::Warning, format!("a runner of {environment} knocked; this is {}", core.access.environment_id));
         return Refusal::not_found().into_response();
     }
-    let caller = Caller::new(instance, parts.uri.query().unwrap_or_default());
+    let caller = Caller::new(instance, application, parts.uri.query().unwrap_or_default());
     let core = Arc::clone(core);
     match WebSocketUpgrade::from_request_parts(parts, &()).await {
         Ok(upgrade) => upgrade.max_message_size(MAX_MESSAGE).on_upgrade(move |socket| socket::serve(core, caller, socket)),

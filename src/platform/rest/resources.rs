@@ -77,7 +77,12 @@ pub(crate) const RESOURCES: &[Resource] = &[
         create: Create::Like("tier_config_setup_request_processing", "pending"),
         ..PLAIN
     },
-    Resource { path: "tier/account-requests", verbs: verbs::TIER_ACCOUNT, ..PLAIN },
+    Resource {
+        path: "tier/account-requests",
+        verbs: verbs::TIER_ACCOUNT,
+        create: Create::Like("tier_account_update_request_processing", "pending"),
+        ..PLAIN
+    },
     Resource { path: "tier/configs", ..PLAIN },
     Resource { path: "tier/accounts", update: Update::Fields, create: Create::Account, delete: true, ..PLAIN },
     Resource { path: "assets", ..PLAIN },
