@@ -170,8 +170,11 @@ fn rows(dir: &Path) -> Vec<Value> {
 
 #[rstest]
 #[case::after_the_task("arrived")]
-#[case::during_the_lookup("lookup")]
+#[case::while_it_is_counted("requests?")]
+#[case::while_it_is_fetched("requests/PR-1")]
 #[case::before_the_result("handling")]
+#[case::with_the_result_on_disk("kept")]
+#[case::in_the_next_handshake("handshake")]
 #[case::after_the_result("answered")]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_task_has_one_result_wherever_in_its_life_the_socket_drops(#[case] moment: &str) {
@@ -180,15 +183,32 @@ async fn a_task_has_one_result_wherever_in_its_life_the_socket_drops(#[case] mom
     let running = probe(&connect.address, dir.path());
     let mut peer = connect.configured().await;
     note(&connect, "PR-1", "bench:sleep:1");
-    connect.hold(moment == "lookup");
+    let lookup = moment.starts_with("requests");
+    if lookup {
+        connect.hold_at(moment);
+    }
     peer.send(&purchase("TQ-1", "PR-1"));
     match moment {
         "arrived" => {}
-        "lookup" => connect.called("requests?").await,
-        "handling" => drop(until(&running, "the handler", |seen| seen["kind"] == "step_started")),
-        _ => assert_eq!(task_id(&peer.result().await), "TQ-1"),
+        "answered" => assert_eq!(task_id(&peer.result().await), "TQ-1"),
+        _ if lookup => connect.called(moment).await,
+        _ => drop(until(&running, "the handler", |seen| seen["kind"] == "step_started")),
     }
-    peer.drop_connection();
+    let mut gaps = 1;
+    if matches!(moment, "kept" | "handshake") {
+        connect.refuse(Some(502));
+        peer.drop_connection();
+        let outbox = dir.path().join("outbox");
+        eventually("the result on disk", || std::fs::read_to_string(&outbox).is_ok_and(|text| text.contains("TQ-1"))).await;
+        connect.refuse(None);
+    }
+    if moment == "handshake" {
+        peer = connect.peer().await;
+        assert_eq!(peer.receive().await["message_type"], "setup_request");
+    }
+    if moment != "kept" {
+        peer.drop_connection();
+    }
     connect.hold(false);
     let mut peer = connect.configured().await;
     if moment != "answered" {
@@ -198,8 +218,12 @@ async fn a_task_has_one_result_wherever_in_its_life_the_socket_drops(#[case] mom
     }
     nothing_more(&mut peer).await;
     assert!(tokio::task::block_in_place(|| running.terminate()).success());
-    let gap = |row: &Value| row["kind"] == "link" && row["state"] == "waiting";
-    assert_eq!(rows(dir.path()).iter().filter(|row| gap(row)).count(), 1, "the gap is a row of the journal");
+    // Each gap is a row of the journal; where Connect was away for a while, each try is one.
+    let gap = |row: &&Value| row["kind"] == "link" && row["state"] == "waiting";
+    let rows = rows(dir.path());
+    gaps += rows.iter().filter(gap).filter(|row| row["detail"].as_str().unwrap().contains("maintenance")).count();
+    gaps += usize::from(moment == "handshake");
+    assert_eq!(rows.iter().filter(gap).count(), gaps);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -233,10 +257,86 @@ async fn maintenance_and_a_refused_connection_are_waited_out_and_named() {
     nothing_more(&mut peer).await;
 }
 
+/// A number of the environment: some tests can be made as large as one likes.
+fn number(name: &str, otherwise: usize) -> usize {
+    std::env::var(name).ok().map_or(otherwise, |text| text.parse().unwrap())
+}
+
+/// Everything answers 502 for a while: three seconds here, a minute with `CONNECT_CONSOLE_TEST_OUTAGE=60`.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_maintenance_of_socket_and_api_costs_no_task_its_result_and_gives_none_two() {
+    let outage = Duration::from_secs(number("CONNECT_CONSOLE_TEST_OUTAGE", 3) as u64);
+    let dir = tempfile::tempdir().unwrap();
+    let mut connect = Connect::start().await;
+    let running = probe(&connect.address, dir.path());
+    let peer = connect.configured().await;
+    // One is answered in the middle of it, one works through it, one is looked up in vain, one has only just come.
+    note(&connect, "PR-SOON", "bench:sleep:0.3");
+    note(&connect, "PR-LONG", &format!("bench:sleep:{}", outage.as_secs_f64()));
+    for task in ["SOON", "LONG"] {
+        peer.send(&purchase(&format!("TQ-{task}"), &format!("PR-{task}")));
+        until(&running, "the handler", |seen| seen["kind"] == "step_started");
+    }
+    connect.hold_at("requests?and(eq(id,PR-LOOK)");
+    let began = Instant::now();
+    connect.refuse(Some(502));
+    connect.answer("requests", 502, json!({}));
+    for task in ["LOOK", "LATE"] {
+        peer.send(&purchase(&format!("TQ-{task}"), &format!("PR-{task}")));
+        until(&running, "the task", |seen| seen["kind"] == "task_arrived");
+    }
+    peer.drop_connection();
+    tokio::time::sleep_until((began + outage).into()).await; // this is what is tested: how long it takes
+    connect.refuse(None);
+    connect.forget("requests");
+    connect.hold(false);
+    let since = Instant::now();
+    let mut peer = tokio::time::timeout(support::DEADLINE, connect.configured()).await.unwrap();
+    assert!(since.elapsed() < Duration::from_secs(16), "the longest pause between two tries is 15 s");
+    for task in ["SOON", "LONG", "LOOK", "LATE"] {
+        peer.send(&purchase(&format!("TQ-{task}"), &format!("PR-{task}")));
+    }
+    let mut answers = BTreeMap::<String, Vec<String>>::new();
+    for _ in 0..4 {
+        let result = peer.result().await;
+        answers.entry(task_id(&result)).or_default().push(result["output"]["result"].as_str().unwrap().to_owned());
+    }
+    let one = |task: &str| answers[task].iter().map(String::as_str).collect::<Vec<_>>();
+    assert_eq!((one("TQ-SOON"), one("TQ-LONG")), (vec!["success"], vec!["success"]));
+    // A call answered 502 is tried for some seconds, then Connect is asked to deliver the task again.
+    for task in ["TQ-LOOK", "TQ-LATE"] {
+        assert!(matches!(one(task)[..], ["success"] | ["retry"]), "{answers:?}");
+    }
+    nothing_more(&mut peer).await;
+    assert!(tokio::task::block_in_place(|| running.terminate()).success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_process_ends_well_when_connect_asks_the_extension_to_stop() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut connect = Connect::start().await;
+    let mut running = probe(&connect.address, dir.path());
+    let mut peer = connect.configured().await;
+    note(&connect, "PR-1", "bench:sleep:0.5");
+    peer.send(&purchase("TQ-1", "PR-1"));
+    until(&running, "the handler", |seen| seen["kind"] == "step_started");
+    peer.send(&json!({"version": 2, "message_type": "shutdown", "data": null}));
+    assert_eq!(peer.receive().await["message_type"], "shutdown");
+    let result = peer.result().await;
+    assert_eq!((&result["options"]["task_id"], &result["output"]["result"]), (&json!("TQ-1"), &json!("success")));
+    let mut ended = None;
+    eventually("the end", || {
+        ended = running.child.try_wait().unwrap();
+        ended.is_some()
+    })
+    .await;
+    assert!(ended.unwrap().success());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_with_garbage_in_between_is_answered_to_the_last_task() {
     // A release build takes the whole flood in the time a debug build takes a fifth of it.
-    let tasks = if cfg!(debug_assertions) { 2_000 } else { 10_000 };
+    let tasks = number("CONNECT_CONSOLE_TEST_FLOOD", if cfg!(debug_assertions) { 2_000 } else { 10_000 });
     let dir = tempfile::tempdir().unwrap();
     let mut connect = Connect::start().await;
     let running = probe(&connect.address, dir.path());

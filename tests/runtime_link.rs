@@ -12,8 +12,13 @@ use connect_console::extension::{Background, Extension};
 use connect_console::observe::{Fact, LinkState, Memory};
 use connect_console::runtime::{Runtime, RuntimeError};
 use fake::{Connect, configuration, purchase, seen};
+use futures::{SinkExt, StreamExt};
+use rstest::rstest;
 use serde_json::{Value, json};
+use tokio::io::AsyncReadExt;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
+use tokio_tungstenite::{WebSocketStream, tungstenite};
 
 /// An extension whose handler waits until it is let go, and counts its calls.
 #[derive(Clone, Default)]
@@ -250,6 +255,135 @@ async fn a_shutdown_from_connect_ends_the_runtime() {
     let peer = connect.configured().await;
     peer.send(&json!({"version": 2, "message_type": "shutdown", "data": Value::Null}));
     tokio::time::timeout(fake::PATIENCE, runtime.ended()).await.unwrap();
+}
+
+#[rstest]
+#[case::its_own_time_is_what_counts(Duration::from_secs(60), Duration::ZERO, false, "success")]
+#[case::when_that_is_over_the_task_is_given_back(Duration::from_millis(50), Duration::from_secs(60), false, "retry")]
+#[case::stopping_the_runtime_shortens_it(Duration::from_secs(60), Duration::from_millis(50), true, "retry")]
+#[tokio::test]
+async fn handlers_get_their_time_when_connect_asks_to_stop(
+    #[case] drain: Duration,
+    #[case] grace: Duration,
+    #[case] stopped: bool,
+    #[case] result: &str,
+) {
+    let dir = tempfile::tempdir().unwrap();
+    let mut connect = Connect::start().await;
+    let gate = Gate::default();
+    let mut options = connect.options(dir.path());
+    (options.limits.drain, options.limits.grace) = (drain, grace);
+    let runtime = Runtime::start(options, gate.extension(), Arc::new(Memory::default())).unwrap();
+    let mut peer = connect.configured().await;
+    peer.send(&purchase("TQ-1", "PR-1"));
+    gate.first_call().await;
+    peer.send(&json!({"version": 2, "message_type": "shutdown", "data": Value::Null}));
+    assert_eq!(peer.receive().await["message_type"], "shutdown");
+    let stopping = stopped.then(|| {
+        tokio::spawn({
+            let runtime = runtime.clone();
+            async move { runtime.stop().await }
+        })
+    });
+    if result == "success" {
+        gate.open.notify_one();
+    }
+    assert_eq!(peer.result().await["output"]["result"], result);
+    tokio::time::timeout(fake::PATIENCE, runtime.ended()).await.unwrap();
+    drop(stopping);
+}
+
+/// A peer that reads and writes when the test says so, and not by itself.
+async fn by_hand(listener: &TcpListener) -> WebSocketStream<TcpStream> {
+    let (stream, _) = tokio::time::timeout(fake::PATIENCE, listener.accept()).await.unwrap().unwrap();
+    let mut peer = tokio_tungstenite::accept_async(stream).await.unwrap();
+    assert_eq!(message(&mut peer).await["message_type"], "setup_request");
+    say(&mut peer, &configuration(json!([]))).await;
+    peer
+}
+
+async fn say(peer: &mut WebSocketStream<TcpStream>, message: &Value) {
+    peer.send(tungstenite::Message::text(message.to_string())).await.unwrap();
+}
+
+/// The next message; pings that come before it are answered.
+async fn message(peer: &mut WebSocketStream<TcpStream>) -> Value {
+    loop {
+        let frame = tokio::time::timeout(fake::PATIENCE, peer.next()).await.expect("the runner says nothing");
+        if let tungstenite::Message::Text(text) = frame.unwrap().unwrap() {
+            return serde_json::from_str(&text).unwrap();
+        }
+    }
+}
+
+fn task_of(message: &Value) -> &str {
+    message["data"]["options"]["task_id"].as_str().unwrap()
+}
+
+#[tokio::test]
+async fn a_redelivery_that_crosses_a_kept_result_is_known_and_the_next_one_is_handled() {
+    let dir = tempfile::tempdir().unwrap();
+    let connect = Connect::start().await; // for its REST API
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut options = connect.options(dir.path());
+    options.server_address = listener.local_addr().unwrap().to_string();
+    let gate = Gate::default();
+    let memory = Arc::new(Memory::default());
+    let runtime = Runtime::start(options, gate.extension(), memory.clone()).unwrap();
+    let mut first = by_hand(&listener).await;
+    say(&mut first, &purchase("TQ-1", "PR-1")).await;
+    gate.first_call().await;
+    drop(first);
+    runtime.status().wait_for(|status| status.link != LinkState::Connected).await.unwrap();
+    gate.open.notify_one();
+    runtime.status().wait_for(|status| status.unsent == 1).await.unwrap();
+    let mut peer = by_hand(&listener).await;
+    assert_eq!(task_of(&message(&mut peer).await), "TQ-1");
+    // The ping behind the result is not read yet: as far as the runtime can know this was sent before the result came.
+    say(&mut peer, &purchase("TQ-1", "PR-1")).await;
+    say(&mut peer, &purchase("TQ-2", "PR-2")).await;
+    seen(&memory, |o| {
+        matches!(&o.fact, Fact::Log { message, .. } if message.contains("its result was on its way")).then_some(())
+    })
+    .await;
+    gate.open.notify_one();
+    assert_eq!(task_of(&message(&mut peer).await), "TQ-2");
+    assert_eq!(gate.calls.load(Ordering::Relaxed), 2);
+    // Reading that result the peer has answered the ping before it; its pong goes out ahead of this.
+    say(&mut peer, &purchase("TQ-1", "PR-1")).await;
+    gate.open.notify_one();
+    assert_eq!(task_of(&message(&mut peer).await), "TQ-1");
+    assert_eq!(gate.calls.load(Ordering::Relaxed), 3);
+}
+
+#[tokio::test]
+async fn a_peer_that_reads_slowly_is_not_held_for_dead() {
+    let dir = tempfile::tempdir().unwrap();
+    let connect = Connect::start().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut options = connect.options(dir.path());
+    options.server_address = listener.local_addr().unwrap().to_string();
+    // After three times this a peer without a sign of life is dead.
+    options.limits.keepalive = Duration::from_millis(500);
+    let echo = Extension::new("test", "1")
+        .interactive("product_action_execution", &[], |_, data| async { Ok(connect_console::extension::Interactive::ok(data)) });
+    let memory = Arc::new(Memory::default());
+    let _runtime = Runtime::start(options, echo, memory.clone()).unwrap();
+    let mut peer = by_hand(&listener).await;
+    let letters = 7 << 20;
+    let data = json!({"text": "x".repeat(letters)});
+    say(&mut peer, &fake::task("TQ-1", "interactive", "product_action_execution", "PRD-1", data)).await;
+    // The result has the data twice. It is read in many small pieces, in far more time than silence is allowed to last.
+    let socket = peer.get_mut();
+    let mut read = 0;
+    let mut buffer = vec![0; 64 << 10];
+    while read < 2 * letters {
+        let n = tokio::time::timeout(fake::PATIENCE, socket.read(&mut buffer)).await.unwrap().unwrap();
+        assert!(n > 0, "given up after {read} bytes");
+        read += n;
+        tokio::time::sleep(Duration::from_millis(10)).await; // a slow peer is what is tested
+    }
+    assert!(!memory.seen().iter().any(|o| matches!(&o.fact, Fact::Link { state: LinkState::Waiting, .. })));
 }
 
 #[tokio::test]

@@ -1,3 +1,4 @@
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -24,18 +25,18 @@ impl Output {
 
     /// One object on one line.
     pub(super) fn object<T: Serialize>(self, object: &T) -> Result<(), CliError> {
-        let line = serde_json::to_string(object).map_err(|e| CliError::failed(format!("no JSON could be made of it: {e}")))?;
-        self.raw(&line)
+        self.raw(&(json(object)? + "\n"))
     }
 
     /// One line for a reader; control characters of what others sent stay harmless.
     pub(super) fn line(self, text: &str) -> Result<(), CliError> {
-        self.raw(&harmless(text))
+        self.raw(&(harmless(text) + "\n"))
     }
 
-    fn raw(self, line: &str) -> Result<(), CliError> {
+    /// Whole lines as they are, at once.
+    pub(super) fn raw(self, lines: &str) -> Result<(), CliError> {
         let mut out = io::stdout().lock();
-        writeln!(out, "{line}")?;
+        out.write_all(lines.as_bytes())?;
         out.flush()?;
         Ok(())
     }
@@ -55,7 +56,7 @@ impl Output {
                 .zip(&widths)
                 .map(|(cell, width)| format!("{cell}{}", " ".repeat(width.saturating_sub(cell.width()))))
                 .collect();
-            self.raw(padded.join("  ").trim_end())
+            self.raw(&(padded.join("  ").trim_end().to_owned() + "\n"))
         };
         print(&mut heading.iter().copied())?;
         for row in &rows {
@@ -65,9 +66,21 @@ impl Output {
     }
 }
 
+/// As JSON, on one line.
+pub(super) fn json<T: Serialize>(object: &T) -> Result<String, CliError> {
+    serde_json::to_string(object).map_err(|e| CliError::failed(format!("no JSON could be made of it: {e}")))
+}
+
 /// Replaces control characters: a payload must not drive the terminal.
 fn harmless(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
+    let mut clean = String::with_capacity(text.len());
+    push_harmless(&mut clean, text);
+    clean
+}
+
+/// Adds `text`, its control characters replaced.
+pub(super) fn push_harmless(to: &mut String, text: &str) {
+    to.extend(text.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }));
 }
 
 /// A moment as a reader's clock shows it, to the millisecond.
@@ -75,6 +88,27 @@ pub(super) fn clock(at: Timestamp) -> String {
     jiff::Timestamp::from_microsecond(at.0)
         .map(|t| t.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M:%S%.3f").to_string())
         .unwrap_or_else(|_| at.0.to_string())
+}
+
+/// A [`clock`] for many moments, most of them in the same second as the one before.
+#[derive(Default)]
+pub(super) struct Clock {
+    second: Option<i64>,
+    text: String,
+}
+
+impl Clock {
+    pub(super) fn write(&mut self, at: Timestamp, to: &mut String) {
+        let second = at.0.div_euclid(1_000_000);
+        if self.second != Some(second) {
+            self.text = clock(at);
+            // Without the milliseconds.
+            self.text.truncate(self.text.rfind('.').unwrap_or(self.text.len()));
+            self.second = Some(second);
+        }
+        to.push_str(&self.text);
+        let _ = write!(to, ".{:03}", at.0.rem_euclid(1_000_000) / 1_000);
+    }
 }
 
 /// A span of time in the unit that suits it.
@@ -105,6 +139,16 @@ mod tests {
     #[test]
     fn a_payload_cannot_drive_the_terminal() {
         assert_eq!(harmless("a\x1b[31mb\r\n"), "a\u{fffd}[31mb\u{fffd}\u{fffd}");
+    }
+
+    #[test]
+    fn a_clock_for_many_moments_shows_each_as_it_would_be_shown_alone() {
+        let mut many = Clock::default();
+        for at in [0, 999, 1_000, 999_999, 1_000_000, 1_700_000_000_123_456, 1_700_000_000_999_999, 1_700_000_001_000_000] {
+            let mut shown = String::new();
+            many.write(Timestamp(at), &mut shown);
+            assert_eq!(shown, clock(Timestamp(at)));
+        }
     }
 
     #[rstest::rstest]

@@ -1,19 +1,22 @@
 //! `run --headless`: the session without a screen; what happens goes to stdout.
 
+use std::fmt::Write as _;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use super::args::Run;
 use super::describe::describe;
-use super::output::clock;
-use super::{CliError, Setting, output};
-use crate::journal::{ObservationRow, Reader};
+use super::output::{self, Clock, Output};
+use super::{CliError, Setting};
+use crate::journal::{Follower, ObservationRow};
 use crate::observe::{Fact, LinkState};
 use crate::runtime::RuntimeOptions;
 use crate::workbench::{Command, Connect, OpenOptions, Reply, Session, Status, WorkbenchError};
 
 /// How long a real Connect may stay silent before nothing is taken to be left to do.
 const REMOTE_SILENCE: Duration = Duration::from_secs(2);
+/// How many bytes are written to stdout together, at most about.
+const PRINTED_AT_ONCE: usize = 64 << 10;
 
 /// `run --headless [--until-idle] [--remote [--unsecure]]`, and `run --remote [--unsecure]` for the console.
 pub(super) async fn run(mut setting: Setting, args: Run) -> Result<(), CliError> {
@@ -40,12 +43,12 @@ pub(super) async fn run(mut setting: Setting, args: Run) -> Result<(), CliError>
     for trouble in status(&session).await?.troubles {
         output::remark(&trouble);
     }
-    let mut printed = Printed { reader: session.reader()?, last, failed: false };
-    let outcome = follow(&setting, &session, &mut printed, args.until_idle, stop).await;
+    let mut printed = Printed { follower: session.follow(last)?, printer: Printer::new(&setting), failed: false };
+    let outcome = follow(&session, &mut printed, args.until_idle, stop).await;
     session.close().await;
     outcome?;
     // What was observed while everything stopped: results that still went out, the link going down.
-    printed.catch_up(&setting)?;
+    printed.catch_up()?;
     if args.until_idle && printed.failed { Err(CliError::Told) } else { Ok(()) }
 }
 
@@ -62,61 +65,97 @@ pub(super) fn refuse_another(session: &Session, options: &OpenOptions) -> Result
 
 /// How far the journal has been printed.
 struct Printed {
-    reader: Reader,
-    last: i64,
+    follower: Follower,
+    printer: Printer,
     /// Whether an answer among it was a failure.
     failed: bool,
 }
 
 impl Printed {
+    /// Waits for news and prints it; false when there will be no more. Cancel safe.
+    async fn next(&mut self) -> Result<bool, CliError> {
+        let Self { follower, printer, failed } = self;
+        let more = follower.next(|row| printer.row(row, failed)).await?;
+        printer.flush()?;
+        Ok(more)
+    }
+
     /// Prints what is new, and says whether anything was.
-    fn catch_up(&mut self, setting: &Setting) -> Result<bool, CliError> {
-        let before = self.last;
-        loop {
-            let rows = self.reader.after(self.last, 500)?;
-            for row in &rows {
-                self.last = row.row;
-                self.failed |=
-                    matches!(&row.observation.fact, Fact::Answered(answer) if matches!(answer.result.as_str(), "fail" | "retry"));
-                show(setting, row)?;
-            }
-            if rows.len() < 500 {
-                return Ok(self.last != before);
-            }
-        }
+    fn catch_up(&mut self) -> Result<bool, CliError> {
+        let Self { follower, printer, failed } = self;
+        let any = follower.catch_up(|row| printer.row(row, failed))?;
+        printer.flush()?;
+        Ok(any)
     }
 }
 
-/// Prints what is observed until a signal, or until nothing is left to do.
+/// Prints rows, many with one write.
+struct Printer {
+    output: Output,
+    clock: Clock,
+    text: String,
+}
+
+impl Printer {
+    fn new(setting: &Setting) -> Self {
+        Self { output: setting.output, clock: Clock::default(), text: String::new() }
+    }
+
+    fn row(&mut self, row: &ObservationRow, failed: &mut bool) -> Result<(), CliError> {
+        let fact = &row.observation.fact;
+        *failed |= matches!(fact, Fact::Answered(answer) if matches!(answer.result.as_str(), "fail" | "retry"));
+        if self.output.is_json() {
+            self.text.push_str(&output::json(row)?);
+        } else {
+            self.clock.write(row.observation.at, &mut self.text);
+            // Writing to a String does not fail.
+            let _ = match row.delivery {
+                Some(id) => write!(self.text, " {id:>5} "),
+                None => write!(self.text, "     - "),
+            };
+            output::push_harmless(&mut self.text, describe(fact, false).lines().next().unwrap_or_default());
+        }
+        self.text.push('\n');
+        if self.text.len() > PRINTED_AT_ONCE { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> Result<(), CliError> {
+        if !self.text.is_empty() {
+            self.output.raw(&self.text)?;
+            self.text.clear();
+        }
+        Ok(())
+    }
+}
+
+/// Prints what is observed until a signal, until Connect asks the extension to stop, or until nothing is left to do.
 async fn follow(
-    setting: &Setting,
     session: &Session,
     printed: &mut Printed,
     until_idle: bool,
     mut stop: impl Future<Output = ()> + Unpin,
 ) -> Result<(), CliError> {
-    let mut news = session.news();
     let mut quiet_since = Instant::now();
+    printed.catch_up()?;
     loop {
-        news.borrow_and_update();
-        if printed.catch_up(setting)? {
-            quiet_since = Instant::now();
+        // With `--until-idle` the state is looked at again now and then: the last change need not be news.
+        let again = tokio::time::sleep(Duration::from_millis(if until_idle { 50 } else { 3_600_000 }));
+        tokio::select! {
+            more = printed.next() => {
+                if !more? { return Ok(()) }
+                quiet_since = Instant::now();
+            }
+            () = again => {}
+            () = &mut stop => return Ok(()),
+            () = session.ended() => return Ok(()),
         }
         // What made it idle may be behind what was read: it counts once the journal has it and nothing new came of it.
         if until_idle && is_idle(&status(session).await?, quiet_since) {
             session.command(Command::Flush).await?;
-            if !printed.catch_up(setting)? && is_idle(&status(session).await?, quiet_since) {
+            if !printed.catch_up()? && is_idle(&status(session).await?, quiet_since) {
                 return Ok(());
             }
             quiet_since = Instant::now();
-            continue;
-        }
-        // With `--until-idle` the state is looked at again now and then: the last change need not be news.
-        let again = tokio::time::sleep(Duration::from_millis(if until_idle { 50 } else { 3_600_000 }));
-        tokio::select! {
-            changed = news.changed() => if changed.is_err() { return Ok(()) },
-            () = again => {}
-            () = &mut stop => return Ok(()),
         }
     }
 }
@@ -125,15 +164,6 @@ fn is_idle(status: &Status, quiet_since: Instant) -> bool {
     let nothing_to_do = status.running == 0 && status.unsent == 0 && status.pending == 0;
     let long_enough = status.mode == "local" || quiet_since.elapsed() > REMOTE_SILENCE;
     status.link.state == LinkState::Connected && nothing_to_do && long_enough
-}
-
-fn show(setting: &Setting, row: &ObservationRow) -> Result<(), CliError> {
-    if setting.output.is_json() {
-        return setting.output.object(row);
-    }
-    let delivery = row.delivery.map_or_else(|| "    -".into(), |id| format!("{id:>5}"));
-    let text = describe(&row.observation.fact, false);
-    setting.output.line(&format!("{} {delivery} {}", clock(row.observation.at), text.lines().next().unwrap_or_default()))
 }
 
 async fn status(session: &Session) -> Result<Status, CliError> {

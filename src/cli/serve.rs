@@ -39,7 +39,7 @@ pub(super) async fn platform(setting: Setting, args: PlatformArgs) -> Result<(),
     let journal = alone(&setting)?;
     let authority = Authority::open(&dir).map_err(|e| CliError::usage(e.to_string()))?;
     let tls = Some(Tls { authority, port: args.tls_port });
-    let options = PlatformOptions { dir, port: args.port, tls, observed: Observed::Everybody };
+    let options = PlatformOptions { dir, port: args.port, tls, observed: Observed::Everybody, kept: None };
     let platform = Platform::start(options, Arc::new(journal.clone())).await.map_err(|e| CliError::usage(e.to_string()))?;
     let access = platform.access();
     journal.redactor().learn("CONNECT_API_KEY", &access.api_key);

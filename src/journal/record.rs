@@ -1,7 +1,8 @@
 use rusqlite::{OptionalExtension, Transaction, params};
 use serde_json::Value;
 
-use crate::observe::{Answer, DeliveryKey, Fact, Level, Observation, Origin, TaskArrived, Timestamp};
+use super::summary::Changes;
+use crate::observe::{DeliveryKey, Fact, Level, Observation, Origin, TaskArrived, Timestamp};
 
 /// Delivery states as they are stored.
 pub(super) mod state {
@@ -11,17 +12,22 @@ pub(super) mod state {
     pub(in crate::journal) const INTERRUPTED: i64 = 3;
 }
 
-/// Writes one observation, already redacted, and keeps the summary of its delivery. Returns the row's number and the
-/// delivery's.
+/// Writes one observation, already redacted, whose fact is `body` in JSON. What it means for the summary of its delivery
+/// is added to `changes`. Returns the row's number and the delivery's.
 pub(super) fn record(
     tx: &Transaction<'_>,
     observation: &Observation,
+    body: &str,
     delivery: Option<i64>,
+    changes: &mut Changes,
 ) -> rusqlite::Result<(i64, Option<i64>)> {
     let fact = &observation.fact;
     let delivery = match (fact, &observation.delivery) {
         (Fact::TaskArrived(task), Some(key)) => Some(arrived(tx, key, task, observation.at)?),
-        (Fact::ResultSent { task_id }, None) => unsent(tx, task_id)?,
+        (Fact::ResultSent { task_id }, None) => {
+            changes.write(tx)?;
+            unsent(tx, task_id)?
+        }
         (_, Some(key)) if delivery.is_none() => known(tx, key)?,
         _ => delivery,
     };
@@ -29,18 +35,16 @@ pub(super) fn record(
         Fact::Log { level, .. } => Some(severity(*level)),
         _ => None,
     };
-    let body = serde_json::to_string(fact).map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))?;
-    tx.prepare_cached("INSERT INTO observations (at, delivery, step, kind, level, body) VALUES (?, ?, ?, ?, ?, ?)")?
-        .insert(params![observation.at.0, delivery, observation.step, kind(fact), level, body])
-        .and_then(|row| {
-            if let Fact::TaskQueued { task_id, origin, .. } = fact {
-                queued(tx, task_id, origin)?;
-            }
-            if let Some(id) = delivery {
-                sum_up(tx, id, fact)?;
-            }
-            Ok((row, delivery))
-        })
+    let row = tx
+        .prepare_cached("INSERT INTO observations (at, delivery, step, kind, level, body) VALUES (?, ?, ?, ?, ?, ?)")?
+        .insert(params![observation.at.0, delivery, observation.step, kind(fact), level, body])?;
+    if let Fact::TaskQueued { task_id, origin, .. } = fact {
+        queued(tx, task_id, origin)?;
+    }
+    if let Some(id) = delivery {
+        changes.add(id, fact);
+    }
+    Ok((row, delivery))
 }
 
 /// How serious a line is, as a number that can be compared.
@@ -98,40 +102,8 @@ fn queued(tx: &Transaction<'_>, task_id: &str, origin: &Origin) -> rusqlite::Res
     Ok(())
 }
 
-/// Keeps the summary of a delivery.
-fn sum_up(tx: &Transaction<'_>, id: i64, fact: &Fact) -> rusqlite::Result<()> {
-    let add = |sql: &str| tx.prepare_cached(sql)?.execute([id]).map(|_| ());
-    match fact {
-        Fact::ApiCall(_) => add("UPDATE deliveries SET api_calls = api_calls + 1 WHERE id = ?"),
-        Fact::Log { .. } => add("UPDATE deliveries SET logs = logs + 1 WHERE id = ?"),
-        Fact::StoreCall(call) => tx
-            .prepare_cached("UPDATE deliveries SET store_calls = store_calls + 1, store_errors = store_errors + ? WHERE id = ?")?
-            .execute(params![call.error.is_some(), id])
-            .map(|_| ()),
-        Fact::ObjectFetched { object } => tx
-            .prepare_cached("UPDATE deliveries SET object_status = coalesce(?, object_status) WHERE id = ?")?
-            .execute(params![status_of(object), id])
-            .map(|_| ()),
-        Fact::Answered(answer) => answered(tx, id, answer),
-        Fact::ResultSent { .. } => set_state(tx, id, state::SENT),
-        Fact::Interrupted { .. } => set_state(tx, id, state::INTERRUPTED),
-        _ => Ok(()),
-    }
-}
-
-fn answered(tx: &Transaction<'_>, id: i64, answer: &Answer) -> rusqlite::Result<()> {
-    let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-    tx.prepare_cached("UPDATE deliveries SET state = ?, result = ?, message = ?, countdown = ?, micros = ? WHERE id = ?")?
-        .execute(params![state::ANSWERED, answer.result, answer.message, whole(answer.countdown), whole(answer.micros), id])
-        .map(|_| ())
-}
-
-fn set_state(tx: &Transaction<'_>, id: i64, state: i64) -> rusqlite::Result<()> {
-    tx.prepare_cached("UPDATE deliveries SET state = ? WHERE id = ?")?.execute(params![state, id]).map(|_| ())
-}
-
 /// The status of an object: requests, assets and the like have `status`, tier configurations and some others `state`.
-fn status_of(object: &Value) -> Option<&str> {
+pub(super) fn status_of(object: &Value) -> Option<&str> {
     object.get("status").or_else(|| object.get("state")).and_then(Value::as_str)
 }
 

@@ -6,8 +6,10 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tokio::sync::watch;
 
+use super::feed::{Feed, Place};
 use super::queue::Queue;
 use super::record::{record, state};
+use super::summary::Changes;
 use super::{JournalError, Redactor, schema};
 use crate::observe::{DeliveryKey, Fact, Level, Observation};
 
@@ -26,6 +28,8 @@ pub(super) struct Writer {
     path: PathBuf,
     redactor: Redactor,
     keys: HashMap<DeliveryKey, i64>,
+    /// The fact that is being written, in JSON.
+    body: Vec<u8>,
     rows_since_checkpoint: usize,
     last: i64,
     _lock: File,
@@ -33,6 +37,8 @@ pub(super) struct Writer {
 
 /// What the writer tells the others.
 pub(super) struct Announcer {
+    /// What was just written, for whoever follows.
+    pub(super) feed: Feed,
     /// The last row on disk.
     pub(super) news: watch::Sender<i64>,
     /// How many observations are settled: on disk, or given up.
@@ -47,7 +53,8 @@ impl Writer {
         let lock = schema::lock(dir)?;
         let conn = schema::open_for_writing(dir)?;
         let path = schema::file(dir);
-        let mut writer = Self { conn, path, redactor, keys: HashMap::new(), rows_since_checkpoint: 0, last: 0, _lock: lock };
+        let (keys, body) = (HashMap::new(), Vec::new());
+        let mut writer = Self { conn, path, redactor, keys, body, rows_since_checkpoint: 0, last: 0, _lock: lock };
         writer.interrupt_running().map_err(|source| schema::error(&writer.path, source))?;
         Ok(writer)
     }
@@ -69,29 +76,32 @@ impl Writer {
                 Ok(Observation { delivery, ..Observation::now(Fact::Interrupted { reason }) })
             })
             .collect::<rusqlite::Result<_>>()?;
-        self.write(&mut left)
+        self.write(&mut left, &mut Vec::new())
     }
 
-    /// Writes all of them, or none.
-    fn write(&mut self, batch: &mut [Observation]) -> rusqlite::Result<()> {
-        batch.iter_mut().for_each(|observation| self.redactor.observation(observation));
-        let written = self.write_redacted(batch);
-        match &written {
-            Ok(last) => self.last = last.unwrap_or(self.last),
-            Err(_) => self.keys.clear(), // they may name deliveries that were rolled back
+    /// Writes all of them, or none. Afterwards they are redacted, and `rows` says where each of them is.
+    fn write(&mut self, batch: &mut [Observation], rows: &mut Vec<Place>) -> rusqlite::Result<()> {
+        rows.clear();
+        let written = self.write_all(batch, rows);
+        match (&written, rows.last()) {
+            (Ok(()), Some((last, _))) => self.last = *last,
+            (Ok(()), None) => {}
+            (Err(_), _) => self.keys.clear(), // they may name deliveries that were rolled back
         }
         self.rows_since_checkpoint += batch.len();
-        written.map(|_| ())
+        written
     }
 
-    fn write_redacted(&mut self, batch: &[Observation]) -> rusqlite::Result<Option<i64>> {
+    fn write_all(&mut self, batch: &mut [Observation], rows: &mut Vec<Place>) -> rusqlite::Result<()> {
         let tx = self.conn.transaction()?;
-        let mut last = None;
+        let mut changes = Changes::default();
         for observation in batch {
+            self.redactor.written(&mut observation.fact, &mut self.body).map_err(unwritable)?;
+            let body = std::str::from_utf8(&self.body).map_err(unwritable)?;
             let key = observation.delivery.as_ref();
             let known = key.and_then(|key| self.keys.get(key)).copied();
-            let (row, delivery) = record(&tx, observation, known)?;
-            last = Some(row);
+            let (row, delivery) = record(&tx, observation, body, known, &mut changes)?;
+            rows.push((row, delivery));
             if let (Some(key), None, Some(id)) = (key, known, delivery) {
                 if self.keys.len() >= IN_MIND {
                     self.keys.clear();
@@ -99,13 +109,13 @@ impl Writer {
                 self.keys.insert(key.clone(), id);
             }
         }
-        tx.commit()?;
-        Ok(last)
+        changes.write(&tx)?;
+        tx.commit()
     }
 
     /// Writes whatever comes, until the queue is closed and empty.
     pub(super) fn run(mut self, queue: &Queue<Observation>, announcer: &Announcer) {
-        let mut batch = Vec::new();
+        let (mut batch, mut rows) = (Vec::new(), Vec::new());
         let mut lost = Lost::default();
         while queue.take(&mut batch) {
             let count = batch.len() as u64;
@@ -113,10 +123,11 @@ impl Writer {
                 batch.insert(0, lost.note());
             }
             let tries = if lost.count > 0 { 1 } else { TRIES };
-            match self.try_to_write(&mut batch, tries) {
+            match self.try_to_write(&mut batch, &mut rows, tries) {
                 Ok(()) => {
                     lost = Lost::default();
                     announcer.trouble.send_if_modified(|trouble| trouble.take().is_some());
+                    announcer.feed.hand_on(&mut batch, &rows);
                     announcer.news.send_replace(self.last);
                 }
                 Err(error) => {
@@ -130,16 +141,16 @@ impl Writer {
         }
     }
 
-    fn try_to_write(&mut self, batch: &mut [Observation], tries: u32) -> rusqlite::Result<()> {
+    fn try_to_write(&mut self, batch: &mut [Observation], rows: &mut Vec<Place>, tries: u32) -> rusqlite::Result<()> {
         let mut pause = FIRST_PAUSE;
         for _ in 1..tries {
-            match self.write(batch) {
+            match self.write(batch, rows) {
                 Ok(()) => return Ok(()),
                 Err(_) => std::thread::sleep(pause),
             }
             pause *= 2;
         }
-        self.write(batch)
+        self.write(batch, rows)
     }
 
     /// Works the log into the file between two batches, rather than inside one: the news is out already.
@@ -152,6 +163,10 @@ impl Writer {
             self.rows_since_checkpoint = 0;
         }
     }
+}
+
+fn unwritable(error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
+    rusqlite::Error::ToSqlConversionFailure(error.into())
 }
 
 /// What could not be written since the disk is in trouble.
@@ -193,10 +208,15 @@ mod tests {
         let pages: i64 = writer.conn.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
         let limit = |pages: i64| writer.conn.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(())).unwrap();
         limit(pages + 1);
-        let announcer = Announcer { news: watch::channel(0).0, settled: watch::channel(0).0, trouble: watch::channel(None).0 };
+        let announcer = Announcer {
+            feed: Feed::new(),
+            news: watch::channel(0).0,
+            settled: watch::channel(0).0,
+            trouble: watch::channel(None).0,
+        };
         let mut writer = writer;
         let mut batch = [log(&"x".repeat(100_000))];
-        let error = writer.try_to_write(&mut batch, 2).unwrap_err();
+        let error = writer.try_to_write(&mut batch, &mut Vec::new(), 2).unwrap_err();
         let mut lost = Lost::default();
         lost.add(1, error.to_string());
         writer.conn.query_row("PRAGMA max_page_count = 1000000", [], |_| Ok(())).unwrap();

@@ -24,6 +24,10 @@ pub(crate) struct Core {
     pub(crate) clock: Notify,
     /// Rings when an interactive task was answered.
     pub(crate) answered: Notify,
+    /// Rings when so many tasks were settled that old ones can be forgotten.
+    pub(crate) settled: Notify,
+    /// How many settled tasks are kept.
+    pub(crate) kept: usize,
     pub(crate) closing: CancellationToken,
     pub(crate) foreign: Arc<Foreign>,
     state: Mutex<State>,
@@ -43,10 +47,10 @@ pub(crate) struct State {
 }
 
 impl Core {
-    pub(crate) fn new(access: Access, observer: Arc<dyn Observer>, disk: Disk, dir: PathBuf, state: State) -> Self {
-        let (clock, answered, closing) = (Notify::new(), Notify::new(), CancellationToken::new());
+    pub(crate) fn new(access: Access, observer: Arc<dyn Observer>, disk: Disk, dir: PathBuf, kept: usize, state: State) -> Self {
+        let (clock, answered, settled, closing) = (Notify::new(), Notify::new(), Notify::new(), CancellationToken::new());
         let foreign = Arc::clone(&state.foreign);
-        Self { access, observer, disk, dir, clock, answered, closing, foreign, state: Mutex::new(state) }
+        Self { access, observer, disk, dir, clock, answered, settled, kept, closing, foreign, state: Mutex::new(state) }
     }
 
     /// Takes hold of the state.

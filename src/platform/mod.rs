@@ -8,7 +8,7 @@
 //! ```
 //!
 //! [`seeds`] are the objects there are from the start, [`changes`] what follows from a changed object, [`schedule`] when
-//! something is due. [`Platform`] is the handle. All that happens is observed; all that was accepted is on disk (`platform.sqlite`) and there
+//! something is due, [`tidy`] when something is forgotten. [`Platform`] is the handle. All that happens is observed; all that was accepted is on disk (`platform.sqlite`) and there
 //! again after a restart: a task that was sent and never answered goes out again, a redelivery keeps its time.
 
 mod access;
@@ -28,6 +28,7 @@ mod seeds;
 mod state;
 mod tasks;
 mod template;
+mod tidy;
 mod time;
 mod trigger;
 
@@ -77,6 +78,8 @@ pub struct PlatformOptions {
     pub tls: Option<Tls>,
     /// Whose deliveries it observes.
     pub observed: Observed,
+    /// How many settled tasks, with what they were about, are kept; older ones are forgotten. `None`: 10,000.
+    pub kept: Option<usize>,
 }
 
 /// How to serve over TLS.
@@ -159,9 +162,12 @@ impl Platform {
             capabilities,
         };
         disk.barrier().passed().await?;
-        let core = Arc::new(Core::new(access, observer, disk, dir, state));
-        let mut jobs =
-            vec![tokio::spawn(Arc::clone(&core).run_clock()), tokio::spawn(rest::serve_plain(Arc::clone(&core), listener))];
+        let core = Arc::new(Core::new(access, observer, disk, dir, options.kept.unwrap_or(tidy::KEPT), state));
+        let mut jobs = vec![
+            tokio::spawn(Arc::clone(&core).run_clock()),
+            tokio::spawn(Arc::clone(&core).run_tidy()),
+            tokio::spawn(rest::serve_plain(Arc::clone(&core), listener)),
+        ];
         jobs.extend(tls.map(|tls| tokio::spawn(rest::serve(Arc::clone(&core), tls))));
         Ok(Self(Arc::new(Running { core, jobs: Mutex::new(jobs) })))
     }

@@ -173,6 +173,8 @@ pub(crate) struct Tasks {
     /// Connect makes no second task for an object while one of the same event type is still queued.
     queued_for: HashMap<(String, String), String>,
     answers: VecDeque<(String, Output)>,
+    /// How many were settled by this process.
+    settled: usize,
 }
 
 impl Tasks {
@@ -185,6 +187,7 @@ impl Tasks {
             due: BTreeSet::new(),
             queued_for: HashMap::new(),
             answers: VecDeque::new(),
+            settled: 0,
         };
         for mut task in loaded {
             if let TaskState::Sent { connection, .. } = &mut task.state {
@@ -249,6 +252,7 @@ impl Tasks {
     pub(crate) fn finish(&mut self, id: &str, output: Output, runtime_total: f64) {
         self.unindex(id);
         let Some(task) = self.open.remove(id) else { return };
+        self.settled += 1;
         let done = Done { output, completed: Timestamp::now(), runtime_total };
         self.disk.write(Write::TaskDone(id.into(), serde_json::to_string(&done).unwrap_or_default()));
         let output = done.output;
@@ -258,6 +262,21 @@ impl Tasks {
             }
             self.answers.push_back((task.id, output));
         }
+    }
+
+    /// How many were settled by this process.
+    pub(crate) fn settled(&self) -> usize {
+        self.settled
+    }
+
+    /// A task that is over need not be known any more.
+    pub(crate) fn forget(&mut self, id: &str) {
+        self.disk.write(Write::TaskGone(id.into()));
+    }
+
+    /// What the tasks that are not done are about.
+    pub(crate) fn objects(&self) -> impl Iterator<Item = &str> {
+        self.open.values().map(|task| task.object_id.as_str())
     }
 
     /// The answer of an interactive task that was answered lately.

@@ -20,7 +20,7 @@ use super::line::Visitor;
 use super::shared::Shared;
 use super::way::Way;
 use crate::observe::{Level, LinkState};
-use crate::runtime::socket;
+use crate::runtime::socket::{self, Opened};
 
 /// The largest message taken from the guest: results carry their task's whole input back.
 const LARGEST: usize = 64 << 20;
@@ -78,7 +78,7 @@ async fn upgrade(shared: Arc<Shared>, parts: &mut Parts, way: Way) -> Response {
     };
     let url = way.url(&shared.connect, count("running_tasks"), count("running_scheduled_tasks"));
     let agent = parts.headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default().to_owned();
-    match socket::open(&url, &shared.connect.api_key, &agent).await {
+    match socket::open(&url, &shared.connect.api_key, &agent).await.map(Opened::halves) {
         Ok(connect) => upgrade.on_upgrade(async move |guest| {
             // A line that is gone was closed with the relay.
             let _ = visitors.send(Visitor { guest, connect, agent }).await;

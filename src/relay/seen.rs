@@ -3,7 +3,7 @@
 use super::line::Line;
 use crate::observe::{Fact, Level, SeenVariable};
 use crate::protocol::{Message, SetupRequest, SetupResponse, Task, decode};
-use crate::runtime::in_flight::key_of;
+use crate::runtime::in_flight::{Arrival, key_of};
 use crate::runtime::outbox::Outgoing;
 use crate::runtime::session::{arrived, excerpt};
 
@@ -54,7 +54,7 @@ impl Line {
 
     fn task(&mut self, task: &Task) -> FromConnect {
         let id = &task.options.task_id;
-        if !self.in_flight.begin(&task.options) {
+        if self.in_flight.begin(&task.options) != Arrival::New {
             let line = format!("task {id} came again before its result was sent: it is answered once");
             self.shared.scope.log(Level::Warning, super::TARGET, line);
             return FromConnect::Keep;

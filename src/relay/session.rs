@@ -17,7 +17,7 @@ use super::seen::{FromConnect, FromGuest};
 use crate::observe::{Level, LinkState};
 use crate::protocol::Message;
 use crate::runtime::backoff::Backoff;
-use crate::runtime::socket::{self, Reader, Refusal, Writer};
+use crate::runtime::socket::{self, Opened, Reader, Refusal, Writer};
 
 /// How long Connect may take to answer the guest's introduction.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -191,7 +191,9 @@ impl<'a> Session<'a> {
     fn written(&mut self) {
         if std::mem::take(&mut self.feeding) {
             let Line { outbox, in_flight, .. } = &mut *self.line;
-            outbox.flushed(|key| in_flight.end(key));
+            outbox.flushed(|key| {
+                in_flight.end(key);
+            });
         }
     }
 
@@ -268,7 +270,7 @@ impl<'a> Session<'a> {
         let (api_key, agent) = (shared.connect.api_key.clone(), self.agent.clone());
         let opening = async move {
             tokio::time::sleep(pause).await;
-            socket::open(&url, &api_key, &agent).await
+            socket::open(&url, &api_key, &agent).await.map(Opened::halves)
         };
         self.opening = Some(opening.boxed());
     }

@@ -50,9 +50,9 @@ impl Link {
             let agent = shared.options.user_agent();
             let opened = self.keeping_results(socket::open(&url, &shared.options.api_key, &agent)).await;
             let why = match opened {
-                Ok((writer, reader)) => {
+                Ok(opened) => {
                     let since = Instant::now();
-                    match session::run(self, writer, reader).await {
+                    match session::run(self, opened).await {
                         Ended::Finished => return,
                         Ended::Lost { why, configured } => {
                             self.outbox.lost();

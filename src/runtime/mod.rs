@@ -10,7 +10,8 @@
 //! The protocol has no acknowledgement of results, so two windows stay open. What the system has taken and the other
 //! side never read is lost with the connection: Connect, which has no result then, delivers the task again. And a
 //! process killed between handing a result to the socket and noting that in the file sends this one again: results go
-//! to the socket one at a time, so it is never more than one.
+//! to the socket one at a time, so it is never more than one. A redelivery that crosses a kept result on its way is
+//! [known](in_flight::InFlight) as such.
 //!
 //! An extension in Python is run by the official runner instead, as a `guest`.
 //!
@@ -19,6 +20,7 @@
 mod answer;
 pub(crate) mod backoff;
 mod configuration;
+mod counted;
 mod dispatch;
 mod error;
 #[cfg(feature = "console")]
@@ -108,8 +110,10 @@ impl Runtime {
     }
 
     /// Stops it: no more tasks are begun (those that wait are given back to Connect as `retry`), running handlers get
-    /// their [grace](Limits::grace), results go out, the shutdown hook is called.
+    /// their [grace](Limits::grace), results go out, the shutdown hook is called. Connect can ask for the same, and
+    /// gives them [longer](Limits::drain).
     pub async fn stop(&self) {
+        self.shared.stopped.cancel();
         self.shared.draining.cancel();
         self.ended().await;
     }
@@ -123,7 +127,14 @@ impl Runtime {
     async fn supervise(self, mut link: tokio::task::JoinHandle<()>, status: watch::Sender<RuntimeStatus>) {
         let shared = &self.shared;
         shared.draining.cancelled().await;
-        if tokio::time::timeout(shared.options.limits.grace, &mut link).await.is_err() {
+        let limits = &shared.options.limits;
+        let in_time = tokio::select! {
+            biased;
+            _ = &mut link => true,
+            () = shared.stopped.cancelled() => tokio::time::timeout(limits.grace, &mut link).await.is_ok(),
+            () = tokio::time::sleep(limits.drain) => false,
+        };
+        if !in_time {
             shared.hurry.cancel();
             if tokio::time::timeout(LAST_RESULTS, &mut link).await.is_err() {
                 shared.quit.cancel();

@@ -41,9 +41,15 @@ pub struct Limits {
     /// How long the link may be silent before it is asked for a sign of life (20 s); after three times that without
     /// one it is dead.
     pub keepalive: Duration,
-    /// How long running handlers are waited for when the runtime is stopped (20 s).
+    /// How long running handlers are waited for when the runtime is stopped, by a signal say (20 s).
     pub grace: Duration,
+    /// How long they are waited for when Connect asks the extension to stop: what a background handler may take and 90 s
+    /// more, as the official runner does (390 s). Stopping the runtime meanwhile shortens it to `grace`.
+    pub drain: Duration,
 }
+
+/// What is added to a background handler's time for its result to go out (the official runner's value).
+const FOR_RESULTS: Duration = Duration::from_secs(90);
 
 impl Default for Limits {
     fn default() -> Self {
@@ -55,6 +61,7 @@ impl Default for Limits {
             backlog_kib: 64 * 1024,
             keepalive: Duration::from_secs(20),
             grace: Duration::from_secs(20),
+            drain: Duration::from_secs(300) + FOR_RESULTS,
         }
     }
 }
@@ -104,6 +111,7 @@ impl RuntimeOptions {
             scheduled: seconds("SCHEDULED_TASK_MAX_EXECUTION_TIME", default.scheduled)?,
             ..default
         };
+        let limits = Limits { drain: limits.background.saturating_add(FOR_RESULTS), ..limits };
         let state = set("XDG_STATE_HOME")
             .map(PathBuf::from)
             .or_else(|| set("HOME").map(|home| PathBuf::from(home).join(".local/state")))
@@ -167,6 +175,10 @@ mod tests {
         assert_eq!(options.api_base(), "https://localhost:9000/public/v1");
         assert_eq!(options.service_id(), "SRVC-1234-5678");
         assert_eq!(options.limits.interactive, Duration::from_secs(7));
+        assert_eq!(options.limits.drain, Duration::from_secs(390));
+        assert_eq!(options.limits, Limits { interactive: Duration::from_secs(7), ..Limits::default() });
+        let quick = [("API_KEY", "k"), ("ENVIRONMENT_ID", "ENV-1"), ("BACKGROUND_TASK_MAX_EXECUTION_TIME", "10")];
+        assert_eq!(from(&quick).unwrap().limits.drain, Duration::from_secs(100));
         assert_eq!(
             options.socket_url(2, 1),
             "wss://localhost:9000/public/v1/devops/ws/ENV-1234-5678-01/i1?running_tasks=2&running_scheduled_tasks=1"

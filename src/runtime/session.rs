@@ -1,13 +1,17 @@
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use futures::{SinkExt, StreamExt};
+use tokio::time::MissedTickBehavior;
 use tokio_tungstenite::tungstenite::{self, Message as Frame, Utf8Bytes};
 
+use super::in_flight::Arrival;
 use super::link::Link;
 use super::shared::Job;
-use super::socket::{Reader, Writer};
+use super::socket::{Opened, Reader, Writer};
 use crate::observe::{DeliveryKey, Fact, Level, LinkState, TaskArrived, Timestamp};
 use crate::protocol::{self, Message, Task};
 
@@ -35,8 +39,9 @@ pub(super) enum Ended {
 
 /// One session on an open socket: handshake, tasks in, results out. Everything is polled side by side in one task:
 /// reading never waits for writing nor for any handling, and writing never waits for reading.
-pub(super) async fn run(link: &mut Link, mut writer: Writer, mut reader: Reader) -> Ended {
-    let mut session = Session::new(link);
+pub(super) async fn run(link: &mut Link, opened: Opened) -> Ended {
+    let Opened { mut writer, mut reader, written } = opened;
+    let mut session = Session::new(link, written);
     let why = session.serve(&mut writer, &mut reader).await;
     let configured = session.configured;
     let close = tokio::time::timeout(Duration::from_secs(1), async {
@@ -67,6 +72,14 @@ struct Session<'a> {
     held: Option<(Job, usize)>,
     configured: bool,
     last_seen: Instant,
+    /// When the socket took more after it had been full.
+    last_taken: Instant,
+    /// How many bytes the socket had taken at the last look, if it was full then.
+    stuck_at: Option<u64>,
+    written: Arc<AtomicU64>,
+    /// When a sign of life was looked for last, and how often since the last one.
+    looked: Instant,
+    unheard: u32,
     began: Instant,
 }
 
@@ -78,11 +91,25 @@ enum Pushed {
 }
 
 impl<'a> Session<'a> {
-    fn new(link: &'a mut Link) -> Self {
+    fn new(link: &'a mut Link, written: Arc<AtomicU64>) -> Self {
+        link.in_flight.reconnected();
         let setup = Message::SetupRequest(Box::new(link.shared.extension.setup_request()));
         let control = VecDeque::from([Frame::text(setup.encode())]);
         let now = Instant::now();
-        Self { link, control, unflushed: false, held: None, configured: false, last_seen: now, began: now }
+        Self {
+            link,
+            control,
+            unflushed: false,
+            held: None,
+            configured: false,
+            last_seen: now,
+            last_taken: now,
+            stuck_at: None,
+            written,
+            looked: now,
+            unheard: 0,
+            began: now,
+        }
     }
 
     /// Serves until the connection is lost (then says why) or the runtime is done.
@@ -90,6 +117,7 @@ impl<'a> Session<'a> {
         let draining = self.link.shared.draining.clone();
         let mut said_goodbye = false;
         let mut tick = tokio::time::interval(self.link.shared.options.limits.keepalive.clamp(TICK_LEAST, TICK_MOST));
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         tick.reset();
         loop {
             // One result at a time: when the connection breaks in the middle of it, it is the only one of which the
@@ -133,7 +161,11 @@ impl<'a> Session<'a> {
             Pushed::Flushed => {
                 self.unflushed = false;
                 let Link { outbox, in_flight, .. } = &mut *self.link;
-                outbox.flushed(|key| in_flight.end(key));
+                let mut crossing = false;
+                outbox.flushed(|key| crossing |= in_flight.end(key));
+                if crossing {
+                    self.ping();
+                }
             }
             Pushed::Room => {
                 let frame = self.control.pop_front().or_else(|| self.link.outbox.feed().map(Frame::Text));
@@ -146,17 +178,33 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
+    fn ping(&mut self) {
+        let said = self.link.in_flight.ping();
+        self.control.push_back(Frame::Ping(tungstenite::Bytes::copy_from_slice(&said)));
+    }
+
     /// Asks for a sign of life; says why when the other side is to be held for dead.
     fn keep_alive(&mut self) -> Option<String> {
         if !self.configured && self.began.elapsed() >= HANDSHAKE {
             return Some(format!("Connect sent no configuration within {} s", HANDSHAKE.as_secs()));
         }
         let keepalive = self.link.shared.options.limits.keepalive;
-        // While nothing is read, for want of room, nothing can be heard either.
-        if self.held.is_none() && self.last_seen.elapsed() >= keepalive * 3 {
-            return Some(format!("Connect gave no sign of life for {:.0} s", self.last_seen.elapsed().as_secs_f64()));
+        // Where the socket took more of what it had no room for, the other side reads, however slowly: its pong is to come.
+        let written = self.written.load(Ordering::Relaxed);
+        if self.stuck_at.is_some_and(|before| written > before) {
+            self.last_taken = Instant::now();
         }
-        self.control.push_back(Frame::Ping(tungstenite::Bytes::new()));
+        self.stuck_at = self.unflushed.then_some(written);
+        let sign_of_life = self.last_seen.max(self.last_taken);
+        // Counted too: a process that was held up itself has not listened.
+        self.unheard = if sign_of_life > self.looked { 0 } else { self.unheard + 1 };
+        self.looked = Instant::now();
+        let silent = sign_of_life.elapsed();
+        // While nothing is read, for want of room, nothing can be heard either.
+        if self.held.is_none() && self.unheard >= 3 && silent >= keepalive * 3 {
+            return Some(format!("Connect gave no sign of life for {:.0} s", silent.as_secs_f64()));
+        }
+        self.ping();
         None
     }
 
@@ -191,6 +239,7 @@ impl<'a> Session<'a> {
                 Ok(text) => self.text(&text),
                 Err(_) => self.reject("the frame is binary and not UTF-8".into(), 0, ""),
             },
+            Frame::Pong(said) => self.link.in_flight.pong(&said),
             Frame::Close(Some(close)) => {
                 return Some(
                     format!("Connect closed the connection ({} {})", u16::from(close.code), close.reason).replace(" )", ")"),
@@ -249,8 +298,13 @@ impl<'a> Session<'a> {
     /// A task came in: it is known from this moment on, whatever becomes of the connection.
     fn task(&mut self, task: Box<Task>, bytes: usize) {
         let shared = &self.link.shared;
-        if !self.link.in_flight.begin(&task.options) {
-            let line = format!("task {} came again while it is being handled: it is answered once", task.options.task_id);
+        let again = match self.link.in_flight.begin(&task.options) {
+            Arrival::New => None,
+            Arrival::InHand => Some("while it is being handled"),
+            Arrival::Answered => Some("while its result was on its way"),
+        };
+        if let Some(again) = again {
+            let line = format!("task {} came again {again}: it is answered once", task.options.task_id);
             return shared.scope.log(Level::Warning, "runtime", line);
         }
         let scope = shared.scope.delivery(DeliveryKey::random());

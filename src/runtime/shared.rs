@@ -36,6 +36,8 @@ pub(super) struct Shared {
     results: mpsc::UnboundedSender<Outgoing>,
     /// How many tasks were given back to Connect because the runtime is stopped.
     pub(super) given_back: AtomicUsize,
+    /// The runtime is stopped by whoever runs it, not only by Connect.
+    pub(super) stopped: CancellationToken,
     /// No more tasks are begun.
     pub(super) draining: CancellationToken,
     /// Running handlers are given up.
@@ -61,6 +63,7 @@ impl Shared {
             ready: watch::Sender::new(false),
             results,
             given_back: AtomicUsize::new(0),
+            stopped: CancellationToken::new(),
             draining: CancellationToken::new(),
             hurry: CancellationToken::new(),
             quit: CancellationToken::new(),

@@ -1,20 +1,38 @@
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::{SplitSink, SplitStream};
-use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::header::{AUTHORIZATION, HeaderValue, USER_AGENT};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
+use super::counted::Counted;
 use crate::observe::Secret;
 
+type Socket = WebSocketStream<MaybeTlsStream<Counted>>;
 /// The half that writes.
-pub(crate) type Writer = SplitSink<WebSocketStream<MaybeTlsStream<TcpStream>>, Message>;
+pub(crate) type Writer = SplitSink<Socket, Message>;
 /// The half that reads.
-pub(crate) type Reader = SplitStream<WebSocketStream<MaybeTlsStream<TcpStream>>>;
+pub(crate) type Reader = SplitStream<Socket>;
+
+/// An open socket.
+pub(crate) struct Opened {
+    pub(crate) writer: Writer,
+    pub(crate) reader: Reader,
+    /// How many bytes the system took of what was written.
+    pub(crate) written: Arc<AtomicU64>,
+}
+
+impl Opened {
+    /// Its two halves, for who has no use for the rest.
+    pub(crate) fn halves(self) -> (Writer, Reader) {
+        (self.writer, self.reader)
+    }
+}
 
 /// How long opening may take (the official runner's value).
 const OPENING: Duration = Duration::from_secs(10);
@@ -37,7 +55,7 @@ impl From<String> for Refusal {
 }
 
 /// Opens the WebSocket at `url` with the complete value of the `Authorization` header as its key.
-pub(crate) async fn open(url: &str, api_key: &Secret, user_agent: &str) -> Result<(Writer, Reader), Refusal> {
+pub(crate) async fn open(url: &str, api_key: &Secret, user_agent: &str) -> Result<Opened, Refusal> {
     crate::connect::tls::install();
     let mut request = url.into_client_request().map_err(|e| format!("the address can't be used: {e}"))?;
     let unfit = |_| "the API key can't be sent in a header".to_owned();
@@ -50,13 +68,15 @@ pub(crate) async fn open(url: &str, api_key: &Secret, user_agent: &str) -> Resul
     }
     let config = WebSocketConfig::default().max_message_size(Some(LARGEST_READ)).max_frame_size(Some(LARGEST_READ));
     let opening = async {
-        let stream = super::proxy::connect(url).await?;
+        let stream = Counted::new(super::proxy::connect(url).await?);
+        let written = Arc::clone(&stream.written);
         let opened = tokio_tungstenite::client_async_tls_with_config(request, stream, Some(config), None).await;
-        opened.map_err(|error| refusal(&error))
+        let (socket, _) = opened.map_err(|error| refusal(&error))?;
+        let (writer, reader) = socket.split();
+        Ok(Opened { writer, reader, written })
     };
     match tokio::time::timeout(OPENING, opening).await {
-        Ok(Ok((socket, _))) => Ok(socket.split()),
-        Ok(Err(refusal)) => Err(refusal),
+        Ok(opened) => opened,
         Err(_) => Err(format!("{host} did not answer within {} s", OPENING.as_secs()).into()),
     }
 }

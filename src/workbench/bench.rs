@@ -13,7 +13,7 @@ use super::session::StartError;
 use super::variables::{Mask, Staged};
 use super::{Command, Connect, Delivered, EventTypeRow, OpenOptions, Reply, Source, Status, WorkbenchError};
 use crate::extension::Extension;
-use crate::journal::{Journal, JournalError};
+use crate::journal::{Follower, Journal, JournalError};
 use crate::observe::{Fact, Observation, Observer, Timestamp};
 use crate::platform::{Platform, Queued};
 use crate::relay::{Relay, RelayOptions};
@@ -112,6 +112,14 @@ impl Workbench {
 
     pub(super) fn news(&self) -> watch::Receiver<i64> {
         self.0.journal.news()
+    }
+
+    pub(super) async fn ended(&self) {
+        self.0.runner.ended().await;
+    }
+
+    pub(super) fn follow(&self, last: i64) -> Result<Follower, JournalError> {
+        self.0.journal.follow(last)
     }
 
     /// Carries out a command.

@@ -78,6 +78,7 @@ impl Local {
             tls,
             // Our own runtime tells more than can be seen from here.
             observed: Observed::EverybodyBut(OWN_INSTANCE.into()),
+            kept: None,
         };
         let sandbox = SandboxOptions { dir: dir.clone(), port: wanted.mongodb, http_port: wanted.data_api, auth: true };
         let (platform, sandbox) =

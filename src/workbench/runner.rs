@@ -148,6 +148,14 @@ impl Runner {
         came
     }
 
+    /// Waits until it has ended by itself: Connect asked it to. A guest is kept running.
+    pub(super) async fn ended(&self) {
+        match self {
+            Self::Own(runtime) => runtime.ended().await,
+            Self::Guest(_) => std::future::pending().await,
+        }
+    }
+
     pub(super) async fn stop(&self) {
         match self {
             Self::Own(runtime) => runtime.stop().await,

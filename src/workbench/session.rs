@@ -6,7 +6,7 @@ use tokio::sync::watch;
 use super::bench::Workbench;
 use super::control::Caller;
 use super::{Command, OpenOptions, Reply, WorkbenchError};
-use crate::journal::{JournalError, Reader};
+use crate::journal::{Follower, JournalError, Reader};
 use crate::observe::LinkState;
 
 /// How often another process's journal is looked at for news.
@@ -107,6 +107,17 @@ impl Session {
         Reader::open(&self.data_dir)
     }
 
+    /// Follows the journal row by row, on from row `last`.
+    ///
+    /// # Errors
+    /// [`JournalError`] where it can't be opened.
+    pub fn follow(&self, last: i64) -> Result<Follower, JournalError> {
+        match &self.place {
+            Place::Here(workbench) => workbench.follow(last),
+            Place::Elsewhere(_) => Ok(Follower::reading(self.reader()?, self.news(), last)),
+        }
+    }
+
     /// The number of the journal's last row: changes whenever there is news.
     #[must_use]
     pub fn news(&self) -> watch::Receiver<i64> {
@@ -117,6 +128,14 @@ impl Session {
     #[must_use]
     pub fn is_elsewhere(&self) -> bool {
         matches!(self.place, Place::Elsewhere(_))
+    }
+
+    /// Waits until what runs the extension in this process has ended by itself: Connect asked it to stop.
+    pub async fn ended(&self) {
+        match &self.place {
+            Place::Here(workbench) => workbench.ended().await,
+            Place::Elsewhere(_) => std::future::pending().await,
+        }
     }
 
     /// Stops the session, if it runs in this process: running handlers get their time, results go out, everything is

@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 pub const KEY: &str = "ApiKey SU-000-000-000:zebra";
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// One call of the REST API.
 #[derive(Debug, Clone)]
@@ -50,7 +50,8 @@ struct Scripted {
     answers: Mutex<HashMap<String, (u16, Value)>>,
     calls: Mutex<Vec<Call>>,
     refuse: Mutex<Option<u16>>,
-    held: tokio::sync::watch::Sender<bool>,
+    /// How the paths begin whose answers are held back.
+    held: tokio::sync::watch::Sender<Option<String>>,
 }
 
 pub struct Connect {
@@ -105,6 +106,11 @@ impl Connect {
         self.scripted.answers.lock().unwrap().insert(path.into(), (status, body));
     }
 
+    /// Answers calls of `path` as before it was told how.
+    pub fn forget(&self, path: &str) {
+        self.scripted.answers.lock().unwrap().remove(path);
+    }
+
     /// Refuses WebSockets with this status; `None`: no more.
     pub fn refuse(&self, status: Option<u16>) {
         *self.scripted.refuse.lock().unwrap() = status;
@@ -112,7 +118,12 @@ impl Connect {
 
     /// Holds all answers of the REST API back, or no more.
     pub fn hold(&self, held: bool) {
-        self.scripted.held.send_replace(held);
+        self.scripted.held.send_replace(held.then(String::new));
+    }
+
+    /// Holds the answers to calls of paths that begin like this back (below `/public/v1/`).
+    pub fn hold_at(&self, path: &str) {
+        self.scripted.held.send_replace(Some(path.into()));
     }
 
     /// Waits for a call of `path` (below `/public/v1/`).
@@ -267,9 +278,10 @@ async fn rest(State((scripted, _)): State<Shared>, method: Method, uri: Uri, hea
     let path_and_query = uri.path_and_query().unwrap().as_str();
     let path = uri.path().strip_prefix("/public/v1/").unwrap_or_default().to_owned();
     let headers = headers.iter().map(|(n, v)| (n.to_string(), v.to_str().unwrap_or_default().to_owned())).collect();
-    let call = Call { method: method.to_string(), path: path_and_query.replace("/public/v1/", ""), headers };
+    let called = path_and_query.replace("/public/v1/", "");
+    let call = Call { method: method.to_string(), path: called.clone(), headers };
     scripted.calls.lock().unwrap().push(call);
-    let _ = scripted.held.subscribe().wait_for(|held| !held).await;
+    let _ = scripted.held.subscribe().wait_for(|held| held.as_ref().is_none_or(|held| !called.starts_with(held))).await;
     let (status, body) = match scripted.answers.lock().unwrap().get(&path) {
         Some((status, body)) => (*status, body.clone()),
         None => match path.split_once('/') {

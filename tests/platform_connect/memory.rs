@@ -38,6 +38,69 @@ async fn thousands_of_objects_are_on_disk_only_and_still_found_listed_and_counte
     assert_eq!(local.platform.object("requests", &ids[1_000]).unwrap()["id"], ids[1_000]);
 }
 
+/// Answers the next task.
+async fn answer(runner: &mut Runner, output: serde_json::Value) {
+    let task = runner.task().await;
+    runner.answer(&task, output).await;
+}
+
+#[tokio::test]
+async fn old_settled_tasks_are_forgotten_with_what_they_were_about_and_never_one_that_waits() {
+    let local = Local::keeping(tempfile::tempdir().unwrap(), Some(20)).await;
+    let mut runner = Runner::purchases(&local).await;
+    let trigger = async |local: &Local| local.platform.trigger(PURCHASE, None, &[]).await.unwrap();
+    let waits = trigger(&local).await;
+    answer(&mut runner, json!({"result": "reschedule", "countdown": 3_600})).await;
+    // It is settled once, and waits in a second task.
+    let both = trigger(&local).await;
+    answer(&mut runner, json!({"result": "success"})).await;
+    let object = local.platform.object("requests", &both.object_id).unwrap();
+    local.platform.replay(PURCHASE, object, 1).await.unwrap();
+    answer(&mut runner, json!({"result": "reschedule", "countdown": 3_600})).await;
+    let mut settled = Vec::new();
+    for _ in 0..60 {
+        settled.push(trigger(&local).await);
+        answer(&mut runner, json!({"result": "success"})).await;
+    }
+    let client = local.client();
+    let tasks = format!(
+        "devops/services/{}/environments/{}/tasks",
+        local.platform.access().service_id,
+        local.platform.access().environment_id
+    );
+    let total = async || client.page(&format!("{tasks}?limit=1")).await.unwrap().total;
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    // Twenty, those settled since the old ones were looked for, and the two that wait.
+    while total().await > 20 + 2 + 2 {
+        assert!(std::time::Instant::now() < deadline, "still {}", total().await);
+    }
+    let there = |collection: &str, id: &str| local.platform.object(collection, id).is_some();
+    let asset = |request: &str| request.rsplit_once('-').unwrap().0.replacen("PR", "AS", 1);
+    for kept in [&waits, &both, settled.last().unwrap()] {
+        assert!(there("requests", &kept.object_id) && there("assets", &asset(&kept.object_id)), "{kept:?}");
+    }
+    let first = settled.first().unwrap();
+    assert!(!there("requests", &first.object_id) && !there("assets", &asset(&first.object_id)));
+    assert!(client.get(&format!("{tasks}/{}", first.task_id)).await.is_err());
+    assert!(client.get(&format!("{tasks}/{}", both.task_id)).await.is_err(), "that it was settled once is forgotten");
+    assert_eq!(client.page("requests?limit=100").await.unwrap().total, client.page("assets?limit=100").await.unwrap().total);
+    assert!(client.page("products").await.unwrap().total > 0, "what there was before any task stays");
+
+    // The same after a restart: what is one too many is forgotten at the start.
+    let Local { platform, dir, .. } = local;
+    platform.stop().await;
+    let local = Local::keeping(dir, Some(5)).await;
+    assert_eq!(local.platform.waiting().len(), 2);
+    let client = local.client();
+    let total = async || client.page(&format!("{tasks}?limit=1")).await.unwrap().total;
+    while total().await != 5 + 2 {
+        assert!(std::time::Instant::now() < deadline, "still {}", total().await);
+    }
+    local.platform.release(&waits.task_id).unwrap();
+    let mut runner = Runner::purchases(&local).await;
+    assert_eq!(object_of(&runner.task().await), waits.object_id);
+}
+
 #[tokio::test]
 async fn what_was_just_made_is_seen_at_once_everywhere() -> Result<(), PlatformError> {
     let local = Local::start().await;

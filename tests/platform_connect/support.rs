@@ -15,7 +15,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 pub(crate) const PURCHASE: &str = "asset_purchase_request_processing";
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A platform of its own, with its directory and all it said.
 pub(crate) struct Local {
@@ -30,8 +30,13 @@ impl Local {
     }
 
     pub(crate) async fn start_in(dir: TempDir) -> Self {
+        Self::keeping(dir, None).await
+    }
+
+    /// One that keeps so many settled tasks.
+    pub(crate) async fn keeping(dir: TempDir, kept: Option<usize>) -> Self {
         let seen = Arc::new(Memory::default());
-        let options = PlatformOptions { dir: dir.path().join("connect"), port: 0, ..PlatformOptions::default() };
+        let options = PlatformOptions { dir: dir.path().join("connect"), kept, ..PlatformOptions::default() };
         let platform = Platform::start(options, Arc::clone(&seen) as _).await.unwrap();
         Self { platform, seen, dir }
     }

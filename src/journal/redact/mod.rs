@@ -12,6 +12,7 @@
 mod fact;
 mod names;
 mod secrets;
+mod sieve;
 mod view;
 
 #[cfg(test)]
@@ -22,7 +23,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use serde_json::Value;
 
 use self::secrets::Secrets;
-use crate::observe::{Observation, Secret};
+use crate::observe::{Fact, Secret};
 
 /// Decides what a secret looks like on disk. Cheap to clone; clones know the same secrets.
 #[derive(Clone, Default)]
@@ -76,10 +77,19 @@ impl Redactor {
         value
     }
 
-    /// Learns what an observation has to teach, and takes all secrets out of it.
-    pub(super) fn observation(&self, observation: &mut Observation) {
-        fact::learn(self, &observation.fact);
-        fact::redact(&self.known(), &mut observation.fact);
+    /// Learns what a fact has to teach, takes all secrets out of it, and writes it as JSON into `body`, which is emptied
+    /// before. Most facts hold no secret: one look at the JSON, which is needed anyway, spares the walk through them.
+    pub(super) fn written(&self, fact: &mut Fact, body: &mut Vec<u8>) -> serde_json::Result<()> {
+        fact::learn(self, fact);
+        let known = self.known();
+        body.clear();
+        serde_json::to_writer(&mut *body, fact)?;
+        if known.suspects(body) || matches!(fact, Fact::FrameRejected { .. }) {
+            fact::redact(&known, fact);
+            body.clear();
+            serde_json::to_writer(&mut *body, fact)?;
+        }
+        Ok(())
     }
 
     fn known(&self) -> Arc<Secrets> {

@@ -6,6 +6,7 @@ use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::{Config, GeneralPurpose, GeneralPurposeConfig};
 use serde_json::{Map, Value};
 
+use super::sieve::{NAMES_ONLY, Sieve};
 use super::view::View;
 use super::{names, placeholder};
 
@@ -22,6 +23,7 @@ pub(super) struct Secrets {
     search: Option<AhoCorasick>,
     /// Short ones, in the forms they can have as a whole text.
     whole: HashMap<Vec<u8>, usize>,
+    sieve: Option<Sieve>,
 }
 
 /// One form of a secret.
@@ -60,7 +62,14 @@ impl Secrets {
         }
         let texts = all.forms.iter().map(|form| &form.text);
         all.search = AhoCorasick::builder().match_kind(MatchKind::Standard).build(texts).ok();
+        all.sieve = Some(Sieve::new(all.forms.iter().map(|form| form.text.as_slice()), all.whole.keys().map(Vec::as_slice)));
         Some(all)
+    }
+
+    /// Whether there may be a secret in a piece of JSON as `serde_json` writes it, without blanks: a quick look that may
+    /// suspect too much, never too little.
+    pub(super) fn suspects(&self, json: &[u8]) -> bool {
+        self.sieve.as_ref().unwrap_or(&NAMES_ONLY).suspects(json)
     }
 
     pub(super) fn texts<'a>(&self, texts: impl IntoIterator<Item = &'a mut String>) {

@@ -5,7 +5,14 @@ use rstest::rstest;
 use serde_json::json;
 
 use super::*;
-use crate::observe::{ApiCall, Fact, Level, SeenVariable, StoreCall};
+use crate::observe::{ApiCall, Fact, Level, Observation, SeenVariable, StoreCall};
+
+/// Has an observation written; what was written is the fact as it is then.
+fn write(redactor: &Redactor, observation: &mut Observation) {
+    let mut body = b"left over".to_vec();
+    redactor.written(&mut observation.fact, &mut body).unwrap();
+    assert_eq!(String::from_utf8(body).unwrap(), serde_json::to_string(&observation.fact).unwrap());
+}
 
 fn knows(secret: &str) -> Redactor {
     let redactor = Redactor::new();
@@ -103,7 +110,7 @@ fn a_configuration_teaches_its_secrets_before_it_is_written() {
     let variable = |name: &str, value: &str, secure| SeenVariable { name: name.into(), value: value.into(), secure };
     let variables = vec![variable("DB_PASSWORD", "hunter2", true), variable("URL", "x://u:hunter2@h", false)];
     let mut seen = Observation::now(Fact::Configured { message: "with hunter2".into(), update: false, variables });
-    redactor.observation(&mut seen);
+    write(&redactor, &mut seen);
     let Fact::Configured { message, variables, .. } = seen.fact else { panic!() };
     assert_eq!(message, "with «secret:DB_PASSWORD»");
     assert_eq!(variables[0].value, "«secret:DB_PASSWORD»");
@@ -114,10 +121,25 @@ fn a_configuration_teaches_its_secrets_before_it_is_written() {
 fn a_frame_nobody_could_read_keeps_no_values() {
     let excerpt = r#"{"data": {"variables": [{"name": "P", "value": "hunter2", "secure": true}], "x": {"api_key": "SU-1:cut of"#;
     let mut seen = Observation::now(Fact::FrameRejected { reason: "r".into(), bytes: 9, excerpt: excerpt.into() });
-    Redactor::new().observation(&mut seen);
+    write(&Redactor::new(), &mut seen);
     let text = serde_json::to_string(&seen).unwrap();
     assert!(!text.contains("hunter2") && !text.contains("cut of"), "{text}");
     assert!(text.contains("variables"), "{text}");
+}
+
+#[rstest]
+#[case::nothing("a task of PR-1, at 2026-01-01T00:00:00+00:00", false)]
+#[case::a_value("it is Hunter two", true)]
+#[case::a_value_with_a_plus("it is hunter+two", true)]
+#[case::an_escape("it is\nsomething", true)]
+#[case::a_short_one_as_the_whole("no", true)]
+#[case::a_short_one_inside("not", false)]
+#[case::a_key_by_its_place("ApiKey SU-1-2:x", true)]
+fn only_what_may_hold_a_secret_is_walked_through(#[case] message: &str, #[case] suspect: bool) {
+    let redactor = knows("hunter two");
+    redactor.learn("SHORT", &"no".into());
+    let body = serde_json::to_vec(&Fact::Interrupted { reason: message.into() }).unwrap();
+    assert_eq!(redactor.known().suspects(&body), suspect);
 }
 
 fn everything_with(text: &str) -> Vec<Observation> {
@@ -186,7 +208,7 @@ fn written(redactor: &Redactor, text: &str) -> String {
     let mut seen = everything_with(text);
     for observation in &mut seen {
         observation.at.0 = 0;
-        redactor.observation(observation);
+        write(redactor, observation);
     }
     serde_json::to_string(&seen).unwrap()
 }

@@ -56,6 +56,11 @@ impl Alarms {
         }
     }
 
+    /// Whether it is set.
+    pub(crate) fn is_set(&self, alarm: Alarm, id: &str) -> bool {
+        self.of.contains_key(&(alarm, id.to_owned()))
+    }
+
     /// The moment of the first.
     pub(crate) fn next(&self) -> Option<Timestamp> {
         self.due.first().map(|(due, ..)| *due)

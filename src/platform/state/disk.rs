@@ -26,6 +26,8 @@ pub(crate) enum Write {
     Task(String, String),
     /// A task is over, with its answer.
     TaskDone(String, String),
+    /// A task that is over is forgotten.
+    TaskGone(String),
     /// Something is to happen at a moment.
     Alarm(&'static str, String, i64),
     /// It has happened, or is called off.
@@ -172,6 +174,7 @@ fn apply(db: &Connection, write: &Write) -> rusqlite::Result<usize> {
             params![id, body],
         ),
         Write::TaskDone(id, answer) => run("UPDATE tasks SET open = 0, answer = ? WHERE task_id = ?", params![answer, id]),
+        Write::TaskGone(id) => run("DELETE FROM tasks WHERE task_id = ? AND open = 0", params![id]),
         Write::Alarm(kind, id, due) => {
             run("INSERT OR REPLACE INTO alarms (kind, id, due) VALUES (?, ?, ?)", params![kind, id, due])
         }

@@ -92,6 +92,19 @@ impl Objects {
         self.text(collection, id).is_some()
     }
 
+    /// Whether there is an object whose id begins with `prefix` and goes on with digits.
+    pub(crate) fn any(&self, collection: &str, prefix: &str) -> bool {
+        let some = "SELECT id FROM objects WHERE collection = ?1 AND id > ?2 AND id < ?2 || ':'";
+        let written = || -> rusqlite::Result<Vec<String>> {
+            let mut rows = self.db.prepare_cached(some)?;
+            rows.query_map(params![collection, prefix], |row| row.get(0))?.collect()
+        };
+        let gone = |id: &String| self.unwritten.get(&key(collection, id)).is_some_and(|(_, body)| body.is_none());
+        let prefix_key = key(collection, prefix);
+        written().unwrap_or_default().iter().any(|id| !gone(id))
+            || self.unwritten.iter().any(|(key, (_, body))| body.is_some() && key.starts_with(&prefix_key))
+    }
+
     /// All objects of a small collection, oldest first; large ones are [searched](super::search).
     pub(crate) fn all(&self, collection: &str) -> Vec<Value> {
         let read = || -> rusqlite::Result<Vec<(String, String)>> {

@@ -114,3 +114,63 @@ impl From<rusqlite::Error> for PlatformError {
         Self::Storage(error.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::{Origin, Timestamp};
+    use crate::platform::catalogue::Category;
+
+    #[test]
+    fn a_file_of_format_1_is_taken_over_with_all_that_is_in_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let task = Task::new(Category::Background, "asset_purchase_request_processing", "PR-1", None, Origin::Trigger);
+        let now = Timestamp(1);
+        let variable =
+            StoredVariable { id: "VAR-1".into(), name: "A".into(), value: "1".into(), secure: true, created: now, updated: now };
+        {
+            let db = Connection::open(dir.path().join("platform.sqlite")).unwrap();
+            db.execute_batch(&format!("{TABLES} PRAGMA user_version = 1;")).unwrap();
+            db.execute("INSERT INTO meta VALUES ('service_id', 'SRVC-1-2')", []).unwrap();
+            db.execute("INSERT INTO objects (collection, id, body) VALUES ('requests', 'PR-1', '{\"id\":\"PR-1\"}')", [])
+                .unwrap();
+            db.execute("INSERT INTO variables VALUES ('VAR-1', ?)", [serde_json::to_string(&variable).unwrap()]).unwrap();
+            let insert = "INSERT INTO tasks (task_id, open, body, answer) VALUES (?, ?, ?, ?)";
+            // As the first version wrote a task: without what later ones know of it.
+            let mut body = serde_json::to_value(&task).unwrap();
+            for later in ["installation", "created", "runtime_total", "retries", "reschedules"] {
+                body.as_object_mut().unwrap().shift_remove(later);
+            }
+            db.execute(insert, rusqlite::params![task.id, 1, body.to_string(), None::<String>]).unwrap();
+            db.execute(insert, rusqlite::params!["TQ-DONE", 0, body.to_string(), Some("{\"result\":\"success\"}")]).unwrap();
+        }
+        for _ in 0..2 {
+            let (db, lock, loaded) = open(dir.path()).unwrap();
+            let version: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+            assert_eq!(version, FORMAT);
+            assert_eq!(loaded.meta["service_id"], "SRVC-1-2");
+            assert_eq!(loaded.variables, std::slice::from_ref(&variable));
+            let ids: Vec<&str> = loaded.tasks.iter().map(|task| task.id.as_str()).collect();
+            assert_eq!(ids, [task.id.as_str()], "the one that is not done");
+            let objects: i64 = db.query_row("SELECT count(*) FROM objects", [], |row| row.get(0)).unwrap();
+            assert_eq!(objects, 1);
+            // What the second format added can be used; the second opening finds it.
+            let alarms = usize::from(loaded.alarms.iter().any(|(_, id, due)| (id.as_str(), *due) == ("PR-1", 7)));
+            assert_eq!(loaded.alarms.len(), alarms);
+            db.execute("INSERT OR REPLACE INTO alarms VALUES ('planned', 'PR-1', 7)", []).unwrap();
+            drop((db, lock));
+        }
+        let alarms = open(dir.path()).unwrap().2.alarms;
+        assert_eq!(alarms, [("planned".to_owned(), "PR-1".to_owned(), 7)]);
+    }
+
+    #[test]
+    fn a_file_of_a_newer_format_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("platform.sqlite");
+        Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 99;").unwrap();
+        let before = fs::read(&path).unwrap();
+        assert!(matches!(open(dir.path()), Err(PlatformError::Newer { found: 99, known: FORMAT, .. })));
+        assert_eq!(fs::read(&path).unwrap().len(), before.len());
+    }
+}

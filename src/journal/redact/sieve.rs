@@ -1,0 +1,42 @@
+use std::sync::LazyLock;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+
+/// Where no secret is known by its value.
+pub(super) static NAMES_ONLY: LazyLock<Sieve> = LazyLock::new(|| Sieve::new([], []));
+
+/// What stands beside a secret that is known by its place: see [`names`](super::names).
+const NAMES: [&str; 5] = ["api_key\":", "authorization\":", "\"type\":\"password\"", "\"secure\":true", "apikey "];
+
+/// Decides quickly that a piece of JSON holds nothing to take out. It may be wrong in one way only: to suspect what is
+/// harmless, which is then looked at closely.
+pub(super) struct Sieve {
+    /// Names and known values, letter case aside. `None`: everything is suspect.
+    search: Option<AhoCorasick>,
+    /// Whether a `+` may be the blank of a secret in a way `search` does not know.
+    plus: bool,
+}
+
+impl Sieve {
+    /// For secrets in all their `forms`, and those that are found only as a `whole` text.
+    pub(super) fn new<'a>(forms: impl IntoIterator<Item = &'a [u8]>, whole: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let whole = whole.into_iter().map(|text| [b"\"", text, b"\""].concat());
+        let known: Vec<Vec<u8>> = forms.into_iter().map(<[u8]>::to_vec).chain(whole).collect();
+        let blanks = |text: &Vec<u8>| text.iter().filter(|byte| **byte == b' ').count();
+        let with_plus = known.iter().filter(|text| blanks(text) == 1).map(|text| replaced(text, b' ', b'+'));
+        let patterns = NAMES.iter().map(|name| name.as_bytes().to_vec()).chain(known.iter().cloned()).chain(with_plus);
+        let search = AhoCorasick::builder().ascii_case_insensitive(true).kind(Some(AhoCorasickKind::DFA)).build(patterns).ok();
+        Self { search, plus: known.iter().any(|text| blanks(text) > 1) }
+    }
+
+    /// See [`Secrets::suspects`](super::secrets::Secrets::suspects).
+    pub(super) fn suspects(&self, json: &[u8]) -> bool {
+        // Behind an escape there may be anything.
+        let escaped = json.iter().any(|byte| matches!(byte, b'\\' | b'%') || (self.plus && *byte == b'+'));
+        escaped || self.search.as_ref().is_none_or(|search| search.is_match(json))
+    }
+}
+
+fn replaced(text: &[u8], old: u8, new: u8) -> Vec<u8> {
+    text.iter().map(|byte| if *byte == old { new } else { *byte }).collect()
+}

@@ -1,0 +1,72 @@
+use std::collections::BTreeMap;
+
+use rusqlite::{Transaction, params};
+
+use super::record::{state, status_of};
+use crate::observe::{Answer, Fact};
+
+/// What a batch of observations changes in the summaries of their deliveries. A delivery is written once a batch,
+/// however much of it the batch has: under load that is most of its life.
+#[derive(Default)]
+pub(super) struct Changes(BTreeMap<i64, Change>);
+
+#[derive(Default)]
+struct Change {
+    api_calls: i64,
+    store_calls: i64,
+    store_errors: i64,
+    logs: i64,
+    object_status: Option<String>,
+    answer: Option<Answer>,
+    state: Option<i64>,
+}
+
+impl Changes {
+    /// Adds what a fact means for its delivery.
+    pub(super) fn add(&mut self, delivery: i64, fact: &Fact) {
+        if matches!(fact, Fact::StepStarted { .. } | Fact::StepEnded { .. } | Fact::TaskArrived(_)) {
+            return;
+        }
+        let change = self.0.entry(delivery).or_default();
+        match fact {
+            Fact::ApiCall(_) => change.api_calls += 1,
+            Fact::Log { .. } => change.logs += 1,
+            Fact::StoreCall(call) => {
+                change.store_calls += 1;
+                change.store_errors += i64::from(call.error.is_some());
+            }
+            Fact::ObjectFetched { object } => {
+                change.object_status = status_of(object).map(str::to_owned).or(change.object_status.take());
+            }
+            Fact::Answered(answer) => {
+                // The answer's own data is in its row; the summary has no place for it.
+                let (result, message) = (answer.result.clone(), answer.message.clone());
+                change.answer = Some(Answer { result, message, data: None, ..*answer });
+                change.state = Some(state::ANSWERED);
+            }
+            Fact::ResultSent { .. } => change.state = Some(state::SENT),
+            Fact::Interrupted { .. } => change.state = Some(state::INTERRUPTED),
+            _ => {}
+        }
+    }
+
+    /// Writes all of it, and forgets it.
+    pub(super) fn write(&mut self, tx: &Transaction<'_>) -> rusqlite::Result<()> {
+        let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        for (id, change) in std::mem::take(&mut self.0) {
+            let Change { api_calls, store_calls, store_errors, logs, object_status, answer, state } = change;
+            tx.prepare_cached(
+                "UPDATE deliveries SET api_calls = api_calls + ?2, store_calls = store_calls + ?3,
+                   store_errors = store_errors + ?4, logs = logs + ?5, object_status = coalesce(?6, object_status),
+                   state = coalesce(?7, state)
+                 WHERE id = ?1",
+            )?
+            .execute(params![id, api_calls, store_calls, store_errors, logs, object_status, state])?;
+            if let Some(answer) = answer {
+                tx.prepare_cached("UPDATE deliveries SET result = ?2, message = ?3, countdown = ?4, micros = ?5 WHERE id = ?1")?
+                    .execute(params![id, answer.result, answer.message, whole(answer.countdown), whole(answer.micros)])?;
+            }
+        }
+        Ok(())
+    }
+}
