@@ -10,11 +10,10 @@
 mod support;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
-use support::{Running, program, run};
+use support::{Running, judged, program, run, sandbox};
 
 fn python() -> Option<PathBuf> {
     let python = std::env::var_os("CONNECT_CONSOLE_TEST_PYTHON").map(PathBuf::from);
@@ -63,37 +62,9 @@ fn the_documentations_example_runs_with_only_its_variables_set() {
     assert!(session.terminate().success());
 }
 
-/// A sandbox of its own, as a program started elsewhere finds it: by the line the command prints.
-struct Served {
-    _dir: tempfile::TempDir,
-    _running: Running,
-    access: Value,
-}
-
-fn sandbox() -> Served {
-    let dir = tempfile::tempdir().unwrap();
-    let mut command = program(dir.path());
-    command.args(["sandbox", "--port", "0", "--http-port", "0"]);
-    let running = Running::start(command);
-    let access = running.until("the sandbox", |line| line["mongodb"].is_string());
-    Served { _dir: dir, _running: running, access }
-}
-
-/// Runs a program of `tests/python` with the sandbox's line as its input; it ends with 0 when all was as it should be.
+/// Runs a program of `tests/python` with the sandbox's line as its input.
 fn judged_by(python: &Path, script: &str) {
-    let served = sandbox();
-    let mut child = Command::new(python)
-        .arg(fixture(script))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    std::io::Write::write_all(child.stdin.as_mut().unwrap(), served.access.to_string().as_bytes()).unwrap();
-    let ended = child.wait_with_output().unwrap();
-    let said = format!("{}{}", String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
-    assert!(ended.status.success(), "{script}:\n{said}");
-    assert!(said.contains("all as it should be"), "{script}:\n{said}");
+    judged(Command::new(python).arg(fixture(script)), &sandbox().access);
 }
 
 #[test]

@@ -116,6 +116,13 @@ async fn canonical_extended_json_keeps_every_type() {
     let body = json!({ "dataSource": "l", "database": "d", "collection": "c", "filter": { "_id": 7 } });
     let find = ejson(api.http.post(format!("{url}/findOne")).body(body.to_string()));
     assert_eq!(send(find).await, (200, json!({ "document": document })));
+    // Who accepts anything is answered as it speaks; who wants JSON gets it.
+    let typed =
+        api.http.post(format!("{url}/findOne")).header("api-key", key.reveal()).header("Content-Type", "application/ejson");
+    let anything = typed.try_clone().unwrap().header("Accept", "*/*").body(body.to_string());
+    assert_eq!(send(anything).await, (200, json!({ "document": document })));
+    let (_, json) = send(typed.header("Accept", "application/json").body(body.to_string())).await;
+    assert_eq!(json["document"]["_id"], 7);
     // The same as plain JSON.
     let plain = api.request("findOne", &body).header("api-key", key.reveal());
     let flat = json!({ "_id": 7, "d": "1970-01-01T00:00:00Z", "n": "1.50", "b": { "Subtype": 0, "Data": "AQI=" }, "x": 1.0 });
@@ -226,6 +233,17 @@ async fn a_duplicate_malformed_json_and_an_unknown_address_are_errors_too() {
         api.http.post(format!("{url}/action/find")).header("api-key", &key).header("Content-Type", "text/plain").body("{}");
     assert_eq!(send(text).await.0, 400);
     assert_eq!(send(api.http.post(format!("{url}/elsewhere"))).await.0, 404);
+    let body = json!({ "dataSource": "Cluster0", "database": "d", "collection": "c" }).to_string();
+    for (path, status) in [
+        ("/app/data-abcde/endpoint/data/v1/action/findOne", 200),
+        ("/app/data-abcde/endpoint/data/beta/action/findOne", 200),
+        ("/app/data-abcde/endpoint/data/v2/action/findOne", 404),
+        ("/app/data-abcde/endpoint/elsewhere/v1/action/findOne", 404),
+    ] {
+        let there = api.http.post(url.replace("/app/local/endpoint/data/v1", path)).header("api-key", &key);
+        let answered = send(there.header("Content-Type", "application/json").body(body.clone())).await;
+        assert_eq!(answered.0, status, "{path}: {}", answered.1);
+    }
     assert_eq!(send(api.http.get(format!("{url}/action/find"))).await.0, 404);
     api.sandbox.stop().await;
 }

@@ -302,6 +302,9 @@ pub(super) struct Sandbox {
     /// Let everybody on this machine in
     #[arg(long)]
     pub(super) no_auth: bool,
+    /// Only the Data API, in front of another MongoDB deployment: its connection string, or env:NAME or file:PATH that holds it
+    #[arg(long, value_name = "WHERE")]
+    pub(super) data_api_for: Option<String>,
 }
 
 #[derive(Group)]

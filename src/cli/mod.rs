@@ -6,6 +6,7 @@
 
 mod args;
 mod clock;
+mod deployment;
 mod describe;
 mod doctor;
 mod env;

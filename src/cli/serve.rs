@@ -6,15 +6,18 @@ use serde_json::json;
 
 use super::args::{Platform as PlatformArgs, Sandbox as SandboxArgs};
 use super::run::stop_signal;
-use super::{CliError, Setting};
+use super::{CliError, Setting, deployment};
 use crate::authority::Authority;
 use crate::journal::Journal;
 use crate::platform::{Observed, Platform, PlatformOptions, Tls};
-use crate::sandbox::{Sandbox, SandboxOptions};
+use crate::sandbox::{Front, FrontOptions, Sandbox, SandboxOptions};
 use crate::workbench;
 
-/// `sandbox [--port N] [--http-port N] [--no-auth]`
+/// `sandbox [--port N] [--http-port N] [--no-auth] [--data-api-for WHERE]`
 pub(super) async fn sandbox(setting: Setting, args: SandboxArgs) -> Result<(), CliError> {
+    if let Some(wanted) = &args.data_api_for {
+        return data_api_for(setting, &args, wanted).await;
+    }
     let stop = stop_signal();
     let dir = setting.options.data_dir.clone();
     let journal = alone(&setting)?;
@@ -29,6 +32,27 @@ pub(super) async fn sandbox(setting: Setting, args: SandboxArgs) -> Result<(), C
     }))?;
     stop.await;
     sandbox.stop().await;
+    Ok(journal.close().await?)
+}
+
+/// The Data API in front of another deployment.
+async fn data_api_for(setting: Setting, args: &SandboxArgs, wanted: &str) -> Result<(), CliError> {
+    let deployment = deployment::read(wanted, |name| std::env::var(name).ok())?;
+    let dir = setting.options.data_dir.clone();
+    let journal = alone(&setting)?;
+    if let Some(password) = deployment::password(&deployment) {
+        journal.redactor().learn("DEPLOYMENT_PASSWORD", &password);
+    }
+    let options = FrontOptions { dir, http_port: args.http_port, auth: !args.no_auth, deployment };
+    let front = Front::start(options, Arc::new(journal.clone())).await.map_err(|e| CliError::usage(e.to_string()))?;
+    journal.redactor().learn("SANDBOX_API_KEY", &front.api_key);
+    setting.output.object(&json!({
+        "data_api": front.data_api,
+        "api_key": front.api_key.reveal(),
+        "deployment": front.servers,
+    }))?;
+    stop_signal().await;
+    front.stop().await;
     Ok(journal.close().await?)
 }
 

@@ -15,6 +15,7 @@ mod data_api;
 mod engine;
 mod error;
 mod expression;
+mod front;
 mod matcher;
 mod options;
 mod pipeline;
@@ -33,6 +34,7 @@ pub mod fuzzing {
 }
 
 pub use error::{Code, CommandError};
+pub use front::{Front, FrontOptions};
 pub use options::{SandboxError, SandboxOptions};
 
 use std::fmt;

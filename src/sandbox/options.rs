@@ -56,6 +56,9 @@ pub enum SandboxError {
     /// There is no certificate for connections with TLS.
     #[error(transparent)]
     Authority(#[from] AuthorityError),
+    /// The deployment the Data API shall be in front of cannot be used.
+    #[error("{0}; check the connection string, the network, and who may connect to the deployment from here")]
+    Deployment(String),
     /// No port of 127.0.0.1 could be listened on.
     #[error("the sandbox cannot listen on 127.0.0.1: {0}")]
     Listen(#[source] std::io::Error),

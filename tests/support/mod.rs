@@ -120,3 +120,30 @@ impl Drop for Running {
         let _ = self.child.wait();
     }
 }
+
+/// A sandbox of its own, as a program started elsewhere finds it: by the line the command prints.
+pub(crate) struct Served {
+    _dir: tempfile::TempDir,
+    _running: Running,
+    pub(crate) access: Value,
+}
+
+/// Starts `connect-console sandbox`.
+pub(crate) fn sandbox() -> Served {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = program(dir.path());
+    command.args(["sandbox", "--port", "0", "--http-port", "0"]);
+    let running = Running::start(command);
+    let access = running.until("the sandbox", |line| line["mongodb"].is_string());
+    Served { _dir: dir, _running: running, access }
+}
+
+/// Runs somebody else's program with `access` as its input; it ends well and says that all was as it should be.
+pub(crate) fn judged(command: &mut Command, access: &Value) {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // Who does not read it has gone already, or does not want it.
+    let _ = std::io::Write::write_all(&mut child.stdin.take().unwrap(), access.to_string().as_bytes());
+    let ended = child.wait_with_output().unwrap();
+    let said = format!("{}{}", String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
+    assert!(ended.status.success() && said.contains("all as it should be"), "{}:\n{said}", ended.status);
+}

@@ -4,7 +4,7 @@ use bson::raw::{CStr, cstr};
 use bson::{Bson, Document, RawArrayBuf, RawBson, RawBsonRef, RawDocumentBuf, rawdoc};
 
 use super::super::error::CommandError;
-use super::deployment::{Deployment, all_documents};
+use super::deployment::Deployment;
 use super::error::ApiError;
 use super::request::Request;
 
@@ -77,7 +77,7 @@ async fn find_one(deployment: &dyn Deployment, request: &Request) -> Result<RawD
     let mut command = query(request)?;
     command.append(cstr!("limit"), 1_i64);
     command.append(cstr!("singleBatch"), true);
-    let found = all_documents(deployment, request.database(), request.collection(), command).await?;
+    let found = deployment.documents(request.database(), request.collection(), command).await?;
     let mut answer = RawDocumentBuf::new();
     answer.append(cstr!("document"), found.get(0).map_err(CommandError::from)?.unwrap_or(RawBsonRef::Null));
     Ok(answer)
@@ -88,7 +88,7 @@ async fn find_many(deployment: &dyn Deployment, request: &Request) -> Result<Raw
     let limit = request.count("limit")?.filter(|limit| *limit > 0).unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT);
     command.append(cstr!("limit"), limit);
     command.append(cstr!("skip"), request.count("skip")?.unwrap_or(0));
-    let found = all_documents(deployment, request.database(), request.collection(), command).await?;
+    let found = deployment.documents(request.database(), request.collection(), command).await?;
     Ok(rawdoc! { "documents": found })
 }
 
@@ -96,7 +96,7 @@ async fn aggregate(deployment: &dyn Deployment, request: &Request) -> Result<Raw
     let mut command = command(cstr!("aggregate"), request);
     command.append(cstr!("pipeline"), documents(request, "pipeline")?);
     command.append(cstr!("cursor"), rawdoc! {});
-    let found = all_documents(deployment, request.database(), request.collection(), command).await?;
+    let found = deployment.documents(request.database(), request.collection(), command).await?;
     Ok(rawdoc! { "documents": found })
 }
 

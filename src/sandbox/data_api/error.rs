@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
@@ -47,6 +49,11 @@ impl ApiError {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "InvalidParameter", message)
     }
 
+    pub(super) fn too_slow(patience: Duration) -> Self {
+        let message = format!("the request took more than {} s; it may have had its effect all the same", patience.as_secs());
+        Self::new(StatusCode::GATEWAY_TIMEOUT, "ExecutionTimeLimitExceeded", message)
+    }
+
     pub(super) fn into_response(self, link: &str) -> Response {
         let body = json!({ "error": self.message, "error_code": self.code, "link": link });
         (self.status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
@@ -55,10 +62,12 @@ impl ApiError {
 
 impl From<CommandError> for ApiError {
     fn from(error: CommandError) -> Self {
-        let (status, code) = if error.code == Code::INTERNAL_ERROR || error.code == Code::OUT_OF_DISK_SPACE {
-            (StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError")
-        } else {
-            (StatusCode::BAD_REQUEST, "MongoDBError")
+        // What the caller could not have done better is not a bad request: its own credentials were right.
+        let own = [Code::INTERNAL_ERROR, Code::OUT_OF_DISK_SPACE, Code::AUTHENTICATION_FAILED].contains(&error.code);
+        let (status, code) = match () {
+            () if own => (StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"),
+            () if error.code == Code::HOST_UNREACHABLE => (StatusCode::SERVICE_UNAVAILABLE, "InternalServerError"),
+            () => (StatusCode::BAD_REQUEST, "MongoDBError"),
         };
         Self::new(status, code, format!("({}) {}", error.code.name, error.message))
     }

@@ -22,6 +22,7 @@ fn flat(value: &Bson) -> Value {
         Bson::Timestamp(t) => json!({ "T": t.time, "I": t.increment }),
         Bson::RegularExpression(r) => json!({ "Pattern": r.pattern.as_str(), "Options": r.options.as_str() }),
         Bson::Binary(b) => json!({ "Subtype": u8::from(b.subtype), "Data": BASE64.encode(&b.bytes) }),
+        Bson::MinKey | Bson::MaxKey => json!({}),
         other => query::relaxed_value(other),
     }
 }
@@ -34,6 +35,8 @@ mod tests {
 
     #[test]
     fn types_json_does_not_have_are_flattened() {
+        let ends = doc! { "low": bson::Bson::MinKey, "high": bson::Bson::MaxKey };
+        assert_eq!(plain(&ends), json!({ "low": {}, "high": {} }));
         let document = doc! { "n": 1, "l": 2_i64, "d": bson::DateTime::from_millis(0), "x": 1.5, "in": [{ "n": 3_i64 }] };
         let expected = json!({ "n": 1, "l": 2, "d": "1970-01-01T00:00:00Z", "x": 1.5, "in": [{ "n": 3 }] });
         assert_eq!(plain(&document), expected);
