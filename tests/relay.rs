@@ -21,7 +21,7 @@ use connect_console::relay::{Relay, RelayAccess, RelayOptions};
 use fake::{Connect, KEY, PATIENCE, configuration, facts_of, purchase, seen};
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use support::{Running, program};
+use support::{Running, anywhere, program};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -328,17 +328,6 @@ async fn a_frame_nobody_understands_is_told_and_passed_on() {
         })
         .await;
     }
-}
-
-/// Whether a text is in any file below a directory.
-fn anywhere(dir: &Path, text: &str) -> bool {
-    std::fs::read_dir(dir).unwrap().any(|entry| {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            return anywhere(&path, text);
-        }
-        std::fs::read(&path).is_ok_and(|bytes| bytes.windows(text.len()).any(|window| window == text.as_bytes()))
-    })
 }
 
 /// The processes whose file of that name in `/proc` holds a text.

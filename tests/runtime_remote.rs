@@ -4,14 +4,13 @@
 mod fake;
 mod support;
 
-use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use connect_console::authority::{Authority, TlsListener};
 use fake::{Connect, purchase};
 use serde_json::Value;
-use support::{Running, program};
+use support::{Running, anywhere, program};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -94,17 +93,6 @@ fn until(running: &Running, what: &str, fits: impl Fn(&Value) -> bool) -> Value 
 
 fn link_says(seen: &Value, what: &str) -> bool {
     seen["kind"] == "link" && seen["detail"].as_str().is_some_and(|detail| detail.contains(what))
-}
-
-/// Whether a text is in any file below a directory.
-fn anywhere(dir: &Path, text: &str) -> bool {
-    std::fs::read_dir(dir).unwrap().any(|entry| {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            return anywhere(&path, text);
-        }
-        std::fs::read(&path).is_ok_and(|bytes| bytes.windows(text.len()).any(|window| window == text.as_bytes()))
-    })
 }
 
 #[tokio::test(flavor = "multi_thread")]

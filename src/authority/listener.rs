@@ -1,14 +1,18 @@
+use std::fmt::Debug;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
+use axum::serve::Listener;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
+use tokio_util::sync::CancellationToken;
 
 /// How long a handshake may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -16,6 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const HANDSHAKES: usize = 256;
 /// How many finished ones may wait to be served.
 const READY: usize = 16;
+
+/// How long connections that are kept open are waited for at the end.
+const LAST_MOMENT: Duration = Duration::from_secs(1);
 
 /// Accepts TLS connections for [`axum::serve`]. Handshakes run beside each other: one that stalls holds up nobody, and is
 /// dropped after 10 seconds.
@@ -51,7 +58,7 @@ impl Drop for TlsListener {
     }
 }
 
-impl axum::serve::Listener for TlsListener {
+impl Listener for TlsListener {
     type Io = TlsStream<TcpStream>;
     type Addr = SocketAddr;
 
@@ -65,6 +72,22 @@ impl axum::serve::Listener for TlsListener {
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
         Ok(self.address)
+    }
+}
+
+/// Serves whoever comes through `listener` until `closing`, and whoever keeps a connection open for a second more.
+pub(crate) async fn serve_until<L>(closing: CancellationToken, listener: L, app: Router) -> io::Result<()>
+where
+    L: Listener<Addr: Debug>,
+{
+    let server = axum::serve(listener, app).with_graceful_shutdown(closing.clone().cancelled_owned()).into_future();
+    let bounded = async {
+        closing.cancelled().await;
+        tokio::time::sleep(LAST_MOMENT).await;
+    };
+    tokio::select! {
+        ended = server => ended,
+        () = bounded => Ok(()),
     }
 }
 

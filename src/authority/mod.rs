@@ -24,6 +24,7 @@ mod listener;
 
 pub use error::AuthorityError;
 pub use listener::TlsListener;
+pub(crate) use listener::serve_until;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -2,7 +2,6 @@
 
 use std::fmt::Debug;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Json;
 use axum::Router;
@@ -19,6 +18,7 @@ use super::forward;
 use super::line::Visitor;
 use super::shared::Shared;
 use super::way::Way;
+use crate::authority::serve_until;
 use crate::observe::{Level, LinkState};
 use crate::runtime::socket::{self, Opened};
 
@@ -27,19 +27,9 @@ const LARGEST: usize = 64 << 20;
 
 /// Serves whoever comes through `listener` until the relay closes.
 pub(super) async fn serve<L: Listener<Addr: Debug>>(shared: Arc<Shared>, listener: L) {
-    let closing = shared.closing.clone();
     let app = Router::new().fallback(handle).with_state(Arc::clone(&shared));
-    let server = axum::serve(listener, app).with_graceful_shutdown(closing.clone().cancelled_owned()).into_future();
-    let bounded = async {
-        closing.cancelled().await;
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    };
-    tokio::select! {
-        ended = server => if let Err(e) = ended {
-            shared.scope.log(Level::Error, super::TARGET, format!("the relay stopped listening: {e}"));
-        },
-        // Somebody keeps a connection open; it is not waited for.
-        () = bounded => {}
+    if let Err(e) = serve_until(shared.closing.clone(), listener, app).await {
+        shared.scope.log(Level::Error, super::TARGET, format!("the relay stopped listening: {e}"));
     }
 }
 

@@ -57,6 +57,17 @@ pub(crate) fn run(data_dir: &Path, arguments: &[&str]) -> Ran {
     Ran::of(program(data_dir).args(arguments).output().unwrap())
 }
 
+/// Whether a text is in any file below a directory.
+pub(crate) fn anywhere(dir: &Path, text: &str) -> bool {
+    std::fs::read_dir(dir).unwrap().any(|entry| {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            return anywhere(&path, text);
+        }
+        std::fs::read(&path).is_ok_and(|bytes| bytes.windows(text.len()).any(|window| window == text.as_bytes()))
+    })
+}
+
 /// A command that goes on, its stdout read line by line. Killed when dropped.
 pub(crate) struct Running {
     pub(crate) child: Child,

@@ -30,7 +30,6 @@ mod verbs;
 
 use std::fmt::Debug;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::to_bytes;
@@ -51,6 +50,7 @@ use super::foreign::api_call;
 use super::hub::RunnerType;
 use super::hub::socket::{self, Caller, MAX_MESSAGE};
 use super::rql::percent_decode;
+use crate::authority::serve_until;
 use crate::observe::Level;
 
 /// Where the API begins.
@@ -71,19 +71,9 @@ pub(crate) async fn serve_plain(core: Arc<Core>, listener: TcpListener) {
 
 /// Serves whoever comes through `listener` until the platform closes.
 pub(crate) async fn serve<L: Listener<Addr: Debug>>(core: Arc<Core>, listener: L) {
-    let closing = core.closing.clone();
     let app = Router::new().fallback(handle).with_state(Arc::clone(&core));
-    let server = axum::serve(listener, app).with_graceful_shutdown(closing.clone().cancelled_owned()).into_future();
-    let bounded = async {
-        closing.cancelled().await;
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    };
-    tokio::select! {
-        ended = server => if let Err(e) = ended {
-            core.log(Level::Error, format!("the local Connect stopped listening: {e}"));
-        },
-        // Somebody keeps a connection open; it is not waited for.
-        () = bounded => {}
+    if let Err(e) = serve_until(core.closing.clone(), listener, app).await {
+        core.log(Level::Error, format!("the local Connect stopped listening: {e}"));
     }
 }
 
