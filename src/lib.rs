@@ -35,6 +35,8 @@ pub mod relay;
 #[cfg(feature = "console")]
 pub mod replay;
 #[cfg(feature = "console")]
+pub mod sagas;
+#[cfg(feature = "console")]
 pub mod sandbox;
 #[cfg(feature = "console")]
 pub mod workbench;

@@ -110,3 +110,27 @@ fn a_place_that_cannot_be_written_is_named() {
     assert!(matches!(error, JournalError::Create { .. }), "{error:?}");
     assert!(error.to_string().contains("--data-dir"), "{error}");
 }
+
+#[test]
+fn a_journal_of_the_first_version_is_brought_up_by_whoever_opens_it_and_loses_nothing() {
+    let first = |dir: &std::path::Path| {
+        drop(Journal::open(dir).unwrap());
+        let conn = rusqlite::Connection::open(dir.join("journal.sqlite")).unwrap();
+        conn.execute_batch(
+            "DROP INDEX deliveries_with_saga; ALTER TABLE deliveries DROP COLUMN saga; ALTER TABLE deliveries DROP COLUMN injected;
+             INSERT INTO deliveries (key, task_id, category, event_type, object_id, arrived_at, state, attempt)
+               VALUES ('k', 'TQ-1', 'background', 'e', 'PR-1', 1, 2, 1);
+             PRAGMA user_version = 1;",
+        )
+        .unwrap();
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let (reads, writes) = (dir.path().join("reads"), dir.path().join("writes"));
+    first(&reads);
+    first(&writes);
+    drop(Journal::open(&writes).unwrap());
+    for data in [reads, writes] {
+        let rows = Reader::open(&data).unwrap().deliveries(&DeliveryFilter::default(), &Window::newest(9)).unwrap();
+        assert_eq!((rows.len(), rows[0].task_id.as_str(), rows[0].injected), (1, "TQ-1", 0));
+    }
+}

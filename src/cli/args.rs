@@ -22,6 +22,9 @@ pub(super) struct Args {
     /// The interpreter for a Python extension, or the directory of its environment
     #[arg(long, global = true, value_name = "PATH", requires = "extension")]
     pub(super) python: Option<PathBuf>,
+    /// Do not trace the sagas of a Python extension: it runs without a hook in its processes
+    #[arg(long, global = true)]
+    pub(super) no_trace: bool,
 }
 
 #[derive(Group)]
@@ -57,6 +60,11 @@ pub(super) enum Verb {
     Env {
         #[command(subcommand)]
         verb: Env,
+    },
+    /// Sagas: traces, breakpoints and faults
+    Sagas {
+        #[command(subcommand)]
+        verb: super::sagas::Sagas,
     },
     /// The documents the extension has stored
     Store {

@@ -1,3 +1,4 @@
+use crate::observe::control::Release;
 use crate::observe::{Fact, LinkState, StepOutcome};
 
 use super::output::span;
@@ -24,6 +25,9 @@ pub(super) fn describe(fact: &Fact, whole: bool) -> String {
             let detail = detail.as_ref().map(|d| format!(": {d}")).unwrap_or_default();
             format!("{} in {}{detail}", ended(*outcome), span(*micros))
         }
+        Fact::Held { step_kind, name, .. } => format!("held before {step_kind} {name}"),
+        Fact::Released { how, micros } => format!("let go after {}: {}", span(*micros), released(*how)),
+        Fact::Injected { what } => format!("INJECTED: {what}"),
         Fact::StoreCall(call) => {
             let at = format!("{} {} {}.{}", call.backend, call.operation, call.database, call.collection);
             let answer = call.error.as_ref().map_or_else(
@@ -60,6 +64,14 @@ fn link(state: LinkState) -> &'static str {
         LinkState::Connected => "connected",
         LinkState::Waiting => "waiting",
         LinkState::Closed => "closed",
+    }
+}
+
+fn released(how: Release) -> &'static str {
+    match how {
+        Release::Continue => "it goes on",
+        Release::Skip => "the step is skipped",
+        Release::Abort => "the delivery is aborted",
     }
 }
 

@@ -32,6 +32,7 @@ pub(super) fn delivery_cells(row: &DeliveryRow) -> Vec<String> {
         (Some(origin), None) => origin.clone(),
         (None, None) => "-".into(),
     };
+    let origin = if row.injected > 0 { format!("{origin}, injected") } else { origin };
     let reason = row.message.as_deref().and_then(|m| m.lines().next()).unwrap_or_default();
     vec![
         row.id.to_string(),

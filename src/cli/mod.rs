@@ -15,6 +15,7 @@ mod events;
 mod log;
 mod output;
 mod run;
+mod sagas;
 mod serve;
 mod store;
 mod trigger;
@@ -109,7 +110,7 @@ impl Setting {
 }
 
 async fn dispatch(args: Args, source: Source) -> Result<(), CliError> {
-    let extension = which(args.extension, args.python, source)?;
+    let extension = which(args.extension, args.python, !args.no_trace, source)?;
     let data_dir = match (args.global.data_dir, &extension) {
         (Some(dir), _) => dir,
         (None, Source::Python { project, .. }) => workbench::data_dir_of(project)?,
@@ -129,6 +130,7 @@ async fn dispatch(args: Args, source: Source) -> Result<(), CliError> {
         Some(Verb::Replay(replay)) => trigger::replay(setting, replay).await,
         Some(Verb::Events { verb }) => events::events(setting, verb).await,
         Some(Verb::Env { verb }) => env::env(setting, verb).await,
+        Some(Verb::Sagas { verb }) => sagas::sagas(setting, verb).await,
         Some(Verb::Store { verb }) => store::store(setting, verb).await,
         Some(Verb::Sandbox(sandbox)) => serve::sandbox(setting, sandbox).await,
         Some(Verb::Platform(platform)) => serve::platform(setting, platform).await,
@@ -137,12 +139,12 @@ async fn dispatch(args: Args, source: Source) -> Result<(), CliError> {
 }
 
 /// The extension asked for.
-fn which(asked: Option<PathBuf>, python: Option<PathBuf>, built_in: Source) -> Result<Source, CliError> {
+fn which(asked: Option<PathBuf>, python: Option<PathBuf>, trace: bool, built_in: Source) -> Result<Source, CliError> {
     let Some(asked) = asked else { return Ok(built_in) };
     match asked.to_str() {
         Some("tutorial") => Ok(Source::Tutorial),
         Some("probe") => Ok(Source::Given(Box::new(probe::extension()))),
-        _ if asked.is_dir() => Ok(Source::Python { project: asked, python }),
+        _ if asked.is_dir() => Ok(Source::Python { project: asked, python, trace }),
         _ => Err(CliError::usage(format!(
             "{} is no extension: give the directory of a Python project, `tutorial` or `probe`",
             asked.display()

@@ -42,6 +42,14 @@ pub(crate) enum Do {
     ShowSaga,
     EarlierDelivery,
     LaterDelivery,
+    EarlierSaga,
+    LaterSaga,
+    Break,
+    Spoil,
+    ContinueStep,
+    SkipStep,
+    AbortDelivery,
+    Mark,
     Copy,
     EditVariable,
     AddVariable,
@@ -118,6 +126,10 @@ fn has_delivery(state: &State) -> Result<(), &'static str> {
 fn waits(state: &State) -> Result<(), &'static str> {
     let waiting = state.events.selected().and_then(|d| state.waiting.iter().find(|w| w.object_id == d.object_id));
     waiting.map(|_| ()).ok_or("nothing of this request waits to be delivered again")
+}
+
+fn stands(state: &State) -> Result<(), &'static str> {
+    state.standing().map(|_| ()).ok_or("no delivery stands at a breakpoint")
 }
 
 fn has_variable(state: &State) -> Result<(), &'static str> {
@@ -210,6 +222,50 @@ pub(crate) const ACTIONS: &[Action] = &[
     act(Do::EarlierDelivery, "earlier delivery", "the delivery of this request before", &["<", ","], &[In(Trace)])
         .when(has_delivery),
     act(Do::LaterDelivery, "later delivery", "the delivery of this request after", &[">", "."], &[In(Trace)]).when(has_delivery),
+    act(Do::EarlierSaga, "earlier request", "the request with a saga before this one", &["{"], &[In(Trace)]).when(ready),
+    act(Do::LaterSaga, "later request", "the request with a saga after this one", &["}"], &[In(Trace)]).when(ready),
+    act(
+        Do::Break,
+        "breakpoint",
+        "stop deliveries before the selected step, or no longer; elsewhere: choose before which",
+        &["b"],
+        &[In(Trace)],
+    )
+    .hint("breakpoint")
+    .when(ready),
+    act(
+        Do::Spoil,
+        "make go wrong",
+        "have the selected step fail, hang or be late on its next run, or the next store write fail",
+        &["x"],
+        &[In(Trace)],
+    )
+    .hint("spoil")
+    .when(ready),
+    act(Do::ContinueStep, "continue", "let the delivery at a breakpoint go on", &["c"], &[In(Events), In(Trace)])
+        .hint("continue")
+        .when(stands),
+    act(Do::SkipStep, "skip step", "let it go on without the step it stands before", &["K"], &[In(Events), In(Trace)])
+        .hint("skip")
+        .when(stands),
+    act(
+        Do::AbortDelivery,
+        "abort delivery",
+        "end the delivery at a breakpoint with an error; nothing is compensated",
+        &["X"],
+        &[In(Events), In(Trace)],
+    )
+    .hint("abort")
+    .when(stands)
+    .destructive(),
+    act(
+        Do::Mark,
+        "mark and compare",
+        "mark the selected delivery; with another one marked, show how the two differ",
+        &["m"],
+        &[In(Events), In(Trace)],
+    )
+    .when(has_delivery),
     act(Do::EditVariable, "edit variable", "stage another value for the selected variable", &["e", "enter"], &[In(Variables)])
         .hint("edit")
         .when(has_variable),

@@ -44,6 +44,8 @@ pub(crate) fn delivery(id: i64, result: Option<&str>) -> DeliveryRow {
         store_calls: 2,
         store_errors: 0,
         logs: 1,
+        saga: Some("save the request".into()),
+        injected: 0,
     }
 }
 
@@ -260,6 +262,9 @@ pub(crate) fn status() -> Status {
         unsent: 0,
         waiting: 1,
         pending: 0,
+        held: 0,
+        armed: 0,
+        stepping: 0,
         endpoints: Vec::new(),
         troubles: Vec::new(),
         data_dir: "data".into(),

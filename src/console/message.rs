@@ -2,9 +2,10 @@
 
 use crossterm::event::KeyEvent;
 
-use super::state::{Saga, Span};
+use super::state::{Saga, SagaRequest, Span};
 use crate::journal::{DeliveryFilter, DeliveryRow, LogRow, ObservationRow};
 use crate::observe::{Secret, Timestamp};
+use crate::sagas::Difference;
 use crate::workbench::{Command, Reply, WorkbenchError};
 
 /// Something happened.
@@ -65,6 +66,8 @@ pub(crate) enum Ask {
     Release,
     /// Time to pass at once.
     Forward,
+    /// Breakpoints and faults.
+    Sagas,
     Variables,
     /// The variables, to edit the one of this name.
     Edit(String),
@@ -85,6 +88,10 @@ pub(crate) enum Query {
     Trace(i64),
     /// The saga of a request, by the object's id.
     Saga(String),
+    /// The requests with a saga.
+    SagaRequests,
+    /// How two deliveries differ.
+    Difference(i64, i64),
     Logs,
 }
 
@@ -103,6 +110,9 @@ pub(crate) enum Answer {
         rows: Vec<ObservationRow>,
     },
     Saga(Saga),
+    SagaRequests(Vec<SagaRequest>),
+    /// `None` where one of the two is not there.
+    Difference(Option<Box<Difference>>),
     Logs(Vec<LogRow>),
     /// It could not be read; why.
     Failed(Query, String),

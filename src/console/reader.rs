@@ -8,9 +8,10 @@ use tokio::sync::mpsc::Sender;
 
 use super::message::{Answer, Message, Query};
 use super::source::{Reading, Source};
-use super::state::Span;
+use super::state::{self, Span};
 use super::story;
 use crate::journal::{DeliveryFilter, JournalError};
+use crate::sagas::{Trace, difference};
 
 /// How many deliveries are held in memory.
 const STRETCH: usize = 256;
@@ -67,6 +68,18 @@ fn read(reader: &dyn Reading, query: &Query) -> Result<Answer, JournalError> {
             let deliveries = reader.deliveries(&filter, Span::Tail, COLUMNS)?;
             let told = deliveries.into_iter().map(|d| reader.observations(d.id).map(|rows| (d, rows)));
             Answer::Saga(story::saga(object_id.clone(), told.collect::<Result<_, _>>()?))
+        }
+        Query::SagaRequests => {
+            let filter = DeliveryFilter { saga: true, ..DeliveryFilter::default() };
+            Answer::SagaRequests(state::requests(reader.deliveries(&filter, Span::Tail, STRETCH)?))
+        }
+        Query::Difference(a, b) => {
+            let trace = |id| {
+                let row = reader.delivery(id)?;
+                row.map(|row| Ok(Trace::of(row, reader.observations(id)?))).transpose()
+            };
+            let both = trace(*a)?.zip(trace(*b)?);
+            Answer::Difference(both.map(|(a, b)| Box::new(difference(&a, &b))))
         }
         Query::Logs => Answer::Logs(reader.logs(LOG_LINES)?),
     })

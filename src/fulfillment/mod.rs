@@ -63,6 +63,11 @@
 //!
 //! Left out: tiers made up at random, cache adapters for servers (an extension adds its own with
 //! [`CacheProvider::driver`](cache::CacheProvider::driver)), and `CACHE_SQLITE_CHECK_SAME_THREAD`, which means nothing here.
+//!
+//! What the test suites of the original pin is a test here, but for what Rust's types rule out (a class or a malformed tuple in the
+//! list of transactions, something that is no class asked of the container), callbacks on success and error (a `Result` says
+//! it), the server caches, and the two packages that are no part of the framework: its telemetry observer, in whose place
+//! `sagas show --otlp` exports a trace, and the authenticator of requests to an extension's own web pages.
 
 mod kinds;
 mod log;

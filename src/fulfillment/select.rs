@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::trace::{self, report};
+use super::trace::{self, Aborted, report};
 use super::{Request, Transaction, TransactionError};
 use crate::extension::{Background, Context, HandlerError};
 use crate::observe::{StepKind, StepOutcome};
@@ -16,12 +16,13 @@ pub async fn select<'a>(
 ) -> Result<&'a Arc<dyn Transaction>, HandlerError> {
     for transaction in transactions {
         let asked = transaction.should_execute(cx, request);
-        let yes = trace::step(cx, StepKind::Decision, transaction.name(), request, asked, |decision| match decision {
+        let ending = |decision: &Result<bool, HandlerError>| match decision {
             Ok(true) => (StepOutcome::Yes, None),
             Ok(false) => (StepOutcome::No, None),
             Err(error) => (StepOutcome::Failed, Some(report(error))),
-        });
-        if yes.await? {
+        };
+        let place = (StepKind::Decision, transaction.name());
+        if trace::step_or(cx, place, request, asked, ending, |_| Ok(false)).await? {
             return Ok(transaction);
         }
     }
@@ -46,18 +47,21 @@ impl Prepared {
     pub async fn call(&self, cx: &Context, request: &Request) -> Result<Background, HandlerError> {
         let transaction = self.0.as_ref();
         let execution = transaction.execute(cx, request);
-        let executed = trace::step(cx, StepKind::Execute, transaction.name(), request, execution, trace::answer).await;
-        let error = match executed {
+        let place = (StepKind::Execute, transaction.name());
+        let skip = |why| Ok(Background::Skip(Some(why)));
+        let error = match trace::step_or(cx, place, request, execution, trace::answer, skip).await {
             Ok(answer) => return Ok(answer),
+            Err(error) if error.is::<Aborted>() => return Err(error),
             Err(error) => error,
         };
         let cause = report(&error);
         let compensation = transaction.compensate(cx, request, error);
-        trace::step(cx, StepKind::Compensate, transaction.name(), request, compensation, |result| match result {
+        let ending = |result: &Result<Background, HandlerError>| match result {
             // To undo and then let the task be delivered again is no failure of the compensation.
             Err(error) if report(error) == cause => (StepOutcome::Done, Some(format!("passes the error on: {cause}"))),
             result => trace::answer(result),
-        })
-        .await
+        };
+        let place = (StepKind::Compensate, transaction.name());
+        trace::step_or(cx, place, request, compensation, ending, |_| Err(cause.clone().into())).await
     }
 }

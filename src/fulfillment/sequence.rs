@@ -84,10 +84,12 @@ impl Sequence {
         let mut left = Vec::new();
         for step in done.iter().rev() {
             let undoing = step.undo(cx, request);
-            let undone = trace::step(cx, StepKind::Compensate, step.name(), request, undoing, |result| match result {
+            let ending = |result: &Result<(), HandlerError>| match result {
                 Ok(()) => (StepOutcome::Done, None),
                 Err(error) => (StepOutcome::Failed, Some(trace::report(error))),
-            });
+            };
+            let place = (StepKind::Compensate, step.name());
+            let undone = trace::step_or(cx, place, request, undoing, ending, |why| Err(why.into()));
             if let Err(error) = undone.await {
                 left.push(Left { step: step.name().to_owned(), reason: trace::report(&error) });
             }
@@ -137,13 +139,15 @@ impl Transaction for Sequence {
         for (place, step) in self.steps.iter().enumerate() {
             let done = self.steps.get(..place).unwrap_or_default();
             let running = step.run(cx, request);
-            match trace::step(cx, StepKind::Execute, step.name(), request, running, trace::answer).await {
+            let place = (StepKind::Execute, step.name());
+            match trace::step_or(cx, place, request, running, trace::answer, |_| Ok(Background::Done)).await {
                 Ok(Background::Done) => {}
                 Ok(Background::Fail(why)) => {
                     let left = self.undo(cx, request, done).await;
                     return Ok(Background::Fail(why + &left.iter().map(Left::in_words).collect::<String>()));
                 }
                 Ok(answer) => return Ok(answer),
+                Err(source) if source.is::<trace::Aborted>() => return Err(source),
                 Err(source) => {
                     let left = self.undo(cx, request, done).await;
                     return Err(SequenceError { step: step.name().to_owned(), source, left }.into());

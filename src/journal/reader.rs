@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 
 use super::record::{severity, state};
 use super::{DeliveryFilter, DeliveryRow, DeliveryState, JournalError, LogFilter, LogRow, ObservationRow, Window, schema};
-use crate::observe::{Fact, Observation, Timestamp};
+use crate::observe::{DeliveryKey, Fact, Observation, Timestamp};
 
 /// The most rows one call returns, whatever was asked for: memory stays bounded.
 const MOST: usize = 10_000;
@@ -92,6 +92,23 @@ impl Reader {
     pub fn delivery_of_task(&self, task_id: &str) -> Result<Option<DeliveryRow>, JournalError> {
         let task = task_id.to_owned().into();
         self.one("SELECT * FROM deliveries WHERE task_id = ? ORDER BY id DESC LIMIT 1", &[task], delivery)
+    }
+
+    /// The number of a delivery by the name the runtime gave it.
+    ///
+    /// # Errors
+    /// As [`last_row`](Self::last_row).
+    pub fn delivery_of_key(&self, key: &DeliveryKey) -> Result<Option<i64>, JournalError> {
+        self.one("SELECT id FROM deliveries WHERE key = ?", &[key.as_str().to_owned().into()], |row| row.get(0))
+    }
+
+    /// The name the runtime gave a delivery, by its number.
+    ///
+    /// # Errors
+    /// As [`last_row`](Self::last_row).
+    pub fn key_of_delivery(&self, id: i64) -> Result<Option<DeliveryKey>, JournalError> {
+        let key: Option<String> = self.one("SELECT key FROM deliveries WHERE id = ?", &[id.into()], |row| row.get(0))?;
+        Ok(key.as_deref().map(DeliveryKey::from))
     }
 
     /// What belongs to a delivery, oldest first: the first 10,000 of it; [`observations_after`](Self::observations_after)
@@ -188,6 +205,9 @@ fn conditions(filter: &DeliveryFilter) -> (Vec<String>, Vec<Value>) {
             values.push(wanted.clone().into());
         }
     }
+    if filter.saga {
+        conditions.push("saga IS NOT NULL".into());
+    }
     for (text, not) in [(&filter.text, ""), (&filter.without, "NOT ")] {
         if let Some(text) = text.as_ref().filter(|text| !text.is_empty()) {
             conditions.push(format!("{not}has(?, event_type, object_id, result, message, task_id)"));
@@ -241,6 +261,8 @@ fn delivery(row: &Row<'_>) -> rusqlite::Result<DeliveryRow> {
         store_calls: row.get("store_calls")?,
         store_errors: row.get("store_errors")?,
         logs: row.get("logs")?,
+        saga: row.get("saga")?,
+        injected: row.get("injected")?,
     })
 }
 

@@ -55,6 +55,13 @@ pub struct DeliveryRow {
     pub store_errors: i64,
     /// How many log lines.
     pub logs: i64,
+    /// The saga that was resolved for it, by name.
+    #[serde(default)]
+    pub saga: Option<String>,
+    /// How often its course was changed on purpose: skipped steps, injected faults. Anything but 0 is not what the extension
+    /// does by itself.
+    #[serde(default)]
+    pub injected: i64,
 }
 
 /// Where a delivery stands.
@@ -85,6 +92,8 @@ pub struct DeliveryFilter {
     pub object_id: Option<String>,
     /// The result, whole.
     pub result: Option<String>,
+    /// Only those for which a saga was resolved.
+    pub saga: bool,
 }
 
 impl DeliveryFilter {

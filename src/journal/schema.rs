@@ -8,7 +8,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use super::JournalError;
 
 /// The version this program writes, in `user_version`.
-pub(super) const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
 /// Says whose file it is, in `application_id`: "CCjl".
 const APPLICATION: i64 = 0x4343_6a6c;
 
@@ -37,6 +37,14 @@ CREATE INDEX deliveries_running ON deliveries (id) WHERE state = 0;
 CREATE TABLE queued (task_id TEXT PRIMARY KEY, origin TEXT NOT NULL, replay_of INTEGER) STRICT, WITHOUT ROWID;
 ";
 
+/// What each version added to the one before: the first takes a file from version 1 to 2. A new file gets the tables above
+/// and all of these.
+const MIGRATIONS: [&str; 1] = ["
+ALTER TABLE deliveries ADD COLUMN saga TEXT;
+ALTER TABLE deliveries ADD COLUMN injected INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX deliveries_with_saga ON deliveries (id) WHERE saga IS NOT NULL;
+"];
+
 /// Where the journal of a data directory is.
 pub(super) fn file(dir: &Path) -> PathBuf {
     dir.join("journal.sqlite")
@@ -50,21 +58,33 @@ pub(super) fn open_for_writing(dir: &Path) -> Result<Connection, JournalError> {
     let mut conn =
         Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(at)?;
     conn.busy_timeout(Duration::from_secs(5)).map_err(at)?;
-    let fresh = check(&conn, &path)? == Found::Nothing;
+    let found = check(&conn, &path)?;
     conn.pragma_update(None, "journal_mode", "wal").map_err(at)?;
     // WAL with NORMAL: what is committed outlives this process; only the machine losing power may cost the last moments.
     conn.pragma_update(None, "synchronous", "normal").map_err(at)?;
     conn.pragma_update(None, "wal_autocheckpoint", 0).map_err(at)?; // the writer does it between batches
     conn.pragma_update(None, "journal_size_limit", 64 << 20).map_err(at)?;
     conn.set_prepared_statement_cache_capacity(64);
-    if fresh {
-        let tx = conn.transaction().map_err(at)?;
-        tx.execute_batch(TABLES).map_err(at)?;
-        tx.pragma_update(None, "application_id", APPLICATION).map_err(at)?;
-        tx.pragma_update(None, "user_version", VERSION).map_err(at)?;
-        tx.commit().map_err(at)?;
-    }
+    bring_up(&mut conn, found).map_err(at)?;
     Ok(conn)
+}
+
+/// Makes the tables, or adds what later versions added, all or nothing.
+fn bring_up(conn: &mut Connection, found: Found) -> rusqlite::Result<()> {
+    let version = match found {
+        Found::Journal(VERSION) => return Ok(()),
+        Found::Journal(version) => version,
+        Found::Nothing => 0,
+    };
+    let tx = conn.transaction()?;
+    if version == 0 {
+        tx.execute_batch(TABLES)?;
+        tx.pragma_update(None, "application_id", APPLICATION)?;
+    }
+    let done = usize::try_from(version.max(1) - 1).unwrap_or_default();
+    MIGRATIONS.iter().skip(done).try_for_each(|step| tx.execute_batch(step))?;
+    tx.pragma_update(None, "user_version", VERSION)?;
+    tx.commit()
 }
 
 /// Opens the file for reading, while a writer may be at it.
@@ -79,8 +99,15 @@ pub(super) fn open_for_reading(dir: &Path) -> Result<Connection, JournalError> {
         .or_else(|_| Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX))
         .map_err(at)?;
     conn.busy_timeout(Duration::from_secs(5)).map_err(at)?;
-    if check(&conn, &path)? == Found::Nothing {
-        return Err(JournalError::Missing { dir: dir.into() });
+    match check(&conn, &path)? {
+        Found::Nothing => return Err(JournalError::Missing { dir: dir.into() }),
+        Found::Journal(VERSION) => {}
+        Found::Journal(_) => {
+            // Of an older version: nobody but its writer may bring it up, so this is the writer for a moment.
+            let lock = lock(dir)?;
+            drop(open_for_writing(dir)?);
+            drop(lock);
+        }
     }
     conn.pragma_update(None, "query_only", true).map_err(at)?;
     conn.set_prepared_statement_cache_capacity(32);
@@ -90,7 +117,8 @@ pub(super) fn open_for_reading(dir: &Path) -> Result<Connection, JournalError> {
 #[derive(PartialEq)]
 enum Found {
     Nothing,
-    Journal,
+    /// Of this version.
+    Journal(i64),
 }
 
 /// Reads what the file is, and changes nothing.
@@ -102,7 +130,7 @@ fn check(conn: &Connection, path: &Path) -> Result<Found, JournalError> {
     match (version, application) {
         (0, 0) if tables == 0 => Ok(Found::Nothing),
         (_, APPLICATION) if version > VERSION => Err(JournalError::Newer { path: path.into(), found: version, known: VERSION }),
-        (VERSION, APPLICATION) => Ok(Found::Journal),
+        (1.., APPLICATION) => Ok(Found::Journal(version)),
         _ => Err(JournalError::Foreign { path: path.into() }),
     }
 }

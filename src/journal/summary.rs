@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use rusqlite::{Transaction, params};
 
 use super::record::{state, status_of};
-use crate::observe::{Answer, Fact};
+use crate::observe::{Answer, Fact, StepKind};
 
 /// What a batch of observations changes in the summaries of their deliveries. A delivery is written once a batch,
 /// however much of it the batch has: under load that is most of its life.
@@ -16,6 +16,8 @@ struct Change {
     store_calls: i64,
     store_errors: i64,
     logs: i64,
+    saga: Option<String>,
+    injected: i64,
     object_status: Option<String>,
     answer: Option<Answer>,
     state: Option<i64>,
@@ -24,13 +26,19 @@ struct Change {
 impl Changes {
     /// Adds what a fact means for its delivery.
     pub(super) fn add(&mut self, delivery: i64, fact: &Fact) {
-        if matches!(fact, Fact::StepStarted { .. } | Fact::StepEnded { .. } | Fact::TaskArrived(_)) {
+        let of_saga = |fact: &Fact| matches!(fact, Fact::StepStarted { step_kind: StepKind::Saga, .. });
+        let step = matches!(fact, Fact::StepStarted { .. } | Fact::StepEnded { .. }) && !of_saga(fact);
+        if step || matches!(fact, Fact::TaskArrived(_)) {
             return;
         }
         let change = self.0.entry(delivery).or_default();
         match fact {
             Fact::ApiCall(_) => change.api_calls += 1,
             Fact::Log { .. } => change.logs += 1,
+            Fact::StepStarted { name, .. } => {
+                change.saga.get_or_insert_with(|| name.clone());
+            }
+            Fact::Injected { .. } => change.injected += 1,
             Fact::StoreCall(call) => {
                 change.store_calls += 1;
                 change.store_errors += i64::from(call.error.is_some());
@@ -54,14 +62,24 @@ impl Changes {
     pub(super) fn write(&mut self, tx: &Transaction<'_>) -> rusqlite::Result<()> {
         let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         for (id, change) in std::mem::take(&mut self.0) {
-            let Change { api_calls, store_calls, store_errors, logs, object_status, answer, state } = change;
+            let Change { api_calls, store_calls, store_errors, logs, saga, injected, object_status, answer, state } = change;
             tx.prepare_cached(
                 "UPDATE deliveries SET api_calls = api_calls + ?2, store_calls = store_calls + ?3,
                    store_errors = store_errors + ?4, logs = logs + ?5, object_status = coalesce(?6, object_status),
-                   state = coalesce(?7, state)
+                   state = coalesce(?7, state), saga = coalesce(saga, ?8), injected = injected + ?9
                  WHERE id = ?1",
             )?
-            .execute(params![id, api_calls, store_calls, store_errors, logs, object_status, state])?;
+            .execute(params![
+                id,
+                api_calls,
+                store_calls,
+                store_errors,
+                logs,
+                object_status,
+                state,
+                saga,
+                injected
+            ])?;
             if let Some(answer) = answer {
                 tx.prepare_cached("UPDATE deliveries SET result = ?2, message = ?3, countdown = ?4, micros = ?5 WHERE id = ?1")?
                     .execute(params![id, answer.result, answer.message, whole(answer.countdown), whole(answer.micros)])?;

@@ -3,6 +3,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::control::Release;
+
 /// What was seen. The names in JSON (`kind`, snake case) are the ones the command line prints and the README documents.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -86,6 +88,29 @@ pub enum Fact {
         request: Option<Value>,
         /// How long it took, in microseconds.
         micros: u64,
+    },
+    /// The delivery stands at a breakpoint, before the step of the observation's number.
+    Held {
+        /// What sort of step.
+        step_kind: StepKind,
+        /// Its name.
+        name: String,
+        /// The request as it is now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        request: Option<Value>,
+    },
+    /// It was let go.
+    Released {
+        /// How.
+        how: Release,
+        /// How long it stood there, in microseconds.
+        micros: u64,
+    },
+    /// The course of the delivery was changed on purpose: a step skipped or spoilt, a write made to fail. What follows is not
+    /// what the extension does by itself, and never becomes a regression case.
+    Injected {
+        /// What was done, in words.
+        what: String,
     },
     /// A call to a document store.
     StoreCall(StoreCall),
@@ -252,7 +277,7 @@ pub enum LinkState {
 }
 
 /// What a step of the handling is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StepKind {
     /// The extension's handler as a whole.

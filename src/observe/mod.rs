@@ -4,13 +4,17 @@
 //! A [`Scope`] ties observations together: it names the delivery they belong to and the step inside it, so that an API
 //! call made deep inside a transaction is drawn inside that transaction.
 
+pub mod control;
 mod fact;
+mod places;
 mod scope;
 mod secret;
 
+pub use control::Controls;
 pub use fact::{
     Answer, ApiCall, Backend, Fact, Level, LinkState, Origin, SeenVariable, StepKind, StepOutcome, StoreCall, TaskArrived,
 };
+pub use places::Places;
 pub use scope::{DeliveryKey, Scope, Step};
 pub use secret::Secret;
 
@@ -69,6 +73,11 @@ impl Observation {
 pub trait Observer: Send + Sync + 'static {
     /// Takes note of one observation.
     fn observe(&self, observation: Observation);
+
+    /// The breakpoints and faults of whoever watches, where somebody can step in.
+    fn controls(&self) -> Option<Controls> {
+        None
+    }
 }
 
 /// An observer that forgets everything.
@@ -100,5 +109,9 @@ impl Observer for Memory {
 impl<O: Observer> Observer for Arc<O> {
     fn observe(&self, observation: Observation) {
         (**self).observe(observation);
+    }
+
+    fn controls(&self) -> Option<Controls> {
+        (**self).controls()
     }
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Discard, Fact, Level, Observation, Observer, StepKind, StepOutcome, Timestamp};
+use super::{Controls, Discard, Fact, Level, Observation, Observer, StepKind, StepOutcome, Timestamp};
 
 /// The name of one delivery: unique, made where the task arrives.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -52,6 +52,7 @@ pub struct Scope {
     delivery: Option<DeliveryKey>,
     step: u32,
     steps: Arc<AtomicU32>,
+    controls: Option<Controls>,
 }
 
 impl fmt::Debug for Scope {
@@ -64,7 +65,8 @@ impl Scope {
     /// A scope outside any delivery.
     #[must_use]
     pub fn new(observer: Arc<dyn Observer>) -> Self {
-        Self { observer, delivery: None, step: 0, steps: Arc::new(AtomicU32::new(0)) }
+        let controls = observer.controls();
+        Self { observer, delivery: None, step: 0, steps: Arc::new(AtomicU32::new(0)), controls }
     }
 
     /// A scope nobody listens to.
@@ -76,7 +78,7 @@ impl Scope {
     /// The scope of a delivery, with the same observer.
     #[must_use]
     pub fn delivery(&self, key: DeliveryKey) -> Self {
-        Self { observer: Arc::clone(&self.observer), delivery: Some(key), step: 0, steps: Arc::new(AtomicU32::new(0)) }
+        Self { delivery: Some(key), step: 0, steps: Arc::new(AtomicU32::new(0)), ..self.clone() }
     }
 
     /// The delivery this scope belongs to.
@@ -85,10 +87,28 @@ impl Scope {
         self.delivery.as_ref()
     }
 
+    /// The step's number; 0 is the delivery itself.
+    #[must_use]
+    pub fn number(&self) -> u32 {
+        self.step
+    }
+
     /// The observer behind it.
     #[must_use]
     pub fn observer(&self) -> Arc<dyn Observer> {
         Arc::clone(&self.observer)
+    }
+
+    /// The breakpoints and faults of whoever observes, where somebody can step in.
+    #[must_use]
+    pub fn controls(&self) -> Option<&Controls> {
+        self.controls.as_ref()
+    }
+
+    /// A step of this delivery that somebody else counts: what happens in it over there is placed in it here.
+    #[must_use]
+    pub fn at_step(&self, step: u32) -> Self {
+        Self { step, ..self.clone() }
     }
 
     /// This scope, or the innermost step of the same delivery that the current task is running in.
@@ -139,6 +159,11 @@ impl Step {
     #[must_use]
     pub fn scope(&self) -> &Scope {
         &self.scope
+    }
+
+    /// Counts its time from now on: it waited before.
+    pub fn begin_again(&mut self) {
+        self.since = Instant::now();
     }
 
     /// Runs `work` inside the step: whatever it reports through a scope of the same delivery is placed here. The future

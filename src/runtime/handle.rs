@@ -6,6 +6,7 @@ use tokio::task::JoinHandle;
 use super::answer::{self, Handled};
 use super::configuration::Configuration;
 use super::dispatch::Category;
+use super::limit::within;
 use super::shared::{Job, Shared};
 use super::{lookup, trace};
 use crate::connect::Client;
@@ -140,7 +141,7 @@ impl Call<'_> {
         let handler = Handler::clone(handler);
         let work = step.run(async move { handler(cx, object).await });
         let mut running = AbortOnDrop(tokio::spawn(work));
-        let report = match tokio::time::timeout(self.limit, &mut running.0).await {
+        let report = match within(self.limit, self.scope, &mut running.0).await {
             Ok(Ok(Ok(answer))) => {
                 let output = output(&answer);
                 step.end(StepOutcome::Done, Some(output.result.as_str().into()), None);

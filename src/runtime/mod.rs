@@ -27,6 +27,7 @@ mod error;
 pub mod guest;
 mod handle;
 pub(crate) mod in_flight;
+mod limit;
 mod link;
 mod lookup;
 mod options;

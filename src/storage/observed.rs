@@ -30,16 +30,22 @@ impl Observed {
     /// Runs a call and reports it.
     async fn observe<T>(
         &self,
-        operation: &str,
+        operation: &'static str,
         at: &Namespace,
         input: Value,
         call: impl Future<Output = Result<T, StoreError>> + Send,
         output: impl Fn(&T) -> Value + Send,
     ) -> Result<T, StoreError> {
         let since = Instant::now();
-        let result = call.await;
-        self.scope.innermost().emit(Fact::StoreCall(StoreCall {
-            backend: self.store.backend(),
+        let scope = self.scope.innermost();
+        let backend = self.store.backend();
+        let spoilt = scope.controls().filter(|_| writes(operation)).and_then(|controls| controls.before_write(&scope, backend));
+        let result = match spoilt {
+            Some(message) => Err(StoreError::Refused { backend, operation, code: None, message }),
+            None => call.await,
+        };
+        scope.emit(Fact::StoreCall(StoreCall {
+            backend,
             operation: operation.into(),
             database: at.database.clone(),
             collection: at.collection.clone(),
@@ -50,6 +56,11 @@ impl Observed {
         }));
         result
     }
+}
+
+/// Whether an operation changes documents.
+fn writes(operation: &str) -> bool {
+    ["insert", "update", "replace", "delete", "findOneAnd", "bulk"].iter().any(|verb| operation.starts_with(verb))
 }
 
 /// The whole query, as the Data API writes it.

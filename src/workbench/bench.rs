@@ -9,12 +9,13 @@ use super::host::Host;
 use super::local::Local;
 use super::paths::private_dir;
 use super::runner::Runner;
+use super::sagas::Watched;
 use super::session::StartError;
 use super::variables::{Mask, Staged};
 use super::{Command, Connect, Delivered, EventTypeRow, OpenOptions, Reply, Source, Status, WorkbenchError};
 use crate::extension::Extension;
 use crate::journal::{Follower, Journal, JournalError};
-use crate::observe::{Fact, Observation, Observer, Timestamp};
+use crate::observe::{Controls, Fact, Observation, Observer, Places, Timestamp};
 use crate::platform::{Platform, Queued};
 use crate::relay::{Relay, RelayOptions};
 use crate::replay::Capture;
@@ -37,6 +38,7 @@ pub(super) struct Parts {
     pub(super) staged: Mutex<Staged>,
     pub(super) mask: Mask,
     pub(super) documents: Documents,
+    pub(super) controls: Controls,
     pub(super) troubles: Vec<String>,
     pub(super) control: std::sync::OnceLock<Control>,
 }
@@ -71,7 +73,9 @@ impl Workbench {
             JournalError::InUse { .. } => StartError::InUse,
             other => StartError::Other(WorkbenchError::Usage(other.to_string())),
         })?;
-        let observer: Arc<dyn Observer> = Arc::new(journal.clone());
+        let (controls, places) = (Controls::default(), Places::default());
+        let watched = Watched { journal: journal.clone(), controls: controls.clone(), places: places.clone() };
+        let observer: Arc<dyn Observer> = Arc::new(watched);
         let mut troubles = Vec::new();
         let local = match &options.connect {
             Connect::Local => Some(Local::start(&options, &journal, &observer, &mut troubles).await?),
@@ -85,7 +89,7 @@ impl Workbench {
             (Connect::Local, Some(local)) => local.platform.access().environment_id.clone(),
             (Connect::Local, None) => String::new(),
         };
-        let (runner, introduction) = run_extension(&options, local.as_ref(), &journal, observer).await?;
+        let (runner, introduction) = run_extension(&options, local.as_ref(), &journal, observer, places).await?;
         let staged = Staged::load(&options.data_dir);
         let workbench = Self(Arc::new(Parts {
             data_dir: options.data_dir.clone(),
@@ -97,6 +101,7 @@ impl Workbench {
             staged: Mutex::new(staged),
             mask: Mask::default(),
             documents: Documents::default(),
+            controls,
             troubles,
             control: std::sync::OnceLock::new(),
         }));
@@ -160,6 +165,7 @@ impl Workbench {
                 let question = Question { backend, database, collection, filter, projection, sort, skip, limit };
                 self.0.documents.find(question, &self.in_force().await).await
             }
+            Command::Sagas(command) => self.sagas(command).await,
             Command::Count { backend, database, collection, filter } => {
                 let nothing = String::new;
                 let (projection, sort) = (nothing(), nothing());
@@ -174,6 +180,8 @@ impl Workbench {
         if let Some(control) = self.0.control.get() {
             control.close();
         }
+        // Who stands at a breakpoint would only wait for its time to be over.
+        self.0.controls.clear();
         self.0.runner.stop().await;
         if let Some(local) = &self.0.local {
             local.platform.stop().await;
@@ -195,6 +203,7 @@ impl Workbench {
 
     fn status(&self) -> Status {
         let local = self.0.local.as_ref();
+        let set = self.0.controls.set();
         Status {
             mode: if local.is_some() { "local" } else { "remote" }.into(),
             environment_id: self.0.environment_id.clone(),
@@ -205,6 +214,9 @@ impl Workbench {
             unsent: self.0.runner.unsent(),
             waiting: local.map_or(0, |l| l.platform.waiting().len()),
             pending: local.map_or(0, |l| l.platform.pending()),
+            held: set.held.len(),
+            stepping: *self.0.controls.changes().borrow(),
+            armed: set.breakpoints.len() + set.faults.len() + set.writes.len(),
             endpoints: local.map_or_else(Vec::new, Local::endpoints),
             troubles: self.0.troubles.iter().cloned().chain(self.0.journal.trouble().borrow().clone()).collect(),
             data_dir: self.0.data_dir.display().to_string(),
@@ -249,6 +261,7 @@ async fn run_extension(
     local: Option<&Local>,
     journal: &Journal,
     observer: Arc<dyn Observer>,
+    places: Places,
 ) -> Result<(Runner, Introduction), WorkbenchError> {
     let runtime_options = match (&options.connect, local) {
         (Connect::Remote(runtime), _) => {
@@ -262,7 +275,7 @@ async fn run_extension(
         (Source::Tutorial, Some(local)) => tutorial::extension_with(local.defaults()),
         (Source::Tutorial, None) => tutorial::extension(),
         (Source::Given(extension), _) => (**extension).clone(),
-        (Source::Python { project, python }, local) => {
+        (Source::Python { project, python, trace }, local) => {
             let host = match local {
                 Some(local) => Host::Local(local.platform.clone()),
                 None => relay(runtime_options, &options.data_dir, journal, &observer).await?,
@@ -270,7 +283,9 @@ async fn run_extension(
             // In a guest the name the documentation gives the database is the sandbox's; before a real Connect there is none.
             let hooks = local.map(|local| Hook::sandbox(sandbox::HOST, local.sandbox.access().port()));
             let hooks = hooks.into_iter().collect();
-            let runner = Runner::guest(project, python.as_deref(), host, hooks, &options.data_dir, observer).await?;
+            let places = trace.then_some(places);
+            let project = (project.as_path(), python.as_deref());
+            let runner = Runner::guest(project, host, hooks, &options.data_dir, observer, places).await?;
             let introduction = Introduction::of_guest(&runner);
             return Ok((runner, introduction));
         }

@@ -30,6 +30,11 @@ fn door_path(data_dir: &Path) -> PathBuf {
     data_dir.join("session.json")
 }
 
+/// Whether a session has left word of where it is.
+pub(super) fn is_open(data_dir: &Path) -> bool {
+    door_path(data_dir).exists()
+}
+
 /// The serving side; gone with the session.
 pub(super) struct Control {
     path: PathBuf,

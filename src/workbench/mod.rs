@@ -15,13 +15,14 @@ mod local;
 mod options;
 mod paths;
 mod runner;
+mod sagas;
 mod session;
 pub(crate) mod sound;
 mod variables;
 
 pub use command::{
-    ClockCommand, ClockReply, Command, Delivered, Endpoint, EventTypeRow, Found, LinkStatus, Reply, Status, VariableChange,
-    VariableRow, VariableState, WaitingRow, WorkbenchError,
+    ClockCommand, ClockReply, Command, Delivered, Endpoint, EventTypeRow, Found, HeldRow, LinkStatus, Reply, SagaCommand,
+    SagaReply, Status, VariableChange, VariableRow, VariableState, WaitingRow, WorkbenchError,
 };
 pub(crate) use editor::Editing;
 pub use host::Host;

@@ -29,6 +29,8 @@ pub enum Source {
         project: PathBuf,
         /// The interpreter, or the directory of its environment; otherwise the project's own.
         python: Option<PathBuf>,
+        /// Whether its sagas are traced, by a hook in its processes.
+        trace: bool,
     },
 }
 

@@ -10,8 +10,8 @@ use super::host::Host;
 use super::{LinkStatus, WorkbenchError};
 use crate::authority::Authority;
 use crate::extension::Extension;
-use crate::observe::{Observer, SeenVariable, Timestamp};
-use crate::runtime::guest::{Guest, GuestOptions, GuestStatus, Hook};
+use crate::observe::{Level, Observer, Places, Scope, SeenVariable, Timestamp};
+use crate::runtime::guest::{FindDelivery, Guest, GuestOptions, GuestStatus, Hook, Trace};
 use crate::runtime::{Runtime, RuntimeOptions, RuntimeStatus};
 
 /// What the official runner logs when it took over a configuration, and ours does too.
@@ -34,6 +34,8 @@ pub(super) struct Visitor {
     host: Host,
     /// When it acknowledged a configuration last.
     acknowledged: Mutex<Timestamp>,
+    /// Listens to its trace hook.
+    _trace: Option<Trace>,
 }
 
 impl Runner {
@@ -46,16 +48,21 @@ impl Runner {
     }
 
     pub(super) async fn guest(
-        project: &Path,
-        python: Option<&Path>,
+        (project, python): (&Path, Option<&Path>),
         host: Host,
         hooks: Vec<Hook>,
         data_dir: &Path,
         observer: Arc<dyn Observer>,
+        places: Option<Places>,
     ) -> Result<Self, WorkbenchError> {
-        let options = GuestOptions { hooks, ..host.guest_options(project, python, data_dir)? };
+        let mut options = GuestOptions { hooks, ..host.guest_options(project, python, data_dir)? };
+        let trace = match (places, options.find_delivery.clone()) {
+            (Some(places), Some(find)) => listen(&observer, find, places).await,
+            _ => None,
+        };
+        options.hooks.extend(trace.iter().map(Trace::hook));
         let guest = Guest::start(options, observer).await.map_err(|e| WorkbenchError::Usage(e.to_string()))?;
-        Ok(Self::Guest(Box::new(Visitor { guest, host, acknowledged: Mutex::default() })))
+        Ok(Self::Guest(Box::new(Visitor { guest, host, acknowledged: Mutex::default(), _trace: trace })))
     }
 
     /// Name and version of a guest.
@@ -165,6 +172,17 @@ impl Runner {
             }
         }
     }
+}
+
+/// Listens to the trace hook of a guest; says so where that is not to be had.
+async fn listen(observer: &Arc<dyn Observer>, find: FindDelivery, places: Places) -> Option<Trace> {
+    let listening = Trace::listen(Arc::clone(observer), find, places).await;
+    listening
+        .inspect_err(|why| {
+            let line = format!("sagas are not traced: no port for the trace hook is to be had: {why}");
+            Scope::new(Arc::clone(observer)).log(Level::Warning, "guest", line);
+        })
+        .ok()
 }
 
 /// How often a configuration had been taken over before, and where the count goes on.

@@ -64,6 +64,14 @@ impl Session {
         Ok(Self { place: Place::Elsewhere(caller), data_dir: data_dir.to_owned(), news })
     }
 
+    /// The session that runs in this data directory, if one does; none is waited for.
+    ///
+    /// # Errors
+    /// [`WorkbenchError::Failed`] where one runs and does not answer.
+    pub async fn running(data_dir: &Path) -> Result<Option<Self>, WorkbenchError> {
+        if super::control::is_open(data_dir) { Self::attach(data_dir).await.map(Some) } else { Ok(None) }
+    }
+
     /// Has a command carried out.
     ///
     /// # Errors

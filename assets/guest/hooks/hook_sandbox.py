@@ -94,7 +94,7 @@ def looking_up(getaddrinfo, method):
     return ours
 
 
-def install(when_imported):
+def install(when_imported, trouble):
     if not HOST or not PORT:
         return
     when_imported('dns.resolver', lambda module: patch(module, answering))

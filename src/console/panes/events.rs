@@ -127,6 +127,8 @@ fn cells(state: &State, delivery: &DeliveryRow, columns: &Columns) -> Pieces {
     let (tone, result) = result(state, delivery);
     let took = delivery.micros.map(text::duration).unwrap_or_default();
     let (note_tone, note) = match delivery.replay_of {
+        _ if state.sagas.mark == Some(delivery.id) => (Tone::Key, "◆ marked".into()),
+        _ if delivery.injected > 0 => (Tone::Warn, "✱injected".into()),
         Some(of) => (Tone::Note, format!("↻ of #{of}")),
         None if delivery.attempt > 1 => (Tone::Plain, format!("try {}", delivery.attempt)),
         None => (Tone::Plain, String::new()),
@@ -149,6 +151,7 @@ fn cells(state: &State, delivery: &DeliveryRow, columns: &Columns) -> Pieces {
 /// How a delivery stands, in a symbol and a word.
 pub(super) fn result(state: &State, delivery: &DeliveryRow) -> (Tone, String) {
     match (delivery.state, delivery.result.as_deref()) {
+        (DeliveryState::Running, _) if state.sagas.held(delivery.id).is_some() => (Tone::Warn, "‖ held".into()),
         (DeliveryState::Interrupted, _) => (Tone::Warn, "‖ interrupted".into()),
         (DeliveryState::Running, _) | (_, None) => (Tone::Note, "● running".into()),
         (_, Some(result)) => {

@@ -26,7 +26,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) {
         let key = keymap::shown(key);
         let available = (action.available)(state).is_ok();
         // What is seldom possible takes no room while it is not.
-        if action.what == Do::Release && !available {
+        if matches!(action.what, Do::Release | Do::ContinueStep | Do::SkipStep | Do::AbortDelivery) && !available {
             continue;
         }
         if !vital(action) {

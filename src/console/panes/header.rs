@@ -43,6 +43,12 @@ fn of_session(state: &State, status: &Status) -> Vec<(u8, Pieces)> {
     parts.push((3, vec![Piece::new(Tone::Plain, format!("{} {}", status.extension, status.extension_version))]));
     let count = |n: usize, word: &str, tone: Tone| vec![Piece::new(if n > 0 { tone } else { Tone::Dim }, format!("{n} {word}"))];
     parts.push((1, count(status.running, "running", Tone::Note)));
+    if status.held > 0 {
+        parts.push((0, vec![Piece::new(Tone::Warn, format!("‖ {} held", status.held))]));
+    }
+    if status.armed > 0 {
+        parts.push((1, vec![Piece::new(Tone::Warn, format!("◉ {} set", status.armed))]));
+    }
     parts.push((5, count(status.unsent, "unsent", Tone::Warn)));
     parts.push((5, count(status.waiting, "waiting", Tone::Note)));
     let failures = state.events.new_failures();

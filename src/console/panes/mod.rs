@@ -4,6 +4,7 @@ mod events;
 mod footer;
 mod header;
 mod logs;
+mod requests;
 mod saga;
 mod storage;
 #[cfg(test)]

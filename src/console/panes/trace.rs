@@ -35,6 +35,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) {
             if state.events.selected().is_some() { "reading …" } else { "the trace of the selected delivery is shown here" };
         return notice(frame, state, inner, &[vec![Piece::new(Tone::Dim, said)]]);
     }
+    let inner = super::requests::draw(frame, state, inner);
     let inner = super::saga::draw(frame, state, inner);
     let room = usize::from(inner.width);
     let first = trace
@@ -59,6 +60,10 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) {
 /// How the delivery ended, at the right of the frame, where it is seen however long the trace is.
 fn ending(state: &State, delivery: &DeliveryRow, shift: usize) -> Line<'static> {
     let (tone, result) = super::events::result(state, delivery);
+    let (tone, result) = match state.sagas.held(delivery.id) {
+        Some(held) => (Tone::Warn, format!("‖ held before {} {}", held.step_kind, held.name)),
+        None => (tone, result),
+    };
     let took = delivery.micros.map(|m| format!(" {}", text::duration(m))).unwrap_or_default();
     let shifted = if shift > 0 { format!(" ← {shift}") } else { String::new() };
     let mut ending = line(state.theme, tone, &format!(" {result}"));
@@ -89,6 +94,9 @@ fn draw_row(frame: &mut Frame<'_>, state: &State, area: Rect, traced: &TraceLine
         return;
     }
     let mut pieces = vec![Piece::new(Tone::Plain, "  ".repeat(traced.depth))];
+    if first && traced.step.as_ref().is_some_and(|(kind, name)| state.sagas.breakpoint(*kind, name).is_some()) {
+        pieces.push(Piece::new(Tone::Bad, "◉ "));
+    }
     pieces.extend(row.iter().cloned());
     // Text that is broken over rows may use the room of the bars.
     let right = if traced.wraps { 0 } else { right };

@@ -5,6 +5,7 @@ mod input;
 mod logs;
 mod overlay;
 mod saga;
+mod sagas;
 mod scroll;
 mod storage;
 mod trace;
@@ -17,6 +18,7 @@ pub(crate) use input::Input;
 pub(crate) use logs::Logs;
 pub(crate) use overlay::{Choice, Chooser, Confirm, Form, Overlay, Pager, Pending, Purpose};
 pub(crate) use saga::{Cell, Saga, SagaColumn};
+pub(crate) use sagas::{SagaRequest, Sagas, requests};
 pub(crate) use scroll::Scroll;
 pub(crate) use storage::{Part, Storage};
 pub(crate) use trace::{Trace, TraceLine};
@@ -122,6 +124,7 @@ pub(crate) struct State {
     pub(crate) status: Option<Status>,
     pub(crate) events: Events,
     pub(crate) trace: Trace,
+    pub(crate) sagas: Sagas,
     pub(crate) variables: Variables,
     pub(crate) storage: Storage,
     pub(crate) logs: Logs,
@@ -158,6 +161,7 @@ impl State {
             status: None,
             events: Events::default(),
             trace: Trace::default(),
+            sagas: Sagas::default(),
             variables: Variables::default(),
             storage: Storage::default(),
             logs: Logs::default(),
@@ -196,6 +200,15 @@ impl State {
         let task = self.waiting.iter().find(|w| w.task_id == delivery.task_id)?;
         let later = self.events.rows.iter().any(|d| d.id > delivery.id && d.task_id == delivery.task_id);
         (!later).then_some(task)
+    }
+
+    /// The delivery that stands at a breakpoint and is meant by a key: the selected one, or else the first. The journal may
+    /// tell of it before the session is asked.
+    pub(crate) fn standing(&self) -> Option<i64> {
+        let selected = self.events.selected().map(|d| d.id);
+        let traced = self.trace.delivery.as_ref().map(|d| d.id).filter(|id| Some(*id) == selected && self.trace.stands());
+        let held = selected.filter(|id| self.sagas.held(*id).is_some());
+        traced.or(held).or_else(|| self.sagas.set.held.first().and_then(|held| held.delivery))
     }
 
     /// Deliveries being handled, as far as is known.

@@ -3,6 +3,7 @@ use serde_json::Value;
 use super::super::theme::Pieces;
 use super::{Saga, Scroll};
 use crate::journal::{DeliveryRow, ObservationRow};
+use crate::observe::{Fact, StepKind};
 
 /// One line of a trace.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +19,8 @@ pub(crate) struct TraceLine {
     pub(crate) wraps: bool,
     /// When it began after the arrival, if that can be drawn to scale, in microseconds; it lasted `micros`.
     pub(crate) begun: Option<u64>,
+    /// The step that begins here.
+    pub(crate) step: Option<(StepKind, String)>,
     /// What there is to see of it in detail.
     pub(crate) detail: Option<Value>,
 }
@@ -25,7 +28,7 @@ pub(crate) struct TraceLine {
 impl TraceLine {
     /// A line that goes on with the one above.
     pub(crate) fn below(depth: usize, pieces: Pieces) -> Self {
-        Self { offset: None, depth, pieces, micros: None, wraps: true, begun: None, detail: None }
+        Self { offset: None, depth, pieces, micros: None, wraps: true, begun: None, step: None, detail: None }
     }
 }
 
@@ -54,6 +57,16 @@ impl Trace {
     pub(crate) fn grid(&self) -> Option<&Saga> {
         let saga = self.saga.as_ref().filter(|s| self.delivery.as_ref().is_some_and(|d| d.object_id == s.object_id))?;
         self.saga_wanted.unwrap_or(saga.columns.len() > 1).then_some(saga)
+    }
+
+    /// Whether the delivery stood at a breakpoint when it was seen last.
+    pub(crate) fn stands(&self) -> bool {
+        let step = |row: &ObservationRow| match &row.observation.fact {
+            Fact::Held { .. } => Some(true),
+            Fact::Released { .. } | Fact::Answered(_) | Fact::Interrupted { .. } => Some(false),
+            _ => None,
+        };
+        self.rows.iter().rev().find_map(step).unwrap_or(false)
     }
 
     pub(crate) fn selected(&self) -> Option<&TraceLine> {

@@ -30,7 +30,8 @@ pub(crate) fn log_line(state: &State) -> Option<Pager> {
 pub(crate) fn line_detail(state: &State) -> Option<Pager> {
     let line = state.trace.selected()?;
     let title: String = line.pieces.iter().map(|p| p.text.as_str()).collect();
-    Some(of_json(title, &json::relaxed(line.detail.as_ref()?)))
+    let detail = json::relaxed(line.detail.as_ref()?);
+    Some(if line.step.is_some() { super::step::step(title, &detail) } else { of_json(title, &detail) })
 }
 
 /// The selected line of the trace, as text.

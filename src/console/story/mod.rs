@@ -3,10 +3,12 @@
 
 mod detail;
 mod saga;
+mod step;
 mod trace;
 mod variables;
 
 pub(crate) use detail::{copied_line, detail, document, line_detail, log_line};
 pub(crate) use saga::saga;
+pub(crate) use step::difference;
 pub(crate) use trace::{level, load, outcome};
 pub(crate) use variables::{copied_value, diff, shown, value_of};

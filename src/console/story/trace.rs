@@ -6,7 +6,9 @@ use super::super::state::{Trace, TraceLine};
 use super::super::text;
 use super::super::theme::{Piece, Pieces, Tone};
 use crate::journal::{DeliveryRow, ObservationRow};
+use crate::observe::control::Release;
 use crate::observe::{Answer, ApiCall, Fact, Level, Origin, StepKind, StepOutcome, StoreCall};
+use crate::sagas::Trace as Saga;
 
 /// How a result is shown: its symbol, its word and its tone.
 pub(crate) fn outcome(result: &str) -> (&'static str, Tone) {
@@ -46,6 +48,8 @@ struct Ending<'a> {
 }
 
 struct Teller<'a> {
+    /// Why the delivery was skipped, failed or is tried again.
+    why: Option<String>,
     arrived: i64,
     endings: HashMap<u32, Ending<'a>>,
     depths: HashMap<u32, usize>,
@@ -62,7 +66,10 @@ fn lines(delivery: &DeliveryRow, rows: &[ObservationRow]) -> Vec<TraceLine> {
         )),
         _ => None,
     });
+    let why = delivery.result.as_deref().filter(|result| matches!(*result, "skip" | "retry" | "fail"));
+    let why = why.and_then(|_| Saga::of(delivery.clone(), rows.to_vec()).why);
     let mut teller = Teller {
+        why,
         arrived: delivery.arrived_at.0,
         endings: endings.collect(),
         depths: HashMap::from([(0, 0)]),
@@ -121,7 +128,7 @@ impl Teller<'_> {
     /// A line at the time of its observation.
     fn push(&mut self, row: &ObservationRow, depth: usize, pieces: Pieces, micros: Option<u64>, detail: Option<Value>) {
         let offset = Some(u64::try_from(row.observation.at.0.saturating_sub(self.arrived)).unwrap_or_default());
-        self.lines.push(TraceLine { offset, depth, pieces, micros, wraps: false, begun: None, detail });
+        self.lines.push(TraceLine { offset, depth, pieces, micros, wraps: false, begun: None, step: None, detail });
     }
 
     /// A call: it is observed when it has ended, and told at the time it began.
@@ -192,6 +199,7 @@ impl Teller<'_> {
         self.push(row, depth, pieces, micros, Some(whole));
         if let Some(line) = self.lines.last_mut() {
             line.begun = line.offset;
+            line.step = Some((kind, name.to_owned()));
         }
         if let Some(why) = why {
             self.reason(depth, &why);
@@ -243,6 +251,10 @@ impl Teller<'_> {
         };
         pieces.push(Piece::new(Tone::Dim, meaning));
         self.push(row, depth, pieces, Some(answer.micros), serde_json::to_value(answer).ok());
+        if let Some(why) = self.why.as_deref().filter(|why| answer.message.as_deref() != Some(*why)) {
+            self.lines
+                .push(TraceLine::below(depth + 1, vec![Piece::new(Tone::Strong, "because "), Piece::new(Tone::Plain, why)]));
+        }
         if let Some(message) = answer.message.as_deref().filter(|m| !m.is_empty()) {
             let tone = if matches!(tone, Tone::Bad | Tone::Warn) { tone } else { Tone::Plain };
             for part in message.trim_end().split('\n') {
@@ -265,6 +277,22 @@ impl Teller<'_> {
                 (plain(format!("object {} fetched: {}", field("id"), field("status"))), Some(object.clone()))
             }
             Fact::ResultSent { .. } => (plain("result handed to the socket".into()), None),
+            Fact::Held { step_kind, name, request } => {
+                let detail = json!({"held_before": step_kind.to_string(), "name": name, "request": request});
+                (vec![Piece::new(Tone::Warn, format!("‖ held before {step_kind} {name}"))], Some(detail))
+            }
+            Fact::Released { how, micros } => {
+                let what = match how {
+                    Release::Continue => "goes on",
+                    Release::Skip => "goes on without the step",
+                    Release::Abort => "is aborted",
+                };
+                (plain(format!("{what} after {}", text::duration(*micros))), None)
+            }
+            Fact::Injected { what } => {
+                let word = if what.starts_with("injected") { "" } else { "injected: " };
+                (vec![Piece::new(Tone::Warn, format!("✱ {word}{what}"))], None)
+            }
             Fact::Interrupted { reason } => (vec![Piece::new(Tone::Warn, format!("‖ interrupted: {reason}"))], None),
             Fact::RedeliveryScheduled { task_id, due, .. } => {
                 let seconds = due.0.saturating_sub(row.observation.at.0) / 1_000_000;

@@ -4,7 +4,7 @@ use super::super::message::{Ask, Effect};
 use super::super::state::{Choice, Chooser, Confirm, Form, Input, Overlay, Pane, Pending, Purpose, Scroll, State, Typing};
 use super::super::story;
 use super::super::theme::{Piece, Tone};
-use super::{journal, moves, typing};
+use super::{journal, moves, stepping, typing};
 use crate::observe::Backend;
 use crate::workbench::{Command, EventTypeRow, Status, VariableChange};
 
@@ -29,6 +29,14 @@ pub(crate) fn perform(state: &mut State, what: Do, effects: &mut Vec<Effect>) {
         Do::EarlierDelivery | Do::LaterDelivery => {
             beside(state, if what == Do::EarlierDelivery { -1 } else { 1 }, effects);
         }
+        Do::Break
+        | Do::Spoil
+        | Do::ContinueStep
+        | Do::SkipStep
+        | Do::AbortDelivery
+        | Do::Mark
+        | Do::EarlierSaga
+        | Do::LaterSaga => stepping::perform(state, what, effects),
         Do::Open => open(state),
         Do::Filter => filter(state),
         Do::Follow if state.events.paused => moves::to_end(state, effects),

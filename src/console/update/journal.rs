@@ -1,5 +1,5 @@
 use super::super::message::{Answer, Effect, Query};
-use super::super::state::State;
+use super::super::state::{Overlay, State};
 use super::super::story;
 use super::super::theme::Tone;
 
@@ -42,6 +42,13 @@ pub(crate) fn take(state: &mut State, answer: Answer, effects: &mut Vec<Effect>)
             }
         }
         Answer::Saga(saga) => state.trace.saga = Some(saga),
+        Answer::SagaRequests(requests) => state.sagas.requests = requests,
+        Answer::Difference(Some(found)) => {
+            state.toast = None;
+            state.sagas.mark = None;
+            state.overlays.push(Overlay::Pager(story::difference(&found)));
+        }
+        Answer::Difference(None) => state.say(Tone::Warn, "One of the two deliveries is no longer in the journal."),
         Answer::Logs(rows) => state.logs.load(rows),
         Answer::Failed(query, why) => {
             if matches!(query, Query::Deliveries { .. }) {
@@ -89,5 +96,6 @@ pub(crate) fn follow_selection(state: &mut State, effects: &mut Vec<Effect>) {
     if state.pending.saga != of_request {
         state.pending.saga = of_request;
         effects.push(Effect::Read(Query::Saga(object)));
+        effects.push(Effect::Read(Query::SagaRequests));
     }
 }

@@ -8,6 +8,7 @@ mod keys;
 mod moves;
 mod overlays;
 mod replies;
+mod stepping;
 #[cfg(test)]
 mod tests;
 mod typing;

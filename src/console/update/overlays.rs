@@ -138,6 +138,7 @@ fn chosen(state: &mut State, chooser: Box<Chooser>, effects: &mut Vec<Effect>) -
             state.events.follow();
             effects.push(Effect::Command(Ask::Forward, command));
         }
+        Purpose::Ask(command @ Command::Sagas(_)) => effects.push(Effect::Command(Ask::Sagas, command)),
         Purpose::Ask(command) => effects.push(Effect::Command(Ask::Trigger, command)),
     }
     None

@@ -3,7 +3,7 @@ use super::super::state::{Revealed, Span, State};
 use super::super::theme::Tone;
 use super::{acts, complain, journal};
 use crate::observe::{LinkState, Secret, Timestamp};
-use crate::workbench::{ClockReply, Command, Delivered, Reply, Status, VariableRow, WorkbenchError};
+use crate::workbench::{ClockReply, Command, Delivered, Reply, SagaCommand, Status, VariableRow, WorkbenchError};
 
 /// How long a secret is shown, in microseconds.
 const SHOWN_FOR: i64 = 8_000_000;
@@ -22,6 +22,9 @@ pub(crate) fn take(state: &mut State, ask: &Ask, reply: Result<Reply, WorkbenchE
             if connected(&status) && !state.status.as_ref().is_some_and(connected) {
                 // Now it is known who subscribes to what.
                 effects.push(Effect::Command(Ask::EventTypes, Command::EventTypes));
+            }
+            if std::mem::replace(&mut state.sagas.as_of, status.stepping) != status.stepping {
+                effects.push(Effect::Command(Ask::Sagas, Command::Sagas(SagaCommand::Show)));
             }
             state.status = Some(*status);
             let age = super::age(state);
@@ -47,6 +50,7 @@ pub(crate) fn take(state: &mut State, ask: &Ask, reply: Result<Reply, WorkbenchE
             state.waiting = tasks;
             return;
         }
+        (Ask::Sagas, Ok(Reply::Sagas(set))) => state.sagas.set = set,
         (Ask::Release, Ok(Reply::Waiting { tasks })) => {
             state.waiting = tasks;
             state.say(Tone::Good, "It is on its way.");

@@ -43,6 +43,12 @@ pub(super) fn redact(secrets: &Secrets, fact: &mut Fact) {
             secrets.texts(detail);
             request.iter_mut().for_each(|request| secrets.value(request));
         }
+        Fact::Held { step_kind: _, name, request } => {
+            secrets.text(name);
+            request.iter_mut().for_each(|request| secrets.value(request));
+        }
+        Fact::Released { .. } => {}
+        Fact::Injected { what } => secrets.text(what),
         Fact::StoreCall(call) => {
             secrets.texts([&mut call.operation, &mut call.database, &mut call.collection]);
             secrets.texts(&mut call.error);

@@ -3,8 +3,8 @@
 //! `sitecustomize.py`, which Python runs before anything else, loads those named in the environment; how a hook is written
 //! is said at its top. It is found because its directory comes first on the module path.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fmt, fs};
 
 use super::GuestError;
 
@@ -15,14 +15,27 @@ const SANDBOX: &str = include_str!("../../../assets/guest/hooks/hook_sandbox.py"
 type Variables = Vec<(&'static str, String)>;
 
 /// Python to run in every process of the guest before its own, and the variables it reads.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Hook {
     name: &'static str,
     source: &'static str,
+    /// May hold secrets: never shown.
     variables: Variables,
 }
 
+impl fmt::Debug for Hook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hook").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
 impl Hook {
+    /// The hook of a name, its source, and what it reads in its environment.
+    #[must_use]
+    pub fn new(name: &'static str, source: &'static str, variables: Vec<(&'static str, String)>) -> Self {
+        Self { name, source, variables }
+    }
+
     /// Makes `mongodb+srv://USER:PASSWORD@HOST/` lead to `port` of this machine: PyMongo and Motor look such a name up in
     /// the DNS, which knows nothing of it. Other names are looked up as ever.
     #[must_use]

@@ -4,7 +4,8 @@
 //! project   what is in the directory           output   its lines, as log rows of the delivery they belong to
 //! python    which interpreter, what it has     watch    what changed in the sources
 //! launch    the command and its environment    keeper   starts, restarts and stops it
-//! hooks     Python of ours in its processes      group    it and all its children, to the last
+//! hooks     Python of ours in its processes    group    it and all its children, to the last
+//! trace     what the trace hook tells
 //! ```
 //!
 //! The child attaches itself to whatever Connect the [access](GuestAccess) names; nothing here knows who that is.
@@ -22,12 +23,14 @@ mod project;
 mod python;
 mod record;
 mod status;
+mod trace;
 mod watch;
 
 pub use error::GuestError;
 pub use hooks::Hook;
 pub use options::{FindDelivery, GuestAccess, GuestOptions};
 pub use status::{GuestState, GuestStatus};
+pub use trace::Trace;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

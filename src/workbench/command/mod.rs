@@ -1,6 +1,8 @@
 mod clock;
+mod sagas;
 
 pub use clock::{ClockCommand, ClockReply};
+pub use sagas::{HeldRow, SagaCommand, SagaReply};
 
 use std::path::PathBuf;
 
@@ -101,6 +103,8 @@ pub enum Command {
         /// As for [`Command::Find`].
         filter: String,
     },
+    /// Breakpoints and faults of sagas. [`Reply::Sagas`].
+    Sagas(SagaCommand),
 }
 
 /// The answer to a [`Command`].
@@ -176,6 +180,8 @@ pub enum Reply {
         /// How many.
         count: u64,
     },
+    /// The breakpoints and faults that are set.
+    Sagas(SagaReply),
 }
 
 /// A task that was asked for.
@@ -306,6 +312,15 @@ pub struct Status {
     pub waiting: usize,
     /// Tasks of the local Connect that are queued or sent and not answered yet.
     pub pending: usize,
+    /// Deliveries that stand at a breakpoint.
+    #[serde(default)]
+    pub held: usize,
+    /// Breakpoints and faults that are set.
+    #[serde(default)]
+    pub armed: usize,
+    /// Rises whenever one of these two changes.
+    #[serde(default)]
+    pub stepping: u64,
     /// What listens where.
     pub endpoints: Vec<Endpoint>,
     /// Things that are not as they should be, in words.

@@ -1,0 +1,100 @@
+use super::super::describe::describe;
+use super::super::events::{HEADING, delivery_cells};
+use super::super::output::span;
+use super::super::{CliError, Setting};
+use super::{missing, read};
+use crate::observe::StepOutcome;
+use crate::sagas::{Change, StepTrace, difference, otlp};
+
+pub(super) fn show(setting: &Setting, id: i64, as_otlp: bool) -> Result<(), CliError> {
+    let (reader, trace) = read(setting, id)?;
+    let output = setting.output;
+    if as_otlp {
+        let key = reader.key_of_delivery(id)?.ok_or_else(|| missing(id))?;
+        return output.object(&otlp(&trace, &key));
+    }
+    if output.is_json() {
+        return output.object(&trace);
+    }
+    output.table(HEADING, &[delivery_cells(&trace.delivery)])?;
+    if let Some(why) = &trace.why {
+        output.line(&format!("why: {why}"))?;
+    }
+    output.line("")?;
+    for step in &trace.steps {
+        print_step(setting, step, trace.delivery.arrived_at.0)?;
+    }
+    if trace.steps.is_empty() {
+        output.line("No step was seen of it: the extension's handler was not called, or is not traced.")?;
+    }
+    Ok(())
+}
+
+fn print_step(setting: &Setting, step: &StepTrace, arrived: i64) -> Result<(), CliError> {
+    let output = setting.output;
+    let indent = "  ".repeat(step.depth);
+    let after = span(u64::try_from(step.begun.0 - arrived).unwrap_or_default());
+    let how = match step.outcome {
+        None => "not ended",
+        Some(StepOutcome::Done) => "done",
+        Some(StepOutcome::Yes) => "yes",
+        Some(StepOutcome::No) => "no",
+        Some(StepOutcome::Failed) => "FAILED",
+    };
+    let took = step.micros.map(|micros| format!(" in {}", span(micros))).unwrap_or_default();
+    let detail = step.detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default();
+    let text = format!("{} {}  {how}{took}{detail}", step.step_kind, step.name);
+    for (nth, line) in text.lines().enumerate() {
+        let margin = if nth == 0 { format!("{:>10}", format!("+{after}")) } else { " ".repeat(10) };
+        output.line(&format!("{margin}  {indent}{line}"))?;
+    }
+    let below = format!("{}  {indent}    ", " ".repeat(10));
+    for change in &step.changes {
+        output.line(&format!("{below}{}", in_words(change)))?;
+    }
+    for row in &step.seen {
+        let line = describe(&row.observation.fact, false);
+        output.line(&format!("{below}{}", line.lines().next().unwrap_or_default()))?;
+    }
+    Ok(())
+}
+
+fn in_words(Change { path, before, after }: &Change) -> String {
+    match (before, after) {
+        (Some(before), Some(after)) => format!("~ {path}: {before} -> {after}"),
+        (None, Some(after)) => format!("+ {path}: {after}"),
+        (Some(before), None) => format!("- {path}: {before}"),
+        (None, None) => path.clone(),
+    }
+}
+
+pub(super) fn diff(setting: &Setting, a: i64, b: i64) -> Result<(), CliError> {
+    let (one, other) = (read(setting, a)?.1, read(setting, b)?.1);
+    let found = difference(&one, &other);
+    let output = setting.output;
+    if output.is_json() {
+        return output.object(&found);
+    }
+    let took = |micros: Option<u64>| micros.map(span).unwrap_or_default();
+    let cells = found.rows.iter().map(|row| {
+        let mark = if row.same { " " } else { "*" };
+        let side = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
+        vec![
+            format!("{mark} {}{}", "  ".repeat(row.depth), row.what),
+            side(&row.a),
+            took(row.micros_a),
+            side(&row.b),
+            took(row.micros_b),
+        ]
+    });
+    let (left, right) = (format!("#{a}"), format!("#{b}"));
+    output.table(&["  STEP", &left, "TOOK", &right, "TOOK"], &cells.collect::<Vec<_>>())?;
+    if !found.request.is_empty() {
+        output.line("")?;
+        output.line("The request they were given:")?;
+        for change in &found.request {
+            output.line(&format!("  {}", in_words(change)))?;
+        }
+    }
+    Ok(())
+}

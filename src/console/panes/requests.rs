@@ -1,0 +1,51 @@
+use ratatui::Frame;
+use ratatui::layout::Rect;
+
+use super::super::state::State;
+use super::super::text::{self, pad};
+use super::super::theme::{Piece, Tone};
+use super::super::widgets::put;
+use super::events;
+
+/// Columns of the list, and how wide the pane must be to have it.
+const LIST: u16 = 40;
+const ROOMY: u16 = 130;
+
+/// The requests with a saga at the left, the one delivered last first. What is left of the area is returned.
+pub(super) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) -> Rect {
+    let requests = &state.sagas.requests;
+    if area.width < ROOMY || requests.is_empty() {
+        return area;
+    }
+    let list = Rect { width: LIST, ..area };
+    let noun = if requests.len() == 1 { "REQUEST" } else { "REQUESTS" };
+    let heading = pad(&format!("{} {noun} WITH A SAGA  {{ }}", requests.len()), usize::from(LIST) - 2);
+    let heading = Piece::new(Tone::Dim, heading);
+    put(frame.buffer_mut(), state.theme, Rect { height: 1, ..list }, &[heading], 0);
+    let selected = state.trace.delivery.as_ref().map(|d| d.object_id.as_str());
+    let at = requests.iter().position(|one| Some(one.last.object_id.as_str()) == selected).unwrap_or(0);
+    let room = usize::from(list.height.saturating_sub(1));
+    let first = at.saturating_sub(room.saturating_sub(1));
+    for (y, request) in (list.y + 1..list.bottom()).zip(requests.iter().skip(first)) {
+        let row = Rect::new(list.x, y, LIST - 2, 1);
+        let (tone, result) = events::result(state, &request.last);
+        let (tone, result) = match state.sagas.held(request.last.id) {
+            Some(_) => (Tone::Warn, "‖ held".into()),
+            None => (tone, result),
+        };
+        let pieces = [
+            Piece::new(Tone::Plain, pad(&request.last.object_id, 21)),
+            Piece::new(Tone::Dim, pad(&format!(" ×{}", request.deliveries), 4)),
+            Piece::new(tone, text::fit(&result, 13)),
+        ];
+        put(frame.buffer_mut(), state.theme, row, &pieces, 0);
+        if Some(request.last.object_id.as_str()) == selected {
+            state.theme.select(frame.buffer_mut(), row, false);
+        }
+    }
+    for y in list.y..list.bottom() {
+        let edge = Rect::new(list.right() - 2, y, 1, 1);
+        put(frame.buffer_mut(), state.theme, edge, &[Piece::new(Tone::Dim, "│")], 0);
+    }
+    Rect { x: area.x + LIST, width: area.width - LIST, ..area }
+}

@@ -1,0 +1,163 @@
+//! Breakpoints, faults and comparisons: what the keys of the trace do about the steps of sagas.
+
+use super::super::action::Do;
+use super::super::message::{Ask, Effect, Query};
+use super::super::state::{Choice, Chooser, Overlay, Purpose, State};
+use super::super::theme::Tone;
+use super::journal;
+use crate::observe::control::{Fault, Place, Release};
+use crate::observe::{Backend, StepKind};
+use crate::workbench::{Command, SagaCommand};
+
+/// The sorts of steps that can be stopped, in the order they run.
+const KINDS: [StepKind; 3] = [StepKind::Decision, StepKind::Execute, StepKind::Compensate];
+/// How late a late step begins.
+const LATE: u64 = 5_000;
+
+/// Does one of these.
+pub(crate) fn perform(state: &mut State, what: Do, effects: &mut Vec<Effect>) {
+    match what {
+        Do::Break => toggle_breakpoint(state, effects),
+        Do::Spoil => {
+            let chooser = Chooser::new("Make go wrong, once", faults(state));
+            state.overlays.push(Overlay::Chooser(Box::new(chooser)));
+        }
+        Do::ContinueStep => release(state, Release::Continue, effects),
+        Do::SkipStep => release(state, Release::Skip, effects),
+        Do::AbortDelivery => release(state, Release::Abort, effects),
+        Do::Mark => mark(state, effects),
+        Do::EarlierSaga => beside(state, 1, effects),
+        Do::LaterSaga => beside(state, -1, effects),
+        _ => {}
+    }
+}
+
+fn ask(effects: &mut Vec<Effect>, command: SagaCommand) {
+    effects.push(Effect::Command(Ask::Sagas, Command::Sagas(command)));
+}
+
+/// The step of the selected line, if deliveries can be stopped before such.
+fn selected_step(state: &State) -> Option<Place> {
+    let (kind, name) = state.trace.selected()?.step.as_ref()?;
+    kind.can_be_stopped().then(|| Place { step_kind: Some(*kind), name: Some(name.clone()) })
+}
+
+/// Sets or takes back the breakpoint of the selected step; without one, asks before which step.
+fn toggle_breakpoint(state: &mut State, effects: &mut Vec<Effect>) {
+    let Some(place) = selected_step(state) else {
+        let choices = places(state).into_iter().map(|place| {
+            let set = place.step_kind.zip(place.name.as_ref()).and_then(|(kind, name)| state.sagas.breakpoint(kind, name));
+            let name = format!("{}before {place}", if set.is_some() { "◉ " } else { "" });
+            let detail = if set.is_some() { "stops there now; Enter takes it back" } else { "stop deliveries there" };
+            choice(name, detail, set.map_or(SagaCommand::Stop { place }, |id| SagaCommand::TakeBack { id }))
+        });
+        let chooser = Chooser::new("Stop deliveries", choices.collect());
+        return state.overlays.push(Overlay::Chooser(Box::new(chooser)));
+    };
+    let known = place.step_kind.zip(place.name.as_ref()).and_then(|(kind, name)| state.sagas.breakpoint(kind, name));
+    match known {
+        Some(id) => {
+            state.say(Tone::Note, format!("Deliveries no longer stop before {place}."));
+            ask(effects, SagaCommand::TakeBack { id });
+        }
+        None => {
+            state.say(Tone::Note, format!("Deliveries stop before {place} from now on."));
+            ask(effects, SagaCommand::Stop { place });
+        }
+    }
+}
+
+/// Every step of the saga's transactions that can be stopped, those of the trace before those of the grid.
+fn places(state: &State) -> Vec<Place> {
+    let of_trace = state.trace.lines.iter().filter_map(|line| line.step.as_ref()).map(|(_, name)| name);
+    let traced = state.trace.lines.iter().filter_map(|line| line.step.as_ref()).filter(|(kind, _)| kind.can_be_stopped());
+    let traced: Vec<&String> = traced.map(|(_, name)| name).collect();
+    let grid = state.trace.saga.iter().flat_map(|saga| &saga.transactions);
+    let mut names: Vec<&String> = Vec::new();
+    for name in of_trace.filter(|name| traced.contains(name)).chain(grid) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let of = |name: &String| KINDS.map(|kind| Place { step_kind: Some(kind), name: Some(name.clone()) });
+    let mut places: Vec<Place> = names.into_iter().flat_map(of).collect();
+    places.extend(KINDS.map(|kind| Place { step_kind: Some(kind), name: None }));
+    places
+}
+
+fn faults(state: &State) -> Vec<Choice> {
+    let mut choices = Vec::new();
+    if state.sagas.armed() > 0 {
+        choices.push(choice("take everything back".into(), "breakpoints and faults; who stands goes on", SagaCommand::Clear));
+    }
+    let steps = selected_step(state).map_or_else(|| places(state), |place| vec![place]);
+    for place in steps {
+        for (fault, detail) in [
+            (Fault::Fail { message: String::new() }, "what it did before is compensated as after any failure"),
+            (Fault::Hang, "never answers, until the task's time is over"),
+            (Fault::Late { millis: LATE }, "begins late, then runs"),
+        ] {
+            let name = format!("{place} {fault}");
+            choices.push(choice(name, detail, SagaCommand::Spoil { place: place.clone(), fault }));
+        }
+    }
+    for backend in [Backend::Driver, Backend::DataApi] {
+        let name = format!("the next write through the {backend} backend fails");
+        choices.push(choice(name, "only a delivery's", SagaCommand::SpoilWrite { backend }));
+    }
+    choices
+}
+
+fn choice(name: String, detail: &str, command: SagaCommand) -> Choice {
+    let purpose = Purpose::Ask(Command::Sagas(command));
+    Choice { name, detail: detail.into(), keys: String::new(), refused: None, purpose }
+}
+
+/// Lets the delivery go that is looked at, or the only one that stands.
+fn release(state: &mut State, how: Release, effects: &mut Vec<Effect>) {
+    let delivery = state.standing();
+    let said = match how {
+        Release::Continue => "It goes on.",
+        Release::Skip => "The step is skipped.",
+        Release::Abort => "The delivery is aborted.",
+    };
+    state.say(Tone::Note, said);
+    ask(effects, SagaCommand::Release { delivery, how });
+}
+
+/// Marks a delivery; with another one marked, shows their difference.
+fn mark(state: &mut State, effects: &mut Vec<Effect>) {
+    let Some(here) = state.events.selected().map(|d| d.id) else { return };
+    match state.sagas.mark {
+        Some(marked) if marked == here => {
+            state.sagas.mark = None;
+            state.say(Tone::Note, format!("#{here} is no longer marked."));
+        }
+        Some(marked) => {
+            state.say(Tone::Note, format!("Comparing #{marked} and #{here} ..."));
+            effects.push(Effect::Read(Query::Difference(marked, here)));
+        }
+        None => {
+            state.sagas.mark = Some(here);
+            state.say(Tone::Note, format!("#{here} is marked: select another delivery and press m again for their difference."));
+        }
+    }
+}
+
+/// Selects the newest delivery of the request with a saga that comes before or after in the list.
+fn beside(state: &mut State, by: isize, effects: &mut Vec<Effect>) {
+    let here = state.events.selected().map(|d| d.object_id.clone());
+    let at = state.sagas.requests.iter().position(|one| Some(&one.last.object_id) == here.as_ref());
+    let next = match at {
+        Some(at) => at.checked_add_signed(by),
+        None => Some(0),
+    };
+    match next.and_then(|next| state.sagas.requests.get(next)).map(|one| one.last.id) {
+        Some(id) => {
+            if state.events.go_to(id) {
+                journal::refresh(state, effects);
+            }
+        }
+        None => state.say(Tone::Warn, "There is no other request with a saga that way."),
+    }
+}

@@ -1,0 +1,146 @@
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::{DeliveryKey, Fact, Observation};
+
+/// How many announced log lines are remembered until they come.
+const LINES: usize = 1024;
+
+/// Where deliveries are that happen in another process: what is seen of them from outside (their API calls, the lines they
+/// log) is put into the step they are in. Cheap to clone; costs nothing while nobody says where anything is.
+#[derive(Clone, Default)]
+pub struct Places(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    known: AtomicUsize,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The steps a delivery is in, the innermost last.
+    within: HashMap<DeliveryKey, Vec<u32>>,
+    lines: VecDeque<Line>,
+}
+
+/// A log line that will come.
+struct Line {
+    delivery: DeliveryKey,
+    step: u32,
+    target: String,
+    message: String,
+}
+
+impl fmt::Debug for Places {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Places").field("known", &self.0.known).finish()
+    }
+}
+
+impl Places {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        let mut state = self.state();
+        change(&mut state);
+        self.0.known.store(state.within.len() + state.lines.len(), Ordering::Release);
+    }
+
+    /// A delivery is in a step now.
+    pub fn enter(&self, delivery: &DeliveryKey, step: u32) {
+        self.change(|state| state.within.entry(delivery.clone()).or_default().push(step));
+    }
+
+    /// It left the step.
+    pub fn leave(&self, delivery: &DeliveryKey, step: u32) {
+        self.change(|state| {
+            if let Some(steps) = state.within.get_mut(delivery) {
+                steps.retain(|one| *one != step);
+                if steps.is_empty() {
+                    state.within.remove(delivery);
+                }
+            }
+        });
+    }
+
+    /// A line will be logged, of which it is known where it belongs.
+    pub fn announce(&self, delivery: &DeliveryKey, step: u32, target: &str, message: &str) {
+        let line = Line { delivery: delivery.clone(), step, target: target.into(), message: message.trim_end().into() };
+        self.change(|state| {
+            if state.lines.len() == LINES {
+                state.lines.pop_front();
+            }
+            state.lines.push_back(line);
+        });
+    }
+
+    /// Puts an observation where it belongs, if more is known than it says itself.
+    pub fn place(&self, observation: &mut Observation) {
+        if self.0.known.load(Ordering::Acquire) == 0 || observation.step != 0 {
+            return;
+        }
+        let announced = match &observation.fact {
+            Fact::Log { target, message, .. } => self.announced(target, message),
+            Fact::ApiCall(_) | Fact::StoreCall(_) => None,
+            Fact::Answered(_) | Fact::Interrupted { .. } => return self.over(observation.delivery.as_ref()),
+            _ => return,
+        };
+        if let Some(line) = announced {
+            (observation.delivery, observation.step) = (Some(line.delivery), line.step);
+        } else if let Some(delivery) = &observation.delivery {
+            let step = self.state().within.get(delivery).and_then(|steps| steps.last().copied());
+            observation.step = step.unwrap_or(0);
+        }
+    }
+
+    /// A delivery has ended, whatever was still open in it.
+    fn over(&self, delivery: Option<&DeliveryKey>) {
+        if let Some(delivery) = delivery {
+            self.change(|state| drop(state.within.remove(delivery)));
+        }
+    }
+
+    /// The announced line that this is; a traceback may follow its text.
+    fn announced(&self, target: &str, message: &str) -> Option<Line> {
+        let mut found = None;
+        self.change(|state| {
+            let at = state.lines.iter().position(|line| line.target == target && message.starts_with(&line.message));
+            found = at.and_then(|at| state.lines.remove(at));
+        });
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::Level;
+
+    fn log(message: &str) -> Observation {
+        Observation::now(Fact::Log { level: Level::Info, target: "eaas".into(), message: message.into() })
+    }
+
+    #[test]
+    fn a_line_goes_where_it_was_announced_once_and_what_else_is_seen_into_the_innermost_step() {
+        let (places, key) = (Places::default(), DeliveryKey::from("one"));
+        places.enter(&key, 1);
+        places.enter(&key, 2);
+        places.announce(&key, 1, "eaas", "hello");
+        let placed = |mut observation: Observation| {
+            places.place(&mut observation);
+            (observation.delivery.map(|key| key.to_string()), observation.step)
+        };
+        assert_eq!(placed(log("hello\nTraceback")), (Some("one".into()), 1));
+        assert_eq!(placed(log("hello")), (None, 0), "it came already");
+        assert_eq!(placed(Observation { delivery: Some(key.clone()), ..log("other") }), (Some("one".into()), 2));
+        places.leave(&key, 2);
+        assert_eq!(placed(Observation { delivery: Some(key.clone()), ..log("other") }), (Some("one".into()), 1));
+        places.leave(&key, 1);
+        assert_eq!(places.0.known.load(Ordering::Relaxed), 0);
+    }
+}

@@ -1,0 +1,204 @@
+use std::sync::Arc;
+
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::connect::ClientBuilder;
+use crate::extension::{Background, Config, Context, TaskInfo};
+use crate::fulfillment::{FnMiddleware, FnTransaction, Request, Saga};
+use crate::journal::{DeliveryRow, DeliveryState, ObservationRow};
+use crate::observe::control::{Fault, Place};
+use crate::observe::{Controls, DeliveryKey, Memory, Observation, Observer, Scope, Timestamp};
+
+#[derive(Default)]
+struct Watched(Memory, Controls);
+
+impl Observer for Watched {
+    fn observe(&self, observation: Observation) {
+        self.0.observe(observation);
+    }
+
+    fn controls(&self) -> Option<Controls> {
+        Some(self.1.clone())
+    }
+}
+
+fn row(result: &str, message: Option<String>) -> DeliveryRow {
+    DeliveryRow {
+        id: 7,
+        task_id: "TQ-1".into(),
+        category: "background".into(),
+        event_type: "asset_purchase_request_processing".into(),
+        object_id: "PR-1".into(),
+        arrived_at: Timestamp(1_700_000_000_000_000),
+        object_status: Some("pending".into()),
+        state: DeliveryState::Sent,
+        result: Some(result.into()),
+        message,
+        countdown: 0,
+        micros: Some(2_000),
+        attempt: 1,
+        origin: None,
+        replay_of: None,
+        api_calls: 0,
+        store_calls: 0,
+        store_errors: 0,
+        logs: 0,
+        saga: Some("purchase".into()),
+        injected: 0,
+    }
+}
+
+/// The trace of a saga that is really resolved.
+async fn resolved(saga: Saga, controls: Controls) -> Trace {
+    let watched = Arc::new(Watched(Memory::default(), controls));
+    let cx = Context {
+        task: TaskInfo::default(),
+        config: Config::default(),
+        client: ClientBuilder::new("http://127.0.0.1:9", "ApiKey x".into()).build().unwrap(),
+        scope: Scope::new(watched.clone()).delivery(DeliveryKey::random()),
+        installation: None,
+        installation_client: None,
+    };
+    let request = Request::from(json!({"id": "PR-1", "asset": {"params": [{"id": "a", "value": "1"}, {"id": "b"}]}}));
+    let (result, message) = match saga.resolve(&cx, &request).await {
+        Ok(answer) => (answer.output().result.as_str().to_owned(), answer.output().message),
+        Err(error) => ("retry".to_owned(), Some(error.to_string())),
+    };
+    let number = |(row, observation): (i64, Observation)| ObservationRow { row, delivery: Some(7), observation };
+    Trace::of(row(&result, message), (1..).zip(watched.0.seen()).map(number).collect())
+}
+
+fn does(name: &'static str, answer: Result<Background, &'static str>) -> FnTransaction {
+    let run = move |_, request: Request| {
+        let answer = answer.clone();
+        async move {
+            request.update(|raw| raw["asset"]["params"][0]["value"] = "2".into());
+            answer.map_err(Into::into)
+        }
+    };
+    FnTransaction::new(name, |_, _| async { Ok(true) }, run)
+}
+
+fn wants(name: &'static str, answer: Result<bool, &'static str>) -> FnTransaction {
+    let asked = move |_, _| async move { answer.map_err(Into::into) };
+    FnTransaction::new(name, asked, |_, _| async { Ok(Background::Done) })
+}
+
+fn saga() -> Saga {
+    Saga::new("purchase")
+}
+
+fn silent() -> FnMiddleware {
+    FnMiddleware::new("gate", |_, _, _| async { Ok(Background::Skip(Some("closed".into()))) })
+}
+
+#[rstest]
+#[case(saga(), "nothing was selected: the saga purchase has no transactions")]
+#[case(saga().transaction(wants("one", Ok(false))).transaction(wants("two", Ok(false))),
+    "nothing was selected: none of one, two should execute")]
+#[case(saga().transaction(wants("one", Err("no network"))), "a predicate failed: should_execute of one: no network")]
+#[case(saga().transaction(does("pay", Err("no money"))), "pay failed and its compensation passes the error on: no money")]
+#[case(saga().transaction(does("pay", Err("no money")).compensate(|_, _, _| async { Err("no undo".into()) })),
+    "the compensation of pay failed too: no undo")]
+#[case(saga().transaction(does("pay", Err("no money")).compensate(|_, _, _| async { Ok(Background::Skip(None)) })),
+    "pay failed and it was compensated: no money")]
+#[case(saga().transaction(wants("one", Ok(true))).middleware(silent()),
+    "the middleware gate answered without calling on (skip): skip: closed (without calling on)")]
+#[case(saga().transaction(does("pay", Ok(Background::Skip(Some("paid already".into()))))), "pay answered so: skip: paid already")]
+#[case(saga().inject_with(|needs| { needs.get::<u8>()?; Ok(wants("one", Ok(true))) }), "the saga purchase could not be built: ")]
+#[tokio::test]
+async fn every_skip_and_retry_has_its_reason_in_words(#[case] saga: Saga, #[case] expected: &str) {
+    let why = resolved(saga, Controls::default()).await.why.unwrap();
+    assert!(why.starts_with(expected) && (expected.ends_with(": ") || why == expected), "{why}");
+}
+
+#[test]
+fn a_status_that_does_not_match_and_a_task_that_timed_out_are_told_from_their_messages() {
+    let why = |result: &str, message: &str| Trace::of(row(result, Some(message.into())), Vec::new()).why.unwrap();
+    let status = "The request status does not match the supported statuses: inquiring.";
+    assert_eq!(why("skip", status), format!("the status did not match (it is pending): {status}"));
+    assert_eq!(why("retry", "purchase: it did not answer within 5 s"), "it timed out");
+    assert_eq!(why("retry", "Traceback (most recent call last):\n  ...\nTimeoutError\n"), "it timed out");
+}
+
+#[tokio::test]
+async fn a_step_tells_what_it_changed_and_nobody_else_does() {
+    let trace = resolved(saga().transaction(does("pay", Ok(Background::Done))), Controls::default()).await;
+    let execute = trace.steps.iter().find(|step| step.name == "pay" && !step.changes.is_empty()).unwrap();
+    let change = Change { path: "asset.params[a].value".into(), before: Some(json!("1")), after: Some(json!("2")) };
+    assert_eq!(execute.changes, [change]);
+    let decision = trace.steps.iter().find(|step| step.request.is_none()).unwrap();
+    assert!(decision.changes.is_empty());
+    assert_eq!(trace.request(decision.step).unwrap()["asset"]["params"][0]["value"], "1", "that of the saga around it");
+}
+
+#[test]
+fn changes_name_what_is_new_what_is_gone_and_lists_without_ids_by_their_place() {
+    let told = |before: Value, after: Value| {
+        changes(&before, &after).into_iter().map(|c| (c.path, c.before.is_some(), c.after.is_some())).collect::<Vec<_>>()
+    };
+    assert_eq!(told(json!({"a": 1}), json!({"b": 1})), [("a".into(), true, false), ("b".into(), false, true)]);
+    assert_eq!(told(json!([1, 2]), json!([1, 3, 4])), [("[1]".into(), true, true), ("[2]".into(), false, true)]);
+    assert_eq!(told(json!([{"id": "x"}]), json!([{"id": "y"}])), [("[x]".into(), true, false), ("[y]".into(), false, true)]);
+    assert!(told(json!({"a": [{"id": "x"}]}), json!({"a": [{"id": "x"}]})).is_empty());
+}
+
+#[tokio::test]
+async fn two_deliveries_are_compared_step_by_step_and_times_alone_are_no_difference() {
+    let saga = || saga().transaction(wants("one", Ok(false))).transaction(does("pay", Ok(Background::Done)));
+    let a = resolved(saga(), Controls::default()).await;
+    assert!(difference(&a, &resolved(saga(), Controls::default()).await).rows.iter().all(|row| row.same));
+    let controls = Controls::default();
+    controls.spoil(Place { step_kind: None, name: Some("pay".into()) }, Fault::Fail { message: "x".into() });
+    let broken = resolved(saga(), controls).await;
+    let rows = difference(&a, &broken).rows;
+    let told: Vec<_> =
+        rows.iter().filter(|row| !row.same).map(|row| (row.what.as_str(), row.a.as_deref(), row.b.as_deref())).collect();
+    let why = "failed: injected into should_execute pay: x";
+    assert_eq!(
+        told,
+        [
+            ("result", Some("success"), Some("retry")),
+            ("saga purchase", Some("success, 1 changed"), Some("failed: injected into should_execute pay: x")),
+            ("should_execute pay", Some("yes"), Some(&*format!("{why}, injected"))),
+            ("execute pay", Some("success, 1 changed"), None),
+        ]
+    );
+    assert_eq!(broken.why.as_deref(), Some("injected into should_execute pay: x"));
+}
+
+#[tokio::test]
+async fn the_export_keeps_the_rules_of_otlp_json() {
+    let trace = resolved(saga().transaction(does("pay", Err("no money"))), Controls::default()).await;
+    let key = DeliveryKey::random();
+    let line = otlp(&trace, &key);
+    let spans = line["resourceSpans"][0]["scopeSpans"][0]["spans"].as_array().unwrap();
+    assert_eq!(spans.len(), trace.steps.len() + 1, "one span a step, and one for the delivery");
+    let hexadecimal = |value: &Value, digits: usize| {
+        let text = value.as_str().unwrap();
+        assert!(text.len() == digits && text.bytes().all(|b| b.is_ascii_hexdigit()) && text.bytes().any(|b| b != b'0'), "{text}");
+        text.to_owned()
+    };
+    let known: Vec<String> = spans.iter().map(|span| hexadecimal(&span["spanId"], 16)).collect();
+    for (place, span) in spans.iter().enumerate() {
+        assert_eq!(hexadecimal(&span["traceId"], 32), key.as_str());
+        if place > 0 {
+            assert!(known[..place].contains(&hexadecimal(&span["parentSpanId"], 16)), "a step lies in one that began before");
+        }
+        let time = |name: &str| span[name].as_str().unwrap().parse::<u64>().unwrap();
+        assert!(time("startTimeUnixNano") <= time("endTimeUnixNano"));
+        assert!(span["kind"].is_u64());
+        for attribute in span["attributes"].as_array().unwrap() {
+            let value = attribute["value"].as_object().unwrap();
+            assert_eq!(value.len(), 1);
+            assert!(value.get("intValue").is_none_or(Value::is_string), "64-bit integers are text");
+        }
+    }
+    assert_eq!(
+        spans.iter().filter(|span| span["status"]["code"] == 2).count(),
+        3,
+        "delivery, saga, execution; the handler has none here"
+    );
+}

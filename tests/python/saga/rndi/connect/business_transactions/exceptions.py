@@ -1,0 +1,10 @@
+class TransactionException(Exception):
+    pass
+
+
+class InvalidTransaction(TransactionException):
+    pass
+
+
+class TransactionNotSelected(TransactionException):
+    pass

@@ -1,0 +1,107 @@
+//! Sagas on the command line, against a running session: traces, breakpoints, faults, comparison, export.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test that fails is a test that panics
+#![allow(clippy::print_stderr)] // a skipped check says so
+
+mod support;
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use support::{Running, program, run};
+
+const PURCHASE: &str = "asset_purchase_request_processing";
+
+fn session(dir: &std::path::Path) -> Running {
+    let mut command = program(dir);
+    command.args(["run", "--headless", "--json"]);
+    let session = Running::start(command);
+    session.until_connected();
+    session
+}
+
+#[test]
+fn a_delivery_stops_before_a_step_is_looked_at_and_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let session = session(dir.path());
+    let set = run(dir.path(), &["--json", "sagas", "break", "saverequest", "--kind", "execute"]).object();
+    assert_eq!(set["breakpoints"][0][1]["step_kind"], "execute");
+    let task = run(dir.path(), &["--json", "trigger", PURCHASE]).object();
+    let held = session.until("the breakpoint", |seen| seen["kind"] == "held");
+    assert_eq!(held["request"]["id"], task["object_id"], "the state is there to be looked at");
+    let set = run(dir.path(), &["--json", "sagas", "set"]).object();
+    assert_eq!((&set["held"][0]["delivery"], &set["held"][0]["name"]), (&held["delivery"], &"SaveRequest".into()));
+    assert_eq!(run(dir.path(), &["sagas", "continue", "99"]).status, 2);
+    run(dir.path(), &["--json", "sagas", "continue"]).object();
+    session.until("the answer", |seen| seen["kind"] == "answered" && seen["result"] == "success");
+    let id = held["delivery"].to_string();
+    let shown = run(dir.path(), &["--json", "events", "show", &id]).object();
+    assert_eq!(shown["injected"], 0, "to look is not to change");
+
+    run(dir.path(), &["--json", "trigger", PURCHASE]).object();
+    session.until("the breakpoint", |seen| seen["kind"] == "held");
+    run(dir.path(), &["--json", "sagas", "skip"]).object();
+    let answer = session.until("the answer", |seen| seen["kind"] == "answered");
+    assert_eq!(
+        (&answer["result"], &answer["message"]),
+        (&"skip".into(), &"execute SaveRequest was skipped at a breakpoint".into())
+    );
+    run(dir.path(), &["sagas", "clear"]);
+    assert!(run(dir.path(), &["sagas", "set"]).stdout.starts_with("Nothing is set."));
+    assert!(session.terminate().success());
+    assert_eq!(run(dir.path(), &["sagas", "break"]).status, 2, "breakpoints live as long as a session");
+}
+
+#[test]
+fn a_write_that_fails_on_purpose_is_compensated_marked_compared_and_exported() {
+    let dir = tempfile::tempdir().unwrap();
+    let session = session(dir.path());
+    let good = run(dir.path(), &["--json", "trigger", PURCHASE, "--wait"]).object()["id"].to_string();
+    run(dir.path(), &["sagas", "spoil-write", "--backend", "driver"]);
+    run(dir.path(), &["trigger", PURCHASE, "--wait"]);
+    let deliveries = run(dir.path(), &["--json", "events", "list"]).objects();
+    let bad = deliveries.last().unwrap();
+    assert_eq!(bad["injected"], 1, "{bad}");
+    let id = bad["id"].to_string();
+    let trace = run(dir.path(), &["--json", "sagas", "show", &id]).object();
+    let steps = trace["steps"].as_array().unwrap();
+    let kinds: Vec<&str> = steps.iter().map(|step| step["step_kind"].as_str().unwrap()).collect();
+    assert!(kinds.contains(&"compensate"), "{kinds:?}");
+    assert!(trace["why"].as_str().unwrap().contains("the driver backend was made to fail"), "{trace}");
+    let listed = run(dir.path(), &["--json", "sagas", "list"]).objects();
+    assert_eq!(listed.len(), 2);
+    assert_eq!((&listed[0]["injected"], &listed[1]["injected"]), (&false.into(), &true.into()));
+    let difference = run(dir.path(), &["--json", "sagas", "diff", &good, &id]).object();
+    let rows = difference["rows"].as_array().unwrap();
+    assert!(rows.iter().any(|row| row["what"] == "compensate SaveRequest" && row["a"].is_null()), "{difference}");
+    assert!(run(dir.path(), &["sagas", "diff", &good, &id]).stdout.contains("* result"));
+    is_accepted_by_opentelemetry(&run(dir.path(), &["sagas", "show", &id, "--otlp"]).object(), steps.len());
+    assert!(session.terminate().success());
+}
+
+/// Reads the export with OpenTelemetry's own messages, where `OTLP_PYTHON` names a Python that has them. Its JSON takes ids in
+/// base64, where OTLP/JSON has them in hexadecimal, which is the one thing put right before.
+fn is_accepted_by_opentelemetry(line: &Value, steps: usize) {
+    let Some(python) = std::env::var_os("OTLP_PYTHON") else {
+        return eprintln!("skipped: OTLP_PYTHON names no Python with opentelemetry-proto");
+    };
+    let script = "
+import base64, json, sys
+from google.protobuf.json_format import Parse
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+data = json.load(sys.stdin)
+for resource in data['resourceSpans']:
+    for scope in resource['scopeSpans']:
+        for span in scope['spans']:
+            for name in ('traceId', 'spanId', 'parentSpanId'):
+                if name in span:
+                    span[name] = base64.b64encode(bytes.fromhex(span[name])).decode()
+request = Parse(json.dumps(data), ExportTraceServiceRequest(), ignore_unknown_fields=False)
+print(sum(len(scope.spans) for resource in request.resource_spans for scope in resource.scope_spans))
+";
+    let mut child = Command::new(python).args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(line.to_string().as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), (steps + 1).to_string());
+}
