@@ -191,6 +191,22 @@ pub(crate) const ACTIONS: &[Action] = &[
         .hint("Test Subscription")
         .when(local),
     act(Do::TriggerType, "trigger event type", "choose an event type, create its object and deliver it", &["T"], ANY).when(local),
+    act(Do::ContinueStep, "continue", "let the delivery at a breakpoint go on", &["c"], &[In(Events), In(Trace)])
+        .hint("continue")
+        .when(stands),
+    act(Do::SkipStep, "skip step", "let it go on without the step it stands before", &["K"], &[In(Events), In(Trace)])
+        .hint("skip")
+        .when(stands),
+    act(
+        Do::AbortDelivery,
+        "abort delivery",
+        "end the delivery at a breakpoint with an error; nothing is compensated",
+        &["X"],
+        &[In(Events), In(Trace)],
+    )
+    .hint("abort")
+    .when(stands)
+    .destructive(),
     act(Do::Replay, "replay", "run the selected delivery again through the same path", &["r"], &[In(Events), In(Trace)])
         .hint("replay")
         .when(has_delivery),
@@ -242,22 +258,6 @@ pub(crate) const ACTIONS: &[Action] = &[
     )
     .hint("spoil")
     .when(ready),
-    act(Do::ContinueStep, "continue", "let the delivery at a breakpoint go on", &["c"], &[In(Events), In(Trace)])
-        .hint("continue")
-        .when(stands),
-    act(Do::SkipStep, "skip step", "let it go on without the step it stands before", &["K"], &[In(Events), In(Trace)])
-        .hint("skip")
-        .when(stands),
-    act(
-        Do::AbortDelivery,
-        "abort delivery",
-        "end the delivery at a breakpoint with an error; nothing is compensated",
-        &["X"],
-        &[In(Events), In(Trace)],
-    )
-    .hint("abort")
-    .when(stands)
-    .destructive(),
     act(
         Do::Mark,
         "mark and compare",
