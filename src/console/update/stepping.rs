@@ -161,3 +161,102 @@ fn beside(state: &mut State, by: isize, effects: &mut Vec<Effect>) {
         None => state.say(Tone::Warn, "There is no other request with a saga that way."),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::fixture::{delivery, fill, observations, tell, trace, typical};
+    use super::super::super::message::{Answer, Message};
+    use super::super::super::state::Pane;
+    use super::*;
+    use crate::sagas::{Trace, difference};
+    use crate::workbench::{HeldRow, Reply, SagaReply};
+
+    fn at_step() -> State {
+        let mut state = typical(160, 50);
+        state.focus_on(Pane::Trace);
+        state.trace.scroll.at =
+            state.trace.lines.iter().position(|line| line.step.as_ref().is_some_and(|(k, _)| *k == StepKind::Execute)).unwrap();
+        state
+    }
+
+    fn asked(state: &mut State, what: Do) -> Vec<SagaCommand> {
+        let mut effects = Vec::new();
+        super::super::perform(state, what, &mut effects);
+        let command = |effect| match effect {
+            Effect::Command(Ask::Sagas, Command::Sagas(command)) => Some(command),
+            _ => None,
+        };
+        effects.into_iter().filter_map(command).collect()
+    }
+
+    #[test]
+    fn a_breakpoint_is_set_on_the_selected_step_and_taken_back_by_the_same_key() {
+        let mut state = at_step();
+        let place = Place { step_kind: Some(StepKind::Execute), name: Some("SaveRequest".into()) };
+        assert_eq!(asked(&mut state, Do::Break), [SagaCommand::Stop { place: place.clone() }]);
+        let set = SagaReply { breakpoints: vec![(7, place)], ..SagaReply::default() };
+        tell(&mut state, Message::Reply(Ask::Sagas, Ok(Reply::Sagas(set))));
+        assert_eq!(asked(&mut state, Do::Break), [SagaCommand::TakeBack { id: 7 }]);
+    }
+
+    #[test]
+    fn elsewhere_every_step_of_the_saga_is_offered_and_so_are_the_faults() {
+        let mut state = at_step();
+        state.trace.scroll.at = 0;
+        for (what, wanted) in [(Do::Break, "before compensate SaveRequest"), (Do::Spoil, "every execute hangs")] {
+            assert!(asked(&mut state, what).is_empty());
+            let Some(Overlay::Chooser(chooser)) = state.overlays.pop() else { panic!("nothing to choose from") };
+            assert!(chooser.all.iter().any(|choice| choice.name == wanted), "{wanted}");
+        }
+    }
+
+    #[test]
+    fn the_delivery_that_stands_is_let_go_and_without_one_the_key_says_why_not() {
+        let mut state = at_step();
+        assert!(asked(&mut state, Do::ContinueStep).is_empty());
+        assert!(state.toast.as_ref().unwrap().text.contains("no delivery stands"));
+        let held = HeldRow { id: 1, delivery: Some(4), step_kind: StepKind::Execute, name: "x".into(), since: state.now };
+        state.sagas.set.held.push(held);
+        let release = |how| SagaCommand::Release { delivery: Some(4), how };
+        assert_eq!(asked(&mut state, Do::SkipStep), [release(Release::Skip)]);
+        assert_eq!(asked(&mut state, Do::AbortDelivery), [release(Release::Abort)]);
+    }
+
+    #[test]
+    fn one_delivery_is_marked_and_the_second_shows_how_they_differ() {
+        let mut state = typical(160, 50);
+        let mut effects = Vec::new();
+        mark(&mut state, &mut effects);
+        assert_eq!((state.sagas.mark, effects.len()), (Some(8), 0));
+        state.events.go_to(2);
+        mark(&mut state, &mut effects);
+        assert_eq!(effects, [Effect::Read(Query::Difference(8, 2))]);
+        let of = |id, fails| Trace::of(delivery(id, Some("success")), observations(id, fails));
+        let found = difference(&of(8, false), &of(2, true));
+        tell(&mut state, Message::Read(Answer::Difference(Some(Box::new(found)))));
+        let Some(Overlay::Pager(pager)) = state.overlays.last() else { panic!("no difference is shown") };
+        let text: String = pager.lines.iter().flatten().map(|piece| piece.text.as_str()).collect();
+        assert!(text.contains("compensate SaveRequest") && text.contains("— not done"), "{text}");
+        assert_eq!(state.sagas.mark, None);
+    }
+
+    #[test]
+    fn the_state_a_step_left_is_shown_as_what_it_changed() {
+        let mut state = at_step();
+        let mut rows = observations(8, false);
+        for row in &mut rows {
+            use crate::observe::Fact;
+            match &mut row.observation.fact {
+                Fact::StepStarted { request, .. } if row.observation.step == 6 => *request = Some(serde_json::json!({"a": 1})),
+                Fact::StepEnded { request, .. } if row.observation.step == 6 => *request = Some(serde_json::json!({"a": 2})),
+                _ => {}
+            }
+        }
+        let all = state.events.rows.clone();
+        fill(&mut state, all);
+        trace(&mut state, rows);
+        let pager = super::super::super::story::line_detail(&state).unwrap();
+        let lines: Vec<String> = pager.lines.iter().map(|line| line.iter().map(|p| p.text.as_str()).collect()).collect();
+        assert_eq!(lines.get(1..4).unwrap(), ["a", "  - 1", "  + 2"]);
+    }
+}
