@@ -88,7 +88,7 @@ impl Local {
                 environment_id: access.environment_id.clone(),
                 instance_id: None,
             },
-            hooks: vec![hook(trace.hook())],
+            hooks: trace.hooks().into_iter().map(hook).collect(),
             variables: variables.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
             find_delivery: Some(find),
         };

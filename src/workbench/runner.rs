@@ -60,7 +60,7 @@ impl Runner {
             (Some(places), Some(find)) => listen(&observer, find, places).await,
             _ => None,
         };
-        options.hooks.extend(trace.iter().map(Trace::hook));
+        options.hooks.extend(trace.iter().flat_map(Trace::hooks));
         let guest = Guest::start(options, observer).await.map_err(|e| WorkbenchError::Usage(e.to_string()))?;
         Ok(Self::Guest(Box::new(Visitor { guest, host, acknowledged: Mutex::default(), _trace: trace })))
     }

@@ -1,5 +1,5 @@
-"""Watches what a task does inside the guest and tells connect-console: the handler, the sagas of the fulfillment framework,
-the calls to document stores and the log lines.
+"""Watches what a task does inside the guest and tells connect-console: the handler, the sagas of the fulfillment framework and
+the log lines; `hook_stores.py` adds the calls to document stores.
 
 It changes nothing: every function it watches is called with what it was called with, and its answer passed on. Where a
 developer set a breakpoint or a fault, connect-console answers a step's beginning with what is to become of it.
@@ -13,7 +13,6 @@ import functools
 import inspect
 import json
 import os
-import re
 import socket
 import threading
 import time
@@ -24,7 +23,6 @@ PLACE = contextvars.ContextVar('connect_console_place', default=None)
 ANSWERING = contextvars.ContextVar('connect_console_answering', default=None)
 #: How long the console may take for an answer that does not wait for a developer.
 PATIENCE = 5.0
-DATA_API = re.compile(r'/action/(insertOne|insertMany|find|findOne|updateOne|updateMany|replaceOne|deleteOne|deleteMany|aggregate)$')
 
 trouble = print
 
@@ -415,238 +413,6 @@ def watch_limits(module):
     module.asyncio = Patient()
 
 
-# Document stores: the driver, and the Data API over HTTP.
-
-def tell_store(place, backend, operation, database, collection, body, output, error, micros):
-    call = {
-        'backend': backend, 'operation': operation, 'database': database, 'collection': collection, 'input': body,
-        'output': output, 'error': error, 'micros': int(micros),
-    }
-    LINE.ask(do='store', task=place[0], step=place[1], call=call)
-
-
-def refused(backend):
-    """Why the next write is to fail, if it is."""
-    place = PLACE.get()
-    if place is None:
-        return None
-    return (LINE.ask(do='write', task=place[0], step=place[1], backend=backend) or {}).get('fail')
-
-
-def watch_pymongo(module):
-    from bson import json_util
-
-    def extended(value):
-        return json.loads(json_util.dumps(value, json_options=json_util.CANONICAL_JSON_OPTIONS))
-
-    def understood(name, command):
-        """MongoDB's name of the operation, and its input."""
-        if name == 'insert':
-            documents = command.get('documents') or []
-            return ('insertOne', documents[0]) if len(documents) == 1 else ('insertMany', documents)
-        if name == 'update':
-            first = (command.get('updates') or [{}])[0]
-            replaces = isinstance(first.get('u'), dict) and not any(key.startswith('$') for key in first['u'])
-            many = 'updateMany' if first.get('multi') else 'replaceOne' if replaces else 'updateOne'
-            return many, first.get('q')
-        if name == 'delete':
-            first = (command.get('deletes') or [{}])[0]
-            return 'deleteOne' if first.get('limit') == 1 else 'deleteMany', first.get('q')
-        if name in ('find', 'aggregate', 'count', 'distinct', 'findAndModify'):
-            left_out = {name, '$db', 'lsid', '$clusterTime', '$readPreference', 'txnNumber'}
-            return name, {key: value for key, value in command.items() if key not in left_out}
-        return None, None
-
-    def outcome(name, reply):
-        if name in ('find', 'aggregate'):
-            return len(reply.get('cursor', {}).get('firstBatch', []))
-        return reply.get('n')
-
-    class Listener(module.CommandListener):
-        def __init__(self):
-            self.begun = {}
-
-        def started(self, event):
-            place = PLACE.get()
-            operation, body = understood(event.command_name, event.command)
-            if place is not None and operation is not None:
-                collection = event.command.get(event.command_name)
-                self.begun[event.request_id] = (place, operation, event.database_name, str(collection), extended(body))
-
-        def succeeded(self, event):
-            begun = self.begun.pop(event.request_id, None)
-            if begun is None:
-                return
-            place, operation, database, collection, body = begun
-            errors = event.reply.get('writeErrors')
-            error = '; '.join(str(one.get('errmsg')) for one in errors) if errors else None
-            output = None
-            if not error and operation == 'insertOne':
-                output = body.get('_id')
-            elif not error:
-                output = extended(outcome(event.command_name, event.reply))
-            tell_store(place, 'driver', operation, database, collection, body, output, error, event.duration_micros)
-
-        def failed(self, event):
-            begun = self.begun.pop(event.request_id, None)
-            if begun is not None:
-                place, operation, database, collection, body = begun
-                error = str(event.failure.get('errmsg') or event.failure)
-                tell_store(place, 'driver', operation, database, collection, body, None, error, event.duration_micros)
-
-    module.register(Listener())
-
-
-WRITES = (
-    'insert_one', 'insert_many', 'update_one', 'update_many', 'replace_one', 'delete_one', 'delete_many', 'bulk_write',
-    'find_one_and_update', 'find_one_and_replace', 'find_one_and_delete',
-)
-
-
-def spoil_writes(kind):
-    def watch(module):
-        from pymongo.errors import OperationFailure
-        collection = getattr(module, kind)
-        if collection.__module__ != module.__name__:
-            return
-
-        def spoilt(original):
-            if inspect.iscoroutinefunction(original):
-                @functools.wraps(original)
-                async def write(self, *arguments, **keywords):
-                    why = refused('driver')
-                    if why:
-                        raise OperationFailure(why)
-                    return await original(self, *arguments, **keywords)
-            else:
-                @functools.wraps(original)
-                def write(self, *arguments, **keywords):
-                    why = refused('driver')
-                    if why:
-                        raise OperationFailure(why)
-                    return original(self, *arguments, **keywords)
-            return write
-
-        for name in WRITES:
-            if name in vars(collection):
-                setattr(collection, name, spoilt(vars(collection)[name]))
-    return watch
-
-
-def data_api_call(url, content):
-    """What a request means, if it is one to the Data API and made inside a step."""
-    found = DATA_API.search(str(url).split('?')[0])
-    if found is None or PLACE.get() is None:
-        return None
-    try:
-        body = json.loads(content)
-    except (TypeError, ValueError):
-        return None
-    operation = found.group(1)
-    rest = {key: value for key, value in body.items() if key not in ('dataSource', 'database', 'collection')}
-    shown = rest.get('document', rest.get('documents')) if operation.startswith('insert') else rest
-    if operation.startswith(('update', 'replace', 'delete')):
-        shown = rest.get('filter')
-    return operation, str(body.get('database')), str(body.get('collection')), shown
-
-
-def data_api_answer(operation, status, content):
-    try:
-        body = json.loads(content)
-    except (TypeError, ValueError):
-        body = None
-    if status >= 400:
-        reason = body.get('error') if isinstance(body, dict) else None
-        return None, 'HTTP status %d%s' % (status, ': %s' % reason if reason else '')
-    if isinstance(body, dict) and operation == 'insertOne':
-        return body.get('insertedId'), None
-    if isinstance(body, dict) and operation in ('find', 'aggregate'):
-        return len(body.get('documents') or []), None
-    return body, None
-
-
-def is_write(call):
-    return call[0].startswith(('insert', 'update', 'replace', 'delete'))
-
-
-def after_data_api(call, began, response=None, error=None):
-    operation, database, collection, body = call
-    output = None
-    if response is not None:
-        output, error = data_api_answer(operation, response.status_code, response.content)
-    micros = (time.monotonic() - began) * 1e6
-    tell_store(PLACE.get(), 'data-api', operation, database, collection, body, output, error, micros)
-
-
-def watch_httpx(module):
-    for client in (module.Client, module.AsyncClient):
-        original = client.send
-
-        def sync(original):
-            @functools.wraps(original)
-            def send(self, request, **keywords):
-                call = data_api_call(request.url, request.content)
-                if call is None:
-                    return original(self, request, **keywords)
-                why = refused('data-api') if is_write(call) else None
-                began = time.monotonic()
-                try:
-                    if why:
-                        raise module.ConnectError(why, request=request)
-                    response = original(self, request, **keywords)
-                except module.HTTPError as error:
-                    after_data_api(call, began, error=str(error))
-                    raise
-                after_data_api(call, began, response)
-                return response
-            return send
-
-        def asynchronous(original):
-            @functools.wraps(original)
-            async def send(self, request, **keywords):
-                call = data_api_call(request.url, request.content)
-                if call is None:
-                    return await original(self, request, **keywords)
-                why = refused('data-api') if is_write(call) else None
-                began = time.monotonic()
-                try:
-                    if why:
-                        raise module.ConnectError(why, request=request)
-                    response = await original(self, request, **keywords)
-                except module.HTTPError as error:
-                    after_data_api(call, began, error=str(error))
-                    raise
-                after_data_api(call, began, response)
-                return response
-            return send
-
-        client.send = asynchronous(original) if inspect.iscoroutinefunction(original) else sync(original)
-
-
-def watch_requests(module):
-    from requests.exceptions import ConnectionError, RequestException
-    original = module.Session.send
-
-    @functools.wraps(original)
-    def send(self, request, **keywords):
-        call = data_api_call(request.url, request.body)
-        if call is None:
-            return original(self, request, **keywords)
-        why = refused('data-api') if is_write(call) else None
-        began = time.monotonic()
-        try:
-            if why:
-                raise ConnectionError(why, request=request)
-            response = original(self, request, **keywords)
-        except RequestException as error:
-            after_data_api(call, began, error=str(error))
-            raise
-        after_data_api(call, began, response)
-        return response
-
-    module.Session.send = send
-
-
 # Log lines: they are written as always; the console is told beforehand which step the line will be of.
 
 def watch_log_lines():
@@ -676,13 +442,6 @@ WATCHED = {
     'rndi.connect.business_transaction_middleware.middleware': watch_middlewares,
     'rndi.connect_business_transaction_middleware.middleware': watch_middlewares,
     'rndi.connect.devops_fulfillment_framework.application': watch_saga,
-    'pymongo.monitoring': watch_pymongo,
-    # Where the class is depends on the version.
-    'pymongo.collection': spoil_writes('Collection'),
-    'pymongo.synchronous.collection': spoil_writes('Collection'),
-    'pymongo.asynchronous.collection': spoil_writes('AsyncCollection'),
-    'httpx': watch_httpx,
-    'requests.sessions': watch_requests,
 }
 
 

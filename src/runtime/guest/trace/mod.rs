@@ -19,7 +19,8 @@ use self::message::{Hello, Message};
 use super::{FindDelivery, Hook};
 use crate::observe::{Level, Observer, Places, Scope, Secret};
 
-const SOURCE: &str = include_str!("../../../../assets/guest/hooks/hook_trace.py");
+const TRACE: &str = include_str!("../../../../assets/guest/hooks/hook_trace.py");
+const STORES: &str = include_str!("../../../../assets/guest/hooks/hook_stores.py");
 /// The largest line: a request several times over.
 const LARGEST: u64 = 64 << 20;
 
@@ -51,14 +52,14 @@ impl Trace {
         Ok(Self { address, token, server })
     }
 
-    /// What the guest is to load.
+    /// What the guest is to load, in this order.
     #[must_use]
-    pub fn hook(&self) -> Hook {
+    pub fn hooks(&self) -> Vec<Hook> {
         let variables = vec![
             ("CONNECT_CONSOLE_TRACE", self.address.to_string()),
             ("CONNECT_CONSOLE_TRACE_TOKEN", self.token.reveal().to_owned()),
         ];
-        Hook::new("trace", SOURCE, variables)
+        vec![Hook::new("trace", TRACE, variables), Hook::new("stores", STORES, Vec::new())]
     }
 }
 
