@@ -217,12 +217,14 @@ async fn when_connect_drops_the_line_the_runner_does_not_notice_and_its_result_g
     assert_eq!(again.query["runner_type"], "background");
     assert_eq!(again.receive().await, introduction(), "the runner is introduced again, and says nothing before");
     again.send(&configuration(json!([])));
+    // Its result and a redelivery cross each other on the way.
+    again.send(&purchase("TQ-1", "PR-1"));
     assert_eq!(again.result().await["options"]["task_id"], "TQ-1");
     assert_eq!(runner.next().await["message_type"], "setup_response");
     // What is being handled comes again from a Connect that knows no better.
     again.send(&purchase("TQ-2", "PR-2"));
     again.send(&purchase("TQ-3", "PR-3"));
-    assert_eq!(runner.next().await, purchase("TQ-3", "PR-3"), "TQ-2 is in its hands already");
+    assert_eq!(runner.next().await, purchase("TQ-3", "PR-3"), "TQ-1 is answered, TQ-2 in its hands");
     runner.answer(&second, "success").await;
     assert_eq!(again.result().await["options"]["task_id"], "TQ-2");
     assert!(again.is_silent() && peer.is_silent());

@@ -55,7 +55,7 @@ impl Line {
     fn task(&mut self, task: &Task) -> FromConnect {
         let id = &task.options.task_id;
         if self.in_flight.begin(&task.options) != Arrival::New {
-            let line = format!("task {id} came again before its result was sent: it is answered once");
+            let line = format!("task {id} came again while it was being answered: it is answered once");
             self.shared.scope.log(Level::Warning, super::TARGET, line);
             return FromConnect::Keep;
         }

@@ -191,9 +191,12 @@ impl<'a> Session<'a> {
     fn written(&mut self) {
         if std::mem::take(&mut self.feeding) {
             let Line { outbox, in_flight, .. } = &mut *self.line;
-            outbox.flushed(|key| {
-                in_flight.end(key);
-            });
+            let mut crossing = false;
+            outbox.flushed(|key| crossing |= in_flight.end(key));
+            // Its answer tells that nothing of what was just answered is still on its way here again.
+            if let (true, Some(connect)) = (crossing, &mut self.connect) {
+                connect.lane.push(Above::Ping(in_flight.ping().to_vec().into()));
+            }
         }
     }
 
@@ -225,6 +228,7 @@ impl<'a> Session<'a> {
                 let why = close.as_ref().map(|close| format!(" ({} {})", u16::from(close.code), close.reason).replace(" )", ")"));
                 return self.lost(&format!("Connect closed the connection{}", why.unwrap_or_default()));
             }
+            Above::Pong(said) => return self.line.in_flight.pong(said),
             _ => return,
         };
         let seen = self.line.see_from_connect(&text, connect.configured);
@@ -240,6 +244,7 @@ impl<'a> Session<'a> {
     /// A connection to Connect is there: whoever was introduced before is introduced again.
     fn connected(&mut self, connect: (Writer, Reader)) {
         let mut connect = Connect::new(connect);
+        self.line.in_flight.reconnected();
         if let Some(introduction) = &self.introduction {
             connect.lane.push(Above::text(introduction.as_str()));
             if self.guest.is_none() {
