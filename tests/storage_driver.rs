@@ -2,41 +2,20 @@
 //! `SECANTUSD`); without it these tests say that they were skipped: `pip install SecantusDB==0.7.0b3` brings it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)] // helpers of tests, outside #[test] functions
 
-use std::process::{Child, Command, Stdio};
+#[path = "support/secantus.rs"]
+mod secantus;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bson::{Bson, doc};
 use connect_console::observe::Backend;
 use connect_console::storage::{Find, Namespace, Settings, Store, StoreError, connect};
-
-/// A server that ends with its test.
-struct Server {
-    process: Child,
-    address: String,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
+use secantus::Server;
 
 /// Starts a server in memory and opens a store on it, once it answers.
 async fn server() -> Option<(Server, Arc<dyn Store>)> {
-    let program = std::env::var("SECANTUSD").unwrap_or_else(|_| "secantusd-py".into());
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let started = Command::new(&program)
-        .args(["--port", &free.port().to_string(), "--storage-path", ":memory:"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn();
-    let Ok(process) = started else {
-        eprintln!("skipped: the independent server `{program}` is not installed");
-        return None;
-    };
-    let server = Server { process, address: free.to_string() };
+    let server = Server::start()?;
     let settings = Settings { db_host: server.address.clone(), ..Settings::default() };
     let store = connect(Backend::Driver, &settings).await.unwrap();
     let deadline = Instant::now() + Duration::from_secs(60);

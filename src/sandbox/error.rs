@@ -42,6 +42,7 @@ codes! {
     NAMESPACE_EXISTS = 48 "NamespaceExists";
     DOLLAR_PREFIXED_FIELD_NAME = 52 "DollarPrefixedFieldName";
     INVALID_ID_FIELD = 53 "InvalidIdField";
+    NOT_SINGLE_VALUE_FIELD = 54 "NotSingleValueField";
     EMPTY_FIELD_NAME = 56 "EmptyFieldName";
     COMMAND_NOT_FOUND = 59 "CommandNotFound";
     IMMUTABLE_FIELD = 66 "ImmutableField";
@@ -63,6 +64,13 @@ codes! {
     MECHANISM_UNAVAILABLE = 334 "MechanismUnavailable";
     BSON_OBJECT_TOO_LARGE = 10334 "BSONObjectTooLarge";
     DUPLICATE_KEY = 11000 "DuplicateKey";
+    NO_QUERY_EXECUTION_PLANS = 291 "NoQueryExecutionPlans";
+    MAX_TIME_MS_EXPIRED = 50 "MaxTimeMSExpired";
+    DOCUMENT_VALIDATION_FAILURE = 121 "DocumentValidationFailure";
+    MERGE_STAGE_NO_MATCHING_DOCUMENT = 13113 "MergeStageNoMatchingDocument";
+    VIEW_DEPTH_LIMIT_EXCEEDED = 165 "ViewDepthLimitExceeded";
+    COMMAND_NOT_SUPPORTED_ON_VIEW = 166 "CommandNotSupportedOnView";
+    OPTION_NOT_SUPPORTED_ON_VIEW = 167 "OptionNotSupportedOnView";
     OUT_OF_DISK_SPACE = 14031 "OutOfDiskSpace";
 }
 
@@ -131,11 +139,27 @@ impl CommandError {
     }
 }
 
+/// SQLite's codes of a file that cannot be written, synchronised, cut, or made in the file system.
+const WRITING: [i32; 5] = [
+    rusqlite::ffi::SQLITE_IOERR_WRITE,
+    rusqlite::ffi::SQLITE_IOERR_FSYNC,
+    rusqlite::ffi::SQLITE_IOERR_TRUNCATE,
+    rusqlite::ffi::SQLITE_IOERR_SHMSIZE,
+    rusqlite::ffi::SQLITE_IOERR_SHMMAP,
+];
+
 impl From<rusqlite::Error> for CommandError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(rusqlite::ErrorCode::DiskFull) => {
                 Self::new(Code::OUT_OF_DISK_SPACE, "the disk is full: nothing of this operation was stored")
+            }
+            // A quota or a limit of the file's size, for instance: to whoever writes it is the same.
+            Some(rusqlite::ErrorCode::SystemIoFailure)
+                if error.sqlite_error().is_some_and(|e| WRITING.contains(&e.extended_code)) =>
+            {
+                let message = format!("the sandbox's file cannot be written ({error}): nothing of this operation was stored");
+                Self::new(Code::OUT_OF_DISK_SPACE, message)
             }
             _ => Self::new(Code::INTERNAL_ERROR, format!("the sandbox's file: {error}")),
         }

@@ -45,6 +45,14 @@ pub enum SandboxError {
         /// The newest layout known.
         known: i64,
     },
+    /// What is in the file could not be brought up to this version.
+    #[error("the sandbox's file {} cannot be brought up to this version: {reason}; move it away to begin with a new one", .file.display())]
+    Upgrade {
+        /// Which.
+        file: PathBuf,
+        /// What went wrong.
+        reason: String,
+    },
     /// The credentials could not be read or written.
     #[error("the sandbox's credentials {}: {reason}; remove the file to have new ones made", .file.display())]
     Credentials {
@@ -70,5 +78,9 @@ pub enum SandboxError {
 impl SandboxError {
     pub(super) fn open(file: &Path, source: rusqlite::Error) -> Self {
         Self::Open { file: file.to_owned(), source }
+    }
+
+    pub(super) fn upgrade(file: &Path, error: &super::error::CommandError) -> Self {
+        Self::Upgrade { file: file.to_owned(), reason: error.to_string() }
     }
 }

@@ -156,7 +156,7 @@ impl Reading<'_> {
                     return Err(fault(31275, "Cannot use $elemMatch projection on a nested field."));
                 }
                 self.wants(path, true)?;
-                self.fields.add(path, path, Rule::Element(element_filter(filter)?))
+                self.fields.add(path, path, Rule::Element(element_filter(filter, self.given)?))
             }
             "$meta" => Err(CommandError::not_implemented("$meta")),
             operator if operator.starts_with('$') => self.computed(path, RawBsonRef::Document(inner)),
@@ -182,12 +182,12 @@ impl Reading<'_> {
 }
 
 /// An `$elemMatch` may test elements that are documents, or values.
-fn element_filter(filter: &RawDocument) -> Result<Matcher, CommandError> {
+fn element_filter(filter: &RawDocument, given: &Given) -> Result<Matcher, CommandError> {
     let mut wrapped = RawDocumentBuf::new();
     let mut inner = RawDocumentBuf::new();
     inner.append(bson::raw::cstr!("$elemMatch"), filter.to_owned());
     wrapped.append(bson::raw::cstr!("e"), inner);
-    Matcher::parse(&wrapped)
+    Matcher::parse_given(&wrapped, given)
 }
 
 /// The two numbers of a find's `$slice`; `None` if it is meant as an expression.
@@ -392,7 +392,7 @@ mod tests {
     #[case::nested(rawdoc! { "a": { "x": 1 } }, rawdoc! { "_id": 1, "a": { "x": 1 } })]
     fn a_projection_answers_what_it_names(#[case] spec: RawDocumentBuf, #[case] expected: RawDocumentBuf) {
         let document = rawdoc! { "_id": 1, "b": 3, "a": { "x": 1, "y": [{ "z": 1, "w": 2 }, 5] } };
-        let projection = Projection::parse(&spec, Language::Find, &[]).unwrap().unwrap();
+        let projection = Projection::parse(&spec, Language::Find, Given::nothing()).unwrap().unwrap();
         assert_eq!(projection.apply(&document, None).unwrap(), expected);
     }
 
@@ -405,14 +405,14 @@ mod tests {
     #[case(rawdoc! { "a": { "$slice": "x" } }, 28667)]
     #[case(rawdoc! { "a": {} }, 51270)]
     fn a_projection_that_makes_no_sense_is_refused_with_the_servers_code(#[case] spec: RawDocumentBuf, #[case] code: i32) {
-        assert_eq!(Projection::parse(&spec, Language::Find, &[]).unwrap_err().code.number, code);
+        assert_eq!(Projection::parse(&spec, Language::Find, Given::nothing()).unwrap_err().code.number, code);
     }
 
     #[test]
     fn the_element_that_was_found_can_be_answered_alone() {
         let document = rawdoc! { "_id": 1, "list": [{ "k": 1 }, { "k": 2, "n": 5 }, { "k": 2, "n": 6 }] };
         let apply = |spec: RawDocumentBuf, filter: RawDocumentBuf| {
-            let projection = Projection::parse(&spec, Language::Find, &[]).unwrap().unwrap();
+            let projection = Projection::parse(&spec, Language::Find, Given::nothing()).unwrap().unwrap();
             projection.apply(&document, Some(&Matcher::parse(&filter).unwrap()))
         };
         let expected = rawdoc! { "_id": 1, "list": [{ "k": 2, "n": 5 }] };

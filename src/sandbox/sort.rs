@@ -3,18 +3,21 @@
 use bson::{RawBsonRef, RawDocument};
 
 use super::error::{Code, CommandError};
-use super::value::{Leaf, Path, encode};
+use super::value::{Collation, Leaf, Path};
 
 /// A parsed sort: paths, and whether each goes down.
 #[derive(Debug, Clone)]
-pub(super) struct Sort(Vec<(Path, bool)>);
+pub(super) struct Sort {
+    keys: Vec<(Path, bool)>,
+    collation: Collation,
+}
 
 impl Sort {
     /// Understands a sort; `None` for an empty one and for `{$natural: 1}`.
     ///
     /// # Errors
     /// A direction that is neither 1 nor -1.
-    pub(super) fn parse(spec: &RawDocument) -> Result<Option<Self>, CommandError> {
+    pub(super) fn parse(spec: &RawDocument, collation: &Collation) -> Result<Option<Self>, CommandError> {
         let mut keys = Vec::new();
         for element in spec.iter() {
             let (name, value) = element?;
@@ -30,22 +33,31 @@ impl Sort {
                 }
             };
             match (name.as_str(), down) {
-                ("$natural", false) => {}
-                ("$natural", true) => return Err(CommandError::not_implemented("sorting by {$natural: -1}")),
+                // That is an order without keys.
+                ("$natural", _) => {}
                 (path, _) => keys.push((Path::new(path), down)),
             }
         }
-        Ok((!keys.is_empty()).then_some(Self(keys)))
+        Ok((!keys.is_empty()).then(|| Self { keys, collation: collation.clone() }))
+    }
+
+    /// The paths, each with whether it goes down.
+    pub(super) fn keys(&self) -> &[(Path, bool)] {
+        &self.keys
+    }
+
+    pub(super) fn collation(&self) -> &Collation {
+        &self.collation
     }
 
     /// The key of a document. An array sorts by its least element upwards and by its greatest downwards.
     pub(super) fn key(&self, document: &RawDocument) -> Vec<u8> {
-        let mut key = Vec::with_capacity(16 * self.0.len());
-        for (path, down) in &self.0 {
+        let mut key = Vec::with_capacity(16 * self.keys.len());
+        for (path, down) in &self.keys {
             let mut best: Option<Vec<u8>> = None;
             path.any(document, Leaf::Elements, &mut |value| {
                 let mut candidate = Vec::with_capacity(16);
-                encode(value.unwrap_or(RawBsonRef::Null), &mut candidate);
+                self.collation.encode(value.unwrap_or(RawBsonRef::Null), &mut candidate);
                 if *down {
                     candidate.iter_mut().for_each(|byte| *byte = !*byte);
                 }
@@ -58,7 +70,7 @@ impl Sort {
                 Some(best) => key.extend(best),
                 None => {
                     let start = key.len();
-                    encode(RawBsonRef::Null, &mut key);
+                    self.collation.encode(RawBsonRef::Null, &mut key);
                     if *down {
                         key.iter_mut().skip(start).for_each(|byte| *byte = !*byte);
                     }
@@ -77,7 +89,7 @@ mod tests {
     use super::*;
 
     fn order(spec: &RawDocumentBuf, documents: &[RawDocumentBuf]) -> Vec<i32> {
-        let sort = Sort::parse(spec).unwrap().unwrap();
+        let sort = Sort::parse(spec, &Collation::SIMPLE).unwrap().unwrap();
         let mut sorted: Vec<_> = documents.iter().collect();
         sorted.sort_by_key(|d| sort.key(d));
         sorted.iter().map(|d| d.get_i32("_id").unwrap()).collect()
@@ -107,6 +119,6 @@ mod tests {
 
     #[test]
     fn a_direction_other_than_up_or_down_is_refused() {
-        assert_eq!(Sort::parse(&rawdoc! { "a": 2 }).unwrap_err().code.number, 15975);
+        assert_eq!(Sort::parse(&rawdoc! { "a": 2 }, &Collation::SIMPLE).unwrap_err().code.number, 15975);
     }
 }

@@ -1,8 +1,8 @@
 use bson::{RawBsonRef, RawDocument, RawDocumentBuf};
 
-use super::super::engine::Namespace;
+use super::super::engine::{Deadline, Namespace};
 use super::super::error::{Code, CommandError};
-use super::super::value::type_alias;
+use super::super::value::{Collation, type_alias};
 
 /// The fields of a command, or of one operation of a batch, with their types checked.
 #[derive(Clone, Copy)]
@@ -102,6 +102,35 @@ impl<'a> Args<'a> {
             }
             None => Err(self.missing(name)),
         }
+    }
+
+    /// How strings are to be compared, if the command says so.
+    pub(super) fn collation(&self) -> Result<Option<Collation>, CommandError> {
+        Collation::of_field(self.get("collation")?)
+    }
+
+    /// When the command has to give up, if it says so (`maxTimeMS`).
+    pub(super) fn deadline(&self) -> Result<Deadline, CommandError> {
+        let millis = self.integer("maxTimeMS")?.unwrap_or(0);
+        match u64::try_from(millis) {
+            Ok(0) => Ok(Deadline::default()),
+            Ok(millis) if i32::try_from(millis).is_ok() => {
+                Ok(Deadline(std::time::Instant::now().checked_add(std::time::Duration::from_millis(millis))))
+            }
+            _ => Err(CommandError::bad_value(format!("{millis} value for maxTimeMS is out of range [0, {}]", i32::MAX))),
+        }
+    }
+
+    /// Refuses fields that a command of this name does not have.
+    pub(super) fn only(&self, known: &[&str]) -> Result<(), CommandError> {
+        for field in self.body.iter() {
+            let (name, _) = field?;
+            if !known.contains(&name.as_str()) {
+                let message = format!("BSON field '{}.{name}' is an unknown field.", self.command);
+                return Err(CommandError::new(Code::location(40415), message));
+            }
+        }
+        Ok(())
     }
 
     pub(in crate::sandbox) fn missing(&self, name: &str) -> CommandError {

@@ -41,6 +41,7 @@ pub(super) async fn get_more(engine: &Engine, command: Command) -> Result<RawDoc
     let args = command.args();
     let id = args.integer("getMore")?.unwrap_or(0);
     let (namespace, size) = (args.namespace_of_cursor()?, args.size("batchSize")?.filter(|size| *size > 0));
+    let deadline = args.deadline()?;
     let cursors = Arc::clone(engine.cursors());
     let mut cursor = cursors.take(id)?;
     if cursor.namespace != namespace {
@@ -53,6 +54,7 @@ pub(super) async fn get_more(engine: &Engine, command: Command) -> Result<RawDoc
     }
     engine
         .read(move |connection| {
+            cursor.set_deadline(deadline);
             let batch = cursor.next(connection, size.or(cursor.batch_size))?;
             let id = if batch.finished {
                 0

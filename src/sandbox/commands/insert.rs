@@ -1,16 +1,16 @@
 use bson::RawDocumentBuf;
 
-use super::super::engine::{Catalog, Engine};
+use super::super::engine::{Catalog, Collection, Engine};
 use super::super::error::CommandError;
-use super::{Command, Outcome};
+use super::{Args, Command, Outcome};
 
 pub(super) async fn insert(engine: &Engine, mut command: Command) -> Result<RawDocumentBuf, CommandError> {
     let documents = command.documents("documents")?;
-    let args = command.args();
-    let (namespace, ordered) = (args.namespace("insert")?, args.flag("ordered")?.unwrap_or(true));
     engine
         .write(move |connection| {
-            let collection = Catalog(connection).find_or_create(&namespace)?;
+            let args = command.args();
+            let (namespace, ordered) = (args.namespace("insert")?, args.flag("ordered")?.unwrap_or(true));
+            let collection = validating(&args, Catalog(connection).find_or_create(&namespace)?)?;
             let outcome = Outcome::of_batch(&documents, ordered, |outcome, _, document| {
                 collection.insert(connection, document)?;
                 outcome.n += 1;
@@ -19,4 +19,10 @@ pub(super) async fn insert(engine: &Engine, mut command: Command) -> Result<RawD
             Ok(outcome.reply(false))
         })
         .await
+}
+
+/// The collection, which checks what is written unless the command says it shall not.
+pub(super) fn validating(args: &Args<'_>, collection: Collection) -> Result<Collection, CommandError> {
+    let bypass = args.flag("bypassDocumentValidation")?.unwrap_or(false);
+    Ok(if bypass { collection.without_validation() } else { collection })
 }

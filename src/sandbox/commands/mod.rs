@@ -3,15 +3,19 @@
 mod admin;
 mod aggregate;
 mod args;
+mod coll_mod;
 mod cursors;
+mod explain;
 mod find;
 mod find_and_modify;
 mod indexes;
 mod insert;
+mod merge;
 mod remove;
+mod stats;
 mod update;
 
-use bson::{RawDocument, RawDocumentBuf};
+use bson::{RawBsonRef, RawDocument, RawDocumentBuf};
 
 use super::engine::Engine;
 use super::error::{Code, CommandError};
@@ -71,6 +75,11 @@ pub(super) const MAX_BATCH: usize = 100_000;
 /// What MongoDB would answer; `CommandNotFound` for what there is not.
 pub(super) async fn run(engine: &Engine, command: Command) -> Result<RawDocumentBuf, CommandError> {
     command.check()?;
+    if let Ok(Some(RawBsonRef::Document(session))) = command.body.get("lsid")
+        && let Ok(Some(RawBsonRef::Binary(id))) = session.get("id")
+    {
+        engine.sessions().touch(id.bytes);
+    }
     match command.name() {
         "insert" => insert::insert(engine, command).await,
         "find" => find::find(engine, command).await,
@@ -87,11 +96,12 @@ pub(super) async fn run(engine: &Engine, command: Command) -> Result<RawDocument
         "listIndexes" => indexes::list_indexes(engine, command).await,
         "createIndexes" => indexes::create_indexes(engine, command).await,
         "dropIndexes" | "deleteIndexes" => indexes::drop_indexes(engine, command).await,
-        "explain" => indexes::explain(engine, command).await,
-        "renameCollection" => indexes::rename(engine, command).await,
-        "collStats" => indexes::coll_stats(engine, command).await,
-        "dbStats" => indexes::db_stats(engine, command).await,
-        "validate" => indexes::validate(engine, command).await,
+        "explain" => explain::explain(engine, command).await,
+        "collMod" => coll_mod::coll_mod(engine, command).await,
+        "renameCollection" => admin::rename(engine, command).await,
+        "collStats" | "collstats" => stats::coll_stats(engine, command).await,
+        "dbStats" | "dbstats" => stats::db_stats(engine, command).await,
+        "validate" => stats::validate(engine, command).await,
         "create" => admin::create(engine, command).await,
         "drop" => admin::drop(engine, command).await,
         "dropDatabase" => admin::drop_database(engine, command).await,

@@ -2,24 +2,29 @@ use std::ops::ControlFlow;
 
 use bson::RawDocumentBuf;
 
-use super::super::engine::{Catalog, Engine, Query};
+use super::super::engine::{Catalog, Engine, Hint, Query};
 use super::super::error::{Code, CommandError};
 use super::super::matcher::Matcher;
 use super::find::given;
-use super::{Args, Command, Outcome, refuse_options};
+use super::{Args, Command, Outcome};
 
 pub(super) async fn delete(engine: &Engine, mut command: Command) -> Result<RawDocumentBuf, CommandError> {
     let operations = command.documents("deletes")?;
-    let args = command.args();
-    let (namespace, ordered) = (args.namespace("delete")?, args.flag("ordered")?.unwrap_or(true));
-    let given = given(&args)?;
     engine
         .write(move |connection| {
+            let args = command.args();
+            let (namespace, ordered) = (args.namespace("delete")?, args.flag("ordered")?.unwrap_or(true));
             let collection = Catalog(connection).find(&namespace)?;
+            let default = collection.as_ref().map(|collection| collection.traits().collation.clone()).unwrap_or_default();
+            let (given, deadline) = (given(&args, default)?, args.deadline()?);
+            for operation in &operations {
+                Args::new("delete.deletes", operation).only(&["q", "limit", "collation", "hint"])?;
+            }
             let outcome = Outcome::of_batch(&operations, ordered, |outcome, _, operation| {
                 let args = Args::new("delete.deletes", operation);
-                refuse_options(&args, &["collation"])?;
-                let query = Query::all(Matcher::parse_given(args.document("q")?.ok_or_else(|| args.missing("q"))?, &given)?);
+                let given = args.collation()?.map_or_else(|| given.clone(), |collation| given.with(collation));
+                let matcher = Matcher::parse_given(args.document("q")?.ok_or_else(|| args.missing("q"))?, &given)?;
+                let query = Query { hint: Hint::parse(args.get("hint")?)?, deadline, ..Query::all(matcher) };
                 let one = match args.integer("limit")?.ok_or_else(|| args.missing("limit"))? {
                     0 => false,
                     1 => true,
@@ -30,7 +35,7 @@ pub(super) async fn delete(engine: &Engine, mut command: Command) -> Result<RawD
                 };
                 let Some(collection) = &collection else { return Ok(()) };
                 let mut gone = Vec::new();
-                query.visit(connection, collection, 0, &mut |seq, _| {
+                query.visit(connection, collection, &mut |seq, _| {
                     gone.push(seq);
                     Ok(if one { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
                 })?;

@@ -2,25 +2,30 @@ use bson::raw::cstr;
 use bson::{RawBsonRef, RawDocument, RawDocumentBuf, rawdoc};
 use rusqlite::Connection;
 
-use super::super::engine::{Catalog, Collection, Engine, Query};
+use super::super::engine::{Catalog, Collection, Deadline, Engine, Hint, Query};
 use super::super::error::{Code, CommandError};
 use super::super::expression::Given;
 use super::super::matcher::Matcher;
 use super::super::update::{ArrayFilters, Update};
 use super::super::value::MAX_DOCUMENT;
-use super::find::given;
-use super::{Args, Command, Outcome, refuse_options};
+use super::find::{add_variables, given};
+use super::insert::validating;
+use super::{Args, Command, Outcome};
 
 pub(super) async fn update(engine: &Engine, mut command: Command) -> Result<RawDocumentBuf, CommandError> {
     let operations = command.documents("updates")?;
-    let args = command.args();
-    let (namespace, ordered) = (args.namespace("update")?, args.flag("ordered")?.unwrap_or(true));
-    let given = given(&args)?;
     engine
         .write(move |connection| {
-            let mut collection = Catalog(connection).find(&namespace)?;
+            let args = command.args();
+            let (namespace, ordered) = (args.namespace("update")?, args.flag("ordered")?.unwrap_or(true));
+            let mut collection = Catalog(connection).find(&namespace)?.map(|found| validating(&args, found)).transpose()?;
+            let default = collection.as_ref().map(|collection| collection.traits().collation.clone()).unwrap_or_default();
+            let (given, deadline) = (given(&args, default)?, args.deadline()?);
+            for operation in &operations {
+                Args::new("update.updates", operation).only(&FIELDS)?;
+            }
             let outcome = Outcome::of_batch(&operations, ordered, |outcome, index, operation| {
-                let operation = Operation::parse(operation, &given)?;
+                let operation = Operation::parse(operation, &given, deadline)?;
                 if collection.is_none() && operation.upsert {
                     collection = Some(Catalog(connection).find_or_create(&namespace)?);
                 }
@@ -34,6 +39,9 @@ pub(super) async fn update(engine: &Engine, mut command: Command) -> Result<RawD
         .await
 }
 
+/// The fields of an operation. `sort` is none of them: servers know it from version 8 on, and this says it is a 7.0.
+const FIELDS: [&str; 8] = ["q", "u", "c", "multi", "upsert", "collation", "arrayFilters", "hint"];
+
 struct Operation {
     query: Query,
     update: Update,
@@ -42,22 +50,27 @@ struct Operation {
 }
 
 impl Operation {
-    fn parse(operation: &RawDocument, given: &Given) -> Result<Self, CommandError> {
+    fn parse(operation: &RawDocument, given: &Given, deadline: Deadline) -> Result<Self, CommandError> {
         let args = Args::new("update.updates", operation);
-        refuse_options(&args, &["collation", "c"])?;
-        let matcher = Matcher::parse_given(args.document("q")?.ok_or_else(|| args.missing("q"))?, given)?;
-        let update = Update::parse(args.get("u")?.ok_or_else(|| args.missing("u"))?, array_filters(&args)?, given)?;
-        // Servers know it from version 8 on; a 7.0, which the sandbox says it is, refuses it.
-        if args.get("sort")?.is_some() {
-            let message = "BSON field 'update.updates.sort' is an unknown field.";
-            return Err(CommandError::new(Code::location(40415), message));
+        let mut given = args.collation()?.map_or_else(|| given.clone(), |collation| given.with(collation));
+        let matcher = Matcher::parse_given(args.document("q")?.ok_or_else(|| args.missing("q"))?, &given)?;
+        let update = args.get("u")?.ok_or_else(|| args.missing("u"))?;
+        if let Some(constants) = args.document("c")? {
+            if !matches!(update, RawBsonRef::Array(_)) {
+                let message = "Constant values may only be specified for pipeline updates";
+                return Err(CommandError::new(Code::location(51198), message));
+            }
+            add_variables(&mut given, Some(constants))?;
         }
+        let update = Update::parse(update, array_filters(&args, &given)?, &given)?;
         let (multi, upsert) = (args.flag("multi")?.unwrap_or(false), args.flag("upsert")?.unwrap_or(false));
         if multi && update.is_replacement() {
             let message = "multi update is not supported for replacement-style update";
             return Err(CommandError::new(Code::FAILED_TO_PARSE, message));
         }
-        Ok(Self { query: Query { limit: (!multi).then_some(1), ..Query::all(matcher) }, update, multi, upsert })
+        let hint = Hint::parse(args.get("hint")?)?;
+        let query = Query { limit: (!multi).then_some(1), hint, deadline, ..Query::all(matcher) };
+        Ok(Self { query, update, multi, upsert })
     }
 
     fn run(
@@ -89,10 +102,10 @@ impl Operation {
 }
 
 /// The `arrayFilters` of an update, if it has some.
-pub(super) fn array_filters(args: &Args<'_>) -> Result<ArrayFilters, CommandError> {
+pub(super) fn array_filters(args: &Args<'_>, given: &Given) -> Result<ArrayFilters, CommandError> {
     match args.get("arrayFilters")? {
         None | Some(RawBsonRef::Null) => Ok(ArrayFilters::default()),
-        Some(_) => ArrayFilters::parse(&args.documents("arrayFilters")?),
+        Some(_) => ArrayFilters::parse(&args.documents("arrayFilters")?, given),
     }
 }
 
@@ -110,6 +123,6 @@ pub(super) fn change(
         let message = format!("Resulting document after update is larger than {MAX_DOCUMENT}");
         return Err(CommandError::new(Code::location(17419), message));
     }
-    collection.replace(connection, seq, &new)?;
+    collection.replace(connection, seq, old, &new)?;
     Ok(Some(new))
 }

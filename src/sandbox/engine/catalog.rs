@@ -1,16 +1,16 @@
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
 
 use bson::{RawDocument, RawDocumentBuf};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::super::error::{Code, CommandError};
 use super::super::options::SandboxError;
-use super::{Collection, Index};
+use super::super::value::Collation;
+use super::{Collection, Index, Traits, View, upgrade};
 
 /// The version of the file's layout; a file of a newer one is refused.
-const LAYOUT: i64 = 2;
+const LAYOUT: i64 = 3;
 
 /// Makes the catalogue in a new file, and checks that of an old one.
 pub(super) fn prepare(connection: &Connection, file: &Path) -> Result<(), SandboxError> {
@@ -20,7 +20,7 @@ pub(super) fn prepare(connection: &Connection, file: &Path) -> Result<(), Sandbo
         return Err(SandboxError::Newer { file: file.to_owned(), found, known: LAYOUT });
     }
     if found == LAYOUT {
-        return Ok(());
+        return upgrade::collations(connection).map_err(|error| SandboxError::upgrade(file, &error));
     }
     let sql = format!(
         "BEGIN IMMEDIATE;
@@ -34,6 +34,9 @@ pub(super) fn prepare(connection: &Connection, file: &Path) -> Result<(), Sandbo
          PRAGMA user_version = {LAYOUT};
          COMMIT;"
     );
+    if found == 2 {
+        upgrade::descending_indexes(connection).map_err(|error| SandboxError::upgrade(file, &error))?;
+    }
     connection.execute_batch(&sql).map_err(failed)
 }
 
@@ -73,23 +76,88 @@ impl fmt::Display for Namespace {
 /// One entry of the catalogue.
 #[derive(Debug, Clone)]
 pub(in crate::sandbox) struct Entry {
-    pub(in crate::sandbox) collection: Collection,
+    pub(in crate::sandbox) namespace: Namespace,
+    /// `None` for a view.
+    pub(in crate::sandbox) collection: Option<Collection>,
     pub(in crate::sandbox) uuid: Vec<u8>,
     pub(in crate::sandbox) options: RawDocumentBuf,
+}
+
+/// What a name stands for.
+#[derive(Debug, Clone)]
+pub(in crate::sandbox) enum Source {
+    Nothing,
+    Collection(Collection),
+    View { view: View, collation: Collation },
+}
+
+impl Source {
+    /// How strings are compared where a command does not say.
+    pub(in crate::sandbox) fn collation(&self) -> Collation {
+        match self {
+            Self::Nothing => Collation::SIMPLE,
+            Self::Collection(collection) => collection.traits().collation.clone(),
+            Self::View { collation, .. } => collation.clone(),
+        }
+    }
 }
 
 /// The catalogue, seen through a connection.
 pub(in crate::sandbox) struct Catalog<'c>(pub(in crate::sandbox) &'c Connection);
 
 impl Catalog<'_> {
-    /// The collection of this name, if there is one.
-    pub(in crate::sandbox) fn find(&self, namespace: &Namespace) -> Result<Option<Collection>, CommandError> {
-        let mut statement = self.0.prepare_cached("SELECT id FROM collections WHERE db = ? AND name = ?")?;
-        let id = statement.query_row(params![namespace.db, namespace.collection], |row| row.get(0)).optional()?;
-        id.map(|id| Ok(Collection::new(id, namespace.clone(), self.indexes(id)?))).transpose()
+    /// What this name stands for.
+    pub(in crate::sandbox) fn source(&self, namespace: &Namespace) -> Result<Source, CommandError> {
+        let Some((id, options)) = self.entry(namespace)? else { return Ok(Source::Nothing) };
+        let traits = Traits::parse(&options)?;
+        Ok(match traits.view {
+            Some(view) => Source::View { view, collation: traits.collation },
+            None => Source::Collection(Collection::new(id, namespace.clone(), traits, self.indexes(id)?)),
+        })
     }
 
-    fn indexes(&self, collection: i64) -> Result<Arc<Vec<Index>>, CommandError> {
+    /// The collection of this name, if there is one.
+    ///
+    /// # Errors
+    /// `CommandNotSupportedOnView`.
+    pub(in crate::sandbox) fn find(&self, namespace: &Namespace) -> Result<Option<Collection>, CommandError> {
+        match self.source(namespace)? {
+            Source::Nothing => Ok(None),
+            Source::Collection(collection) => Ok(Some(collection)),
+            Source::View { .. } => {
+                let message = format!("Namespace {namespace} is a view, not a collection");
+                Err(CommandError::new(Code::COMMAND_NOT_SUPPORTED_ON_VIEW, message))
+            }
+        }
+    }
+
+    /// The number and the options of a collection or view.
+    pub(in crate::sandbox) fn entry(&self, namespace: &Namespace) -> Result<Option<(i64, RawDocumentBuf)>, CommandError> {
+        let mut statement = self.0.prepare_cached("SELECT id, options FROM collections WHERE db = ? AND name = ?")?;
+        let found = statement
+            .query_row(params![namespace.db, namespace.collection], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?)));
+        found.optional()?.map(|(id, options)| Ok((id, RawDocumentBuf::from_bytes(options)?))).transpose()
+    }
+
+    /// Gives a collection or view other options. Writes.
+    ///
+    /// # Errors
+    /// As of [`Traits::parse`].
+    pub(in crate::sandbox) fn set_options(&self, id: i64, options: &RawDocument) -> Result<(), CommandError> {
+        Traits::parse(options)?;
+        self.0.prepare_cached("UPDATE collections SET options = ? WHERE id = ?")?.execute(params![options.as_bytes(), id])?;
+        Ok(())
+    }
+
+    /// Gives an index another specification with the same keys. Writes.
+    pub(in crate::sandbox) fn set_index(&self, index: &Index, spec: &RawDocument) -> Result<(), CommandError> {
+        let Some(id) = index.id() else { return Ok(()) };
+        Index::parse(id, spec, index.multikey)?;
+        self.0.prepare_cached("UPDATE indexes SET spec = ? WHERE id = ?")?.execute(params![spec.as_bytes(), id])?;
+        Ok(())
+    }
+
+    pub(super) fn indexes(&self, collection: i64) -> Result<Vec<Index>, CommandError> {
         let sql = "SELECT id, spec, multikey FROM indexes WHERE collection = ? ORDER BY id";
         let mut statement = self.0.prepare_cached(sql)?;
         let rows = statement.query_map([collection], |row| Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?, row.get(2)?)))?;
@@ -97,7 +165,7 @@ impl Catalog<'_> {
             let (id, spec, multikey) = row?;
             Index::parse(id, &RawDocumentBuf::from_bytes(spec)?, multikey)
         });
-        Ok(Arc::new(parsed.collect::<Result<_, _>>()?))
+        parsed.collect()
     }
 
     /// Adds an index and fills it. Writes.
@@ -110,8 +178,13 @@ impl Catalog<'_> {
         self.0.prepare_cached(sql)?.execute(params![collection.id(), spec.as_bytes()])?;
         let index = Index::parse(self.0.last_insert_rowid(), spec, false)?;
         index.create_table(self.0)?;
+        self.fill(collection, &index)
+    }
+
+    /// Adds all documents to an index. Writes.
+    pub(super) fn fill(&self, collection: &Collection, index: &Index) -> Result<(), CommandError> {
         let namespace = collection.namespace().to_string();
-        collection.scan(self.0, 0, &mut |seq, document| {
+        collection.scan(self.0, &mut |seq, document| {
             index.add(self.0, &namespace, seq, document)?;
             Ok(std::ops::ControlFlow::Continue(()))
         })
@@ -130,7 +203,7 @@ impl Catalog<'_> {
         let Some(collection) = self.find(from)? else {
             return Err(CommandError::new(Code::NAMESPACE_NOT_FOUND, format!("Source collection {from} does not exist")));
         };
-        if self.find(to)?.is_some() {
+        if self.entry(to)?.is_some() {
             if !replace {
                 return Err(CommandError::new(Code::NAMESPACE_EXISTS, "target namespace exists"));
             }
@@ -145,10 +218,10 @@ impl Catalog<'_> {
     pub(in crate::sandbox) fn expire(&self, now: i64) -> Result<usize, CommandError> {
         let mut expired = 0;
         for db in self.databases()? {
-            for entry in self.list(&db)? {
-                for index in entry.collection.indexes() {
+            for collection in self.list(&db)?.into_iter().filter_map(|entry| entry.collection) {
+                for index in collection.indexes() {
                     let Some(seconds) = index.expires_after else { continue };
-                    expired += entry.collection.expire(self.0, index, now.saturating_sub(seconds.saturating_mul(1_000)))?;
+                    expired += collection.expire(self.0, index, now.saturating_sub(seconds.saturating_mul(1_000)))?;
                 }
             }
         }
@@ -159,19 +232,24 @@ impl Catalog<'_> {
     pub(in crate::sandbox) fn find_or_create(&self, namespace: &Namespace) -> Result<Collection, CommandError> {
         match self.find(namespace)? {
             Some(collection) => Ok(collection),
-            None => self.create(namespace, &RawDocumentBuf::new()),
+            None => {
+                self.create(namespace, &RawDocumentBuf::new())?;
+                let missing = || CommandError::new(Code::NAMESPACE_NOT_FOUND, format!("ns not found {namespace}"));
+                self.find(namespace)?.ok_or_else(missing)
+            }
         }
     }
 
-    /// Makes a collection. Writes.
+    /// Makes a collection or a view. Writes.
     ///
     /// # Errors
-    /// `NamespaceExists`.
-    pub(in crate::sandbox) fn create(&self, namespace: &Namespace, options: &RawDocument) -> Result<Collection, CommandError> {
-        if self.find(namespace)?.is_some() {
+    /// `NamespaceExists`; as of [`Traits::parse`].
+    pub(in crate::sandbox) fn create(&self, namespace: &Namespace, options: &RawDocument) -> Result<(), CommandError> {
+        if self.entry(namespace)?.is_some() {
             let message = format!("Collection {namespace} already exists.");
             return Err(CommandError::new(Code::NAMESPACE_EXISTS, message));
         }
+        let traits = Traits::parse(options)?;
         let uuid = bson::Uuid::new();
         self.0.prepare_cached("INSERT INTO collections (db, name, uuid, options) VALUES (?, ?, ?, ?)")?.execute(params![
             namespace.db,
@@ -179,25 +257,32 @@ impl Catalog<'_> {
             uuid.bytes(),
             options.as_bytes()
         ])?;
-        let collection = Collection::new(self.0.last_insert_rowid(), namespace.clone(), Arc::default());
-        collection.create_table(self.0)?;
-        Ok(collection)
+        if traits.view.is_none() {
+            let id = self.0.last_insert_rowid();
+            Collection::new(id, namespace.clone(), traits, Vec::new()).create_table(self.0)?;
+        }
+        Ok(())
     }
 
-    /// Removes a collection and all in it; whether there was one. Writes.
+    /// Removes a collection and all in it, or a view; whether there was one. Writes.
     pub(in crate::sandbox) fn drop(&self, namespace: &Namespace) -> Result<bool, CommandError> {
-        let Some(collection) = self.find(namespace)? else { return Ok(false) };
-        for index in collection.indexes() {
-            index.drop_table(self.0)?;
+        match self.source(namespace)? {
+            Source::Nothing => return Ok(false),
+            Source::View { .. } => {}
+            Source::Collection(collection) => {
+                for index in collection.indexes() {
+                    index.drop_table(self.0)?;
+                }
+                collection.drop_table(self.0)?;
+            }
         }
-        collection.drop_table(self.0)?;
         self.0
             .prepare_cached("DELETE FROM collections WHERE db = ? AND name = ?")?
             .execute(params![namespace.db, namespace.collection])?;
         Ok(true)
     }
 
-    /// All collections of a database, by name.
+    /// All collections and views of a database, by name.
     pub(in crate::sandbox) fn list(&self, db: &str) -> Result<Vec<Entry>, CommandError> {
         let mut statement =
             self.0.prepare_cached("SELECT id, name, uuid, options FROM collections WHERE db = ? ORDER BY name")?;
@@ -206,8 +291,13 @@ impl Catalog<'_> {
         })?;
         rows.map(|row| {
             let (id, name, uuid, options) = row?;
-            let collection = Collection::new(id, Namespace { db: db.to_owned(), collection: name }, self.indexes(id)?);
-            Ok(Entry { collection, uuid, options: RawDocumentBuf::from_bytes(options)? })
+            let (namespace, options) = (Namespace { db: db.to_owned(), collection: name }, RawDocumentBuf::from_bytes(options)?);
+            let traits = Traits::parse(&options)?;
+            let collection = match traits.view {
+                Some(_) => None,
+                None => Some(Collection::new(id, namespace.clone(), traits, self.indexes(id)?)),
+            };
+            Ok(Entry { namespace, collection, uuid, options })
         })
         .collect()
     }

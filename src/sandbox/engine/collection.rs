@@ -6,9 +6,9 @@ use bson::{RawBsonRef, RawDocument, RawDocumentBuf, rawdoc};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::super::error::{Code, CommandError};
-use super::super::matcher::Matcher;
+use super::super::matcher::directed;
 use super::super::value::{MAX_DOCUMENT, check_id, key, shell, with_id_first};
-use super::index::Ranges;
+use super::traits::Traits;
 use super::{Index, Namespace};
 
 /// Shown a document and its number; says whether it wants more.
@@ -19,12 +19,26 @@ pub(in crate::sandbox) type Visit<'v> = &'v mut dyn FnMut(i64, &RawDocument) -> 
 pub(in crate::sandbox) struct Collection {
     id: i64,
     namespace: Namespace,
+    traits: Arc<Traits>,
+    id_index: Arc<Index>,
     indexes: Arc<Vec<Index>>,
 }
 
 impl Collection {
-    pub(super) fn new(id: i64, namespace: Namespace, indexes: Arc<Vec<Index>>) -> Self {
-        Self { id, namespace, indexes }
+    pub(super) fn new(id: i64, namespace: Namespace, traits: Traits, indexes: Vec<Index>) -> Self {
+        let id_index = Arc::new(Index::of_id(id, &traits.collation));
+        Self { id, namespace, traits: Arc::new(traits), id_index, indexes: Arc::new(indexes) }
+    }
+
+    /// How it was made.
+    pub(in crate::sandbox) fn traits(&self) -> &Traits {
+        &self.traits
+    }
+
+    /// The same collection, whose documents may be as they like.
+    pub(in crate::sandbox) fn without_validation(mut self) -> Self {
+        Arc::make_mut(&mut self.traits).validation = None;
+        self
     }
 
     pub(super) fn id(&self) -> i64 {
@@ -36,12 +50,9 @@ impl Collection {
         &self.indexes
     }
 
-    /// The index that narrows a search the most, and its ranges.
-    pub(in crate::sandbox) fn plan(&self, matcher: &Matcher) -> Option<(&Index, Ranges)> {
-        let usable = self.indexes.iter().filter(|index| index.partial.is_none());
-        let plans = usable.filter_map(|index| Some((index, matcher.ranges(&index.paths, index.multikey)?)));
-        // The longer its keys are fixed, the less is found.
-        plans.max_by_key(|(_, ranges)| ranges.first().map_or(usize::MAX, |(low, _)| low.len()))
+    /// All indexes, that of `_id` first.
+    pub(in crate::sandbox) fn all_indexes(&self) -> impl Iterator<Item = &Index> {
+        std::iter::once(&*self.id_index).chain(self.indexes.iter())
     }
 
     pub(in crate::sandbox) fn namespace(&self) -> &Namespace {
@@ -72,8 +83,9 @@ impl Collection {
         check_size(&document)?;
         let id = document.get("_id")?.unwrap_or(RawBsonRef::Null);
         check_id(id)?;
+        self.traits.check_new(&document)?;
         let mut statement = connection.prepare_cached(&format!("INSERT INTO c_{} (key, body) VALUES (?, ?)", self.id))?;
-        match statement.execute(params![key(id), document.as_bytes()]) {
+        match statement.execute(params![self.traits.collation.key(id), document.as_bytes()]) {
             Ok(_) => {
                 let seq = connection.last_insert_rowid();
                 for index in self.indexes.iter() {
@@ -89,7 +101,8 @@ impl Collection {
         }
     }
 
-    fn duplicate(&self, id: RawBsonRef<'_>) -> CommandError {
+    /// The error of a second document with this `_id`.
+    pub(in crate::sandbox) fn duplicate(&self, id: RawBsonRef<'_>) -> CommandError {
         let message =
             format!("E11000 duplicate key error collection: {} index: _id_ dup key: {{ _id: {} }}", self.namespace, shell(id));
         let mut value = RawDocumentBuf::new();
@@ -99,13 +112,16 @@ impl Collection {
     }
 
     /// Puts a changed document in the place of the old one; the `_id` is the same.
-    pub(in crate::sandbox) fn replace(&self, connection: &Connection, seq: i64, new: &RawDocument) -> Result<(), CommandError> {
+    pub(in crate::sandbox) fn replace(
+        &self,
+        connection: &Connection,
+        seq: i64,
+        old: &RawDocument,
+        new: &RawDocument,
+    ) -> Result<(), CommandError> {
         check_size(new)?;
-        if !self.indexes.is_empty()
-            && let Some(old) = self.by_seq(connection, seq)?
-        {
-            self.reindex(connection, seq, &old, new)?;
-        }
+        self.traits.check_change(old, new)?;
+        self.reindex(connection, seq, old, new)?;
         let mut statement = connection.prepare_cached(&format!("UPDATE c_{} SET body = ? WHERE seq = ?", self.id))?;
         statement.execute(params![new.as_bytes(), seq])?;
         Ok(())
@@ -130,7 +146,12 @@ impl Collection {
     /// Deletes the documents whose indexed date is not after `limit`, in milliseconds since 1970.
     pub(super) fn expire(&self, connection: &Connection, index: &Index, limit: i64) -> Result<usize, CommandError> {
         let date = |millis| key(RawBsonRef::DateTime(bson::DateTime::from_millis(millis)));
-        let gone = index.seek(connection, &[(date(i64::MIN), date(limit.saturating_add(1)))])?;
+        let (first, end) = (date(i64::MIN), date(limit.saturating_add(1)));
+        let (first, end) = match index.paths.as_slice() {
+            [(_, true)] => (directed(&end, true), directed(&first, true)),
+            _ => (first, end),
+        };
+        let gone = index.numbers(connection, (&first, &end))?;
         for seq in &gone {
             self.delete(connection, *seq)?;
         }
@@ -159,9 +180,21 @@ impl Collection {
         Ok(connection.prepare_cached(&sql)?.query_row([], |row| row.get(0))?)
     }
 
-    /// Shows `visit` every document after number `after`, in order, until it breaks.
-    pub(in crate::sandbox) fn scan(&self, connection: &Connection, after: i64, visit: Visit<'_>) -> Result<(), CommandError> {
-        let sql = format!("SELECT seq, body FROM c_{} WHERE seq > ? ORDER BY seq", self.id);
+    /// Shows `visit` every document, in the order they came, until it breaks.
+    pub(in crate::sandbox) fn scan(&self, connection: &Connection, visit: Visit<'_>) -> Result<(), CommandError> {
+        self.scan_after(connection, 0, false, visit)
+    }
+
+    /// The same of those that came after number `after`, or, backward, before it.
+    pub(super) fn scan_after(
+        &self,
+        connection: &Connection,
+        after: i64,
+        backward: bool,
+        visit: Visit<'_>,
+    ) -> Result<(), CommandError> {
+        let order = if backward { "seq < ? ORDER BY seq DESC" } else { "seq > ? ORDER BY seq" };
+        let sql = format!("SELECT seq, body FROM c_{} WHERE {order}", self.id);
         let mut statement = self.still_there(connection.prepare_cached(&sql))?;
         let mut rows = statement.query([after])?;
         while let Some(row) = rows.next()? {
@@ -173,34 +206,16 @@ impl Collection {
         Ok(())
     }
 
-    /// The document with this key of its `_id`.
-    pub(in crate::sandbox) fn by_key(
-        &self,
-        connection: &Connection,
-        key: &[u8],
-    ) -> Result<Option<(i64, RawDocumentBuf)>, CommandError> {
-        self.one(connection, &format!("SELECT seq, body FROM c_{} WHERE key = ?", self.id), params![key])
-    }
-
     /// The document with this number.
     pub(in crate::sandbox) fn by_seq(&self, connection: &Connection, seq: i64) -> Result<Option<RawDocumentBuf>, CommandError> {
-        let sql = format!("SELECT seq, body FROM c_{} WHERE seq = ?", self.id);
-        Ok(self.one(connection, &sql, params![seq])?.map(|(_, body)| body))
+        let sql = format!("SELECT body FROM c_{} WHERE seq = ?", self.id);
+        let mut statement = self.still_there(connection.prepare_cached(&sql))?;
+        let body = statement.query_row([seq], |row| row.get::<_, Vec<u8>>(0)).optional()?;
+        Ok(body.map(RawDocumentBuf::from_bytes).transpose()?)
     }
 
-    fn one(
-        &self,
-        connection: &Connection,
-        sql: &str,
-        params: impl rusqlite::Params,
-    ) -> Result<Option<(i64, RawDocumentBuf)>, CommandError> {
-        let mut statement = self.still_there(connection.prepare_cached(sql))?;
-        let row = statement.query_row(params, |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?))).optional()?;
-        row.map(|(seq, body)| Ok((seq, RawDocumentBuf::from_bytes(body)?))).transpose()
-    }
-
-    /// A cursor may outlive its collection.
-    fn still_there<T>(&self, prepared: rusqlite::Result<T>) -> Result<T, CommandError> {
+    /// A cursor may outlive its collection or its index.
+    pub(super) fn still_there<T>(&self, prepared: rusqlite::Result<T>) -> Result<T, CommandError> {
         prepared.map_err(|error| match &error {
             rusqlite::Error::SqlInputError { msg, .. } if msg.starts_with("no such table") => {
                 CommandError::new(Code::QUERY_PLAN_KILLED, format!("collection dropped. {}", self.namespace))

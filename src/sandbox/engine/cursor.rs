@@ -10,6 +10,8 @@ use super::super::error::{Code, CommandError};
 use super::super::matcher::Matcher;
 use super::super::projection::Projection;
 use super::super::value::MAX_DOCUMENT;
+use super::plan::Plan;
+use super::query::{Deadline, Position};
 use super::{Collection, Query};
 
 /// A cursor nobody asked for this long is forgotten, as by MongoDB.
@@ -20,8 +22,8 @@ const BATCH_BYTES: usize = MAX_DOCUMENT - 16 * 1024;
 
 /// Where the next documents of a cursor come from.
 pub(in crate::sandbox) enum Rows {
-    /// Scanned on in natural order: costs no memory, whatever the collection's size.
-    Scan { query: Query, after: i64, skip: usize, left: Option<usize> },
+    /// Searched on from where the last batch ended: costs no memory, whatever the collection's size.
+    Scan { query: Box<Query>, position: Position, skip: usize, left: Option<usize> },
     /// Looked up by their numbers, which a sort has put in order.
     Numbers(VecDeque<i64>),
     /// Made beforehand.
@@ -34,8 +36,8 @@ pub(in crate::sandbox) struct Cursor {
     pub(in crate::sandbox) collection: Option<Collection>,
     pub(in crate::sandbox) rows: Rows,
     pub(in crate::sandbox) projection: Option<Projection>,
-    /// The filter, when its answer is sorted: a positional projection asks it.
-    found_by: Option<Matcher>,
+    /// The filter: a positional projection asks it.
+    found_by: Matcher,
     /// How many documents a batch has when the client does not say.
     pub(in crate::sandbox) batch_size: Option<usize>,
 }
@@ -54,11 +56,11 @@ impl Cursor {
         query: Query,
         projection: Option<Projection>,
     ) -> Result<Self, CommandError> {
-        let found_by = query.sort.is_some().then(|| query.matcher.clone());
-        let rows = if query.sort.is_some() {
-            Rows::Numbers(query.numbers(connection, &collection)?.into())
+        let found_by = query.matcher.clone();
+        let rows = if query.sort.is_none() || Plan::of(&query, &collection)?.is_sorted() {
+            Rows::Scan { skip: query.skip, left: query.limit, query: Box::new(query), position: Position::default() }
         } else {
-            Rows::Scan { skip: query.skip, left: query.limit, query, after: 0 }
+            Rows::Numbers(query.numbers(connection, &collection)?.into())
         };
         let namespace = collection.namespace().to_string();
         Ok(Self { namespace, collection: Some(collection), rows, projection, found_by, batch_size: None })
@@ -71,8 +73,15 @@ impl Cursor {
             collection: None,
             rows: Rows::Made(documents.into()),
             projection: None,
-            found_by: None,
+            found_by: Matcher::everything(),
             batch_size: None,
+        }
+    }
+
+    /// The command that asks for the next batch has a deadline of its own.
+    pub(in crate::sandbox) fn set_deadline(&mut self, deadline: Deadline) {
+        if let Rows::Scan { query, .. } = &mut self.rows {
+            query.deadline = deadline;
         }
     }
 
@@ -96,7 +105,7 @@ impl Cursor {
                 // A document deleted meanwhile is simply not there any more.
                 if let Some(document) = collection.by_seq(connection, seq)? {
                     let document = match &self.projection {
-                        Some(projection) => projection.apply(&document, self.found_by.as_ref())?,
+                        Some(projection) => projection.apply(&document, Some(&self.found_by))?,
                         None => document,
                     };
                     if filling.push(document).is_some() {
@@ -105,9 +114,9 @@ impl Cursor {
                 }
                 waiting.pop_front();
             },
-            Rows::Scan { query, after, skip, left } => {
+            Rows::Scan { query, position, skip, left } => {
                 let Some(collection) = &self.collection else { return Ok(filling.done(true)) };
-                scan(connection, collection, query, (after, skip, left), self.projection.as_ref(), &mut filling)?
+                scan(connection, collection, query, (position, skip, left), self.projection.as_ref(), &mut filling)?
             }
         };
         Ok(filling.done(finished))
@@ -118,7 +127,7 @@ fn scan(
     connection: &Connection,
     collection: &Collection,
     query: &Query,
-    (after, skip, left): (&mut i64, &mut usize, &mut Option<usize>),
+    (position, skip, left): (&mut Position, &mut usize, &mut Option<usize>),
     projection: Option<&Projection>,
     filling: &mut Filling,
 ) -> Result<bool, CommandError> {
@@ -126,10 +135,10 @@ fn scan(
     if *left == Some(0) {
         return Ok(true);
     }
-    query.visit(connection, collection, *after, &mut |seq, document| {
+    let plan = Plan::of(query, collection)?;
+    query.visit_from(connection, collection, &plan, position, &mut |_, document| {
         if *skip > 0 {
             *skip -= 1;
-            *after = seq;
             return Ok(ControlFlow::Continue(()));
         }
         let document = match projection {
@@ -140,7 +149,6 @@ fn scan(
             finished = false;
             return Ok(ControlFlow::Break(()));
         }
-        *after = seq;
         if let Some(left) = left {
             *left -= 1;
             if *left == 0 {

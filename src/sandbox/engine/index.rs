@@ -1,27 +1,37 @@
 use std::sync::Arc;
 
-use bson::{RawBson, RawBsonRef, RawDocument, RawDocumentBuf};
+use bson::{RawBson, RawBsonRef, RawDocument, RawDocumentBuf, rawdoc};
 use rusqlite::{Connection, params};
 
 use super::super::error::{Code, CommandError};
-use super::super::matcher::Matcher;
-use super::super::value::{Leaf, Path, encode, shell, type_alias, whole_number};
+use super::super::matcher::{Columns, Matcher, directed};
+use super::super::value::{Collation, Leaf, Path, shell, type_alias, whole_number};
 
-/// An index: a table of (key, document's number), where the key's bytes sort like the values.
+/// An index: a table of (key, document's number), where the key's bytes sort like the values. That of `_id` is the
+/// collection's own table.
 #[derive(Debug, Clone)]
 pub(in crate::sandbox) struct Index {
-    id: i64,
+    table: Table,
     /// As it was created, with its name.
     pub(in crate::sandbox) spec: RawDocumentBuf,
     pub(in crate::sandbox) name: String,
-    pub(in crate::sandbox) paths: Vec<Path>,
-    unique: bool,
-    sparse: bool,
+    /// Each field, and whether its keys go down.
+    pub(in crate::sandbox) paths: Vec<(Path, bool)>,
+    pub(in crate::sandbox) unique: bool,
+    pub(in crate::sandbox) sparse: bool,
     pub(in crate::sandbox) partial: Option<Arc<Matcher>>,
     /// Seconds after the indexed date when a document goes.
     pub(in crate::sandbox) expires_after: Option<i64>,
     /// Whether a document has ever had several keys.
     pub(in crate::sandbox) multikey: bool,
+    pub(in crate::sandbox) collation: Collation,
+}
+
+/// Where the keys are: in the table of this index, or of this collection.
+#[derive(Debug, Clone, Copy)]
+enum Table {
+    Index(i64),
+    Collection(i64),
 }
 
 /// Ranges of keys: each from its first key to before its second.
@@ -30,7 +40,30 @@ pub(in crate::sandbox) type Ranges = Vec<(Vec<u8>, Vec<u8>)>;
 /// More keys than this of one document are refused.
 const MAX_KEYS: usize = 100_000;
 
+/// Kinds of index MongoDB has and the sandbox has not.
+const KINDS: [&str; 5] = ["2d", "2dsphere", "columnstore", "hashed", "text"];
+
 impl Index {
+    /// The index of the `_id`s of a collection.
+    pub(super) fn of_id(collection: i64, collation: &Collation) -> Self {
+        let mut spec = rawdoc! { "v": 2, "key": { "_id": 1 }, "name": "_id_" };
+        if let Some(collation) = collation.spec() {
+            spec.append(bson::raw::cstr!("collation"), collation.to_owned());
+        }
+        Self {
+            table: Table::Collection(collection),
+            spec,
+            name: "_id_".to_owned(),
+            paths: vec![(Path::new("_id"), false)],
+            unique: true,
+            sparse: false,
+            partial: None,
+            expires_after: None,
+            multikey: false,
+            collation: collation.clone(),
+        }
+    }
+
     /// Understands the specification of an index.
     ///
     /// # Errors
@@ -44,11 +77,14 @@ impl Index {
         let mut paths = Vec::new();
         for field in key.iter() {
             let (name, direction) = field?;
-            match direction {
-                RawBsonRef::String(kind) => return Err(CommandError::not_implemented(&format!("a {kind} index"))),
-                RawBsonRef::Int32(n) if n != 0 => {}
-                RawBsonRef::Int64(n) if n != 0 => {}
-                RawBsonRef::Double(n) if n != 0.0 => {}
+            let down = match direction {
+                RawBsonRef::String(kind) if KINDS.contains(&kind) => {
+                    return Err(CommandError::not_implemented(&format!("a {kind} index")));
+                }
+                RawBsonRef::String(kind) => return Err(wrong(format!("Unknown index plugin '{kind}'"))),
+                RawBsonRef::Int32(n) if n != 0 => n < 0,
+                RawBsonRef::Int64(n) if n != 0 => n < 0,
+                RawBsonRef::Double(n) if n != 0.0 => n < 0.0,
                 other => {
                     let message = format!(
                         "Values in v:2 index key pattern must be non-zero numbers or strings. Found {} in {{ {name}: {} }}",
@@ -57,16 +93,20 @@ impl Index {
                     );
                     return Err(wrong(message));
                 }
-            }
+            };
             if name.as_str().contains('$') {
                 return Err(CommandError::not_implemented(&format!("an index on {name}")));
             }
-            paths.push(Path::new(name.as_str()));
+            paths.push((Path::new(name.as_str()), down));
         }
         let flag =
             |name: &str| Ok::<_, CommandError>(matches!(spec.get(name)?, Some(RawBsonRef::Boolean(true) | RawBsonRef::Int32(1))));
+        let collation = Collation::of_field(spec.get("collation")?)?.unwrap_or_default();
         let partial = match spec.get("partialFilterExpression")? {
-            Some(RawBsonRef::Document(filter)) => Some(Arc::new(Matcher::parse(filter)?)),
+            Some(RawBsonRef::Document(filter)) => {
+                let given = super::super::expression::Given::collated(collation.clone());
+                Some(Arc::new(Matcher::parse_given(filter, &given)?))
+            }
             _ => None,
         };
         let expires_after = match spec.get("expireAfterSeconds")? {
@@ -80,15 +120,12 @@ impl Index {
                 }
             },
         };
-        if matches!(spec.get("collation")?, Some(RawBsonRef::Document(collation)) if !collation.is_empty()) {
-            return Err(CommandError::not_implemented("an index with a collation"));
-        }
         let name = match spec.get("name")? {
             Some(RawBsonRef::String(name)) if !name.is_empty() => name.to_owned(),
             _ => return Err(wrong("The field 'name' is a required property of an index specification".into())),
         };
         Ok(Self {
-            id,
+            table: Table::Index(id),
             spec: spec.to_owned(),
             name,
             paths,
@@ -97,7 +134,21 @@ impl Index {
             partial,
             expires_after,
             multikey,
+            collation,
         })
+    }
+
+    /// Its number in the catalogue; `None` for that of `_id`.
+    pub(super) fn id(&self) -> Option<i64> {
+        match self.table {
+            Table::Index(id) => Some(id),
+            Table::Collection(_) => None,
+        }
+    }
+
+    /// What a filter needs to know to narrow a search in it.
+    pub(super) fn columns(&self) -> Columns<'_> {
+        Columns { paths: &self.paths, collation: &self.collation, multikey: self.multikey }
     }
 
     /// The keys of a document: of an array's every element; none if the index leaves the document out.
@@ -108,13 +159,11 @@ impl Index {
             return Ok(Vec::new());
         }
         let (mut keys, mut there, mut array) = (vec![Vec::new()], false, None::<&str>);
-        for path in &self.paths {
+        for (path, down) in &self.paths {
             let mut values: Vec<Vec<u8>> = Vec::new();
             path.any(document, Leaf::Elements, &mut |value| {
                 there |= value.is_some();
-                let mut key = Vec::with_capacity(16);
-                encode(value.unwrap_or(RawBsonRef::Null), &mut key);
-                values.push(key);
+                values.push(directed(&self.collation.key(value.unwrap_or(RawBsonRef::Null)), *down));
                 false
             });
             values.sort();
@@ -129,7 +178,7 @@ impl Index {
                 array = first;
             }
             if values.is_empty() {
-                values.push(super::super::value::key(RawBsonRef::Null));
+                values.push(directed(&self.collation.key(RawBsonRef::Null), *down));
             }
             keys = keys.iter().flat_map(|key| values.iter().map(move |value| [key.as_slice(), value].concat())).collect();
             if keys.len() > MAX_KEYS {
@@ -140,14 +189,21 @@ impl Index {
     }
 
     pub(super) fn create_table(&self, connection: &Connection) -> Result<(), CommandError> {
-        let id = self.id;
+        let Table::Index(id) = self.table else { return Ok(()) };
         let sql = format!("CREATE TABLE i_{id} (key BLOB NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (key, seq)) WITHOUT ROWID");
         Ok(connection.execute_batch(&sql)?)
     }
 
     pub(super) fn drop_table(&self, connection: &Connection) -> Result<(), CommandError> {
-        connection.prepare_cached("DELETE FROM indexes WHERE id = ?")?.execute([self.id])?;
-        Ok(connection.execute_batch(&format!("DROP TABLE i_{}", self.id))?)
+        let Table::Index(id) = self.table else { return Ok(()) };
+        connection.prepare_cached("DELETE FROM indexes WHERE id = ?")?.execute([id])?;
+        Ok(connection.execute_batch(&format!("DROP TABLE i_{id}"))?)
+    }
+
+    /// Takes all keys out.
+    pub(super) fn clear(&self, connection: &Connection) -> Result<(), CommandError> {
+        let Table::Index(id) = self.table else { return Ok(()) };
+        Ok(connection.execute_batch(&format!("DELETE FROM i_{id}"))?)
     }
 
     /// Adds a document.
@@ -161,25 +217,27 @@ impl Index {
         seq: i64,
         document: &RawDocument,
     ) -> Result<(), CommandError> {
+        let Table::Index(id) = self.table else { return Ok(()) };
         let keys = self.keys(document)?;
         if keys.len() > 1 && !self.multikey {
-            connection.prepare_cached("UPDATE indexes SET multikey = 1 WHERE id = ?")?.execute([self.id])?;
+            connection.prepare_cached("UPDATE indexes SET multikey = 1 WHERE id = ?")?.execute([id])?;
         }
         for key in keys {
             if self.unique {
-                let sql = format!("SELECT 1 FROM i_{} WHERE key = ? AND seq <> ?", self.id);
+                let sql = format!("SELECT 1 FROM i_{id} WHERE key = ? AND seq <> ?");
                 if connection.prepare_cached(&sql)?.exists(params![key, seq])? {
                     return Err(self.duplicate(namespace, document));
                 }
             }
-            let sql = format!("INSERT OR IGNORE INTO i_{} (key, seq) VALUES (?, ?)", self.id);
+            let sql = format!("INSERT OR IGNORE INTO i_{id} (key, seq) VALUES (?, ?)");
             connection.prepare_cached(&sql)?.execute(params![key, seq])?;
         }
         Ok(())
     }
 
     pub(super) fn remove(&self, connection: &Connection, seq: i64, document: &RawDocument) -> Result<(), CommandError> {
-        let sql = format!("DELETE FROM i_{} WHERE key = ? AND seq = ?", self.id);
+        let Table::Index(id) = self.table else { return Ok(()) };
+        let sql = format!("DELETE FROM i_{id} WHERE key = ? AND seq = ?");
         let mut statement = connection.prepare_cached(&sql)?;
         for key in self.keys(document)? {
             statement.execute(params![key, seq])?;
@@ -187,25 +245,51 @@ impl Index {
         Ok(())
     }
 
-    /// The numbers of the documents with a key in one of the ranges, in natural order.
-    pub(super) fn seek(&self, connection: &Connection, ranges: &[(Vec<u8>, Vec<u8>)]) -> Result<Vec<i64>, CommandError> {
-        let sql = format!("SELECT seq FROM i_{} WHERE key >= ? AND key < ?", self.id);
-        let mut statement = connection.prepare_cached(&sql)?;
-        let mut numbers = Vec::new();
-        for (low, high) in ranges {
-            for seq in statement.query_map(params![low, high], |row| row.get::<_, i64>(0))? {
-                numbers.push(seq?);
-            }
+    /// A statement that answers (key, number, document) of one range in the index's order, forward or backward: after the
+    /// key `?1` and the number `?2`, before the key `?3`.
+    pub(super) fn range_sql(&self, collection: i64, backward: bool) -> String {
+        let (from, key, seq) = match self.table {
+            Table::Collection(id) => (format!("c_{id} c"), "c.key", "c.seq"),
+            Table::Index(id) => (format!("i_{id} i CROSS JOIN c_{collection} c ON c.seq = i.seq"), "i.key", "i.seq"),
+        };
+        if backward {
+            format!(
+                "SELECT {key}, {seq}, c.body FROM {from} WHERE ({key}, {seq}) < (?1, ?2) AND {key} >= ?3 \
+                 ORDER BY {key} DESC, {seq} DESC"
+            )
+        } else {
+            format!(
+                "SELECT {key}, {seq}, c.body FROM {from} WHERE ({key}, {seq}) > (?1, ?2) AND {key} < ?3 ORDER BY {key}, {seq}"
+            )
         }
-        numbers.sort_unstable();
-        numbers.dedup();
-        Ok(numbers)
+    }
+
+    /// The numbers of the documents with a key in the range.
+    pub(super) fn numbers(&self, connection: &Connection, (low, high): (&[u8], &[u8])) -> Result<Vec<i64>, CommandError> {
+        let table = match self.table {
+            Table::Index(id) => format!("i_{id}"),
+            Table::Collection(id) => format!("c_{id}"),
+        };
+        let sql = format!("SELECT DISTINCT seq FROM {table} WHERE key >= ? AND key < ?");
+        let mut statement = connection.prepare_cached(&sql)?;
+        let numbers = statement.query_map(params![low, high], |row| row.get::<_, i64>(0))?;
+        Ok(numbers.collect::<Result<_, _>>()?)
+    }
+
+    /// The bytes its keys take.
+    pub(in crate::sandbox) fn size(&self, connection: &Connection) -> Result<i64, CommandError> {
+        let table = match self.table {
+            Table::Index(id) => format!("i_{id}"),
+            Table::Collection(id) => format!("c_{id}"),
+        };
+        let sql = format!("SELECT coalesce(sum(length(key) + 8), 0) FROM {table}");
+        Ok(connection.prepare_cached(&sql)?.query_row([], |row| row.get(0))?)
     }
 
     fn duplicate(&self, namespace: &str, document: &RawDocument) -> CommandError {
         let pattern = self.spec.get_document("key").map(ToOwned::to_owned).unwrap_or_default();
         let mut values = RawDocumentBuf::new();
-        for ((name, _), path) in pattern.iter().flatten().zip(&self.paths) {
+        for ((name, _), (path, _)) in pattern.iter().flatten().zip(&self.paths) {
             let mut found = RawBson::Null;
             path.any(document, Leaf::Whole, &mut |value| {
                 found = value.map_or(RawBson::Null, RawBson::from);

@@ -9,15 +9,24 @@ mod catalog;
 mod collection;
 mod cursor;
 mod index;
+mod plan;
 mod query;
 mod readers;
+mod sessions;
+#[cfg(test)]
+mod tests;
+mod traits;
+mod upgrade;
 mod writer;
 
-pub(super) use catalog::{Catalog, Namespace};
+pub(super) use catalog::{Catalog, Namespace, Source};
 pub(super) use collection::Collection;
 pub(super) use cursor::{Batch, Cursor, Cursors};
 pub(super) use index::Index;
-pub(super) use query::Query;
+pub(super) use plan::{Hint, Plan};
+pub(super) use query::{Deadline, Query};
+pub(super) use traits::{Traits, View};
+pub(super) use upgrade::with_collation;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -35,6 +44,7 @@ pub(super) struct Engine {
     writer: Writer,
     readers: Arc<Readers>,
     cursors: Arc<Cursors>,
+    sessions: Arc<sessions::Sessions>,
 }
 
 impl Engine {
@@ -42,7 +52,12 @@ impl Engine {
     pub(super) fn open(file: &Path) -> Result<Self, SandboxError> {
         let connection = connect(file)?;
         catalog::prepare(&connection, file)?;
-        Ok(Self { writer: Writer::start(connection)?, readers: Arc::new(Readers::new(file)), cursors: Arc::default() })
+        Ok(Self {
+            writer: Writer::start(connection)?,
+            readers: Arc::new(Readers::new(file)),
+            cursors: Arc::default(),
+            sessions: Arc::default(),
+        })
     }
 
     /// Runs `work` on the writer. Its changes are on disk when this returns `Ok`; an `Err` of `work` undoes them.
@@ -66,6 +81,11 @@ impl Engine {
     /// The open cursors.
     pub(super) fn cursors(&self) -> &Arc<Cursors> {
         &self.cursors
+    }
+
+    /// The sessions clients have used lately.
+    pub(super) fn sessions(&self) -> &sessions::Sessions {
+        &self.sessions
     }
 
     /// Ends the writer after what it has to do. Blocks.

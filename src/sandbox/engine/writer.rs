@@ -82,13 +82,21 @@ fn write_until_closed(connection: &Connection, waiting: &Receiver<Work>) {
         }
         let mut acknowledge = vec![first(connection)];
         while acknowledge.len() < GROUP
+            && !connection.is_autocommit()
             && let Ok(next) = waiting.try_recv()
         {
             acknowledge.push(next(connection));
         }
-        let committed = connection.execute_batch("COMMIT").map_err(CommandError::from);
+        // A full disk can end the transaction before its commit, and with it everything in the group: everybody is told.
+        let committed = if connection.is_autocommit() {
+            Err(CommandError::new(
+                Code::OUT_OF_DISK_SPACE,
+                "the sandbox's file cannot be written: nothing of this operation was stored",
+            ))
+        } else {
+            connection.execute_batch("COMMIT").map_err(CommandError::from)
+        };
         if committed.is_err() {
-            // The commit failed as a whole (a full disk): everybody in the group is told.
             let _ = connection.execute_batch("ROLLBACK");
         }
         for acknowledge in acknowledge {

@@ -2,7 +2,7 @@ use bson::{Bson, DateTime};
 
 use super::super::error::{Code, CommandError};
 use super::super::value::{
-    self, Op, Trouble, alias_of, calculate_wide, compare_values, double, exact, long, special_decimal, whole_number,
+    self, Collation, Op, Trouble, alias_of, calculate_wide, double, exact, long, special_decimal, whole_number,
 };
 use super::Value;
 use super::logic::is_nullish;
@@ -315,15 +315,35 @@ pub(in crate::sandbox) fn mean(sum: &Bson, n: usize) -> Result<Value, CommandErr
     divide(&[Some(sum), Some(Bson::Int64(i64::try_from(n).unwrap_or(i64::MAX)))])
 }
 
-pub(super) fn min(arguments: &[Value]) -> Result<Value, CommandError> {
-    Ok(Some(best(arguments, std::cmp::Ordering::is_lt)))
+pub(super) fn min(arguments: &[Value], collation: &Collation) -> Result<Value, CommandError> {
+    Ok(Some(best(arguments, collation, std::cmp::Ordering::is_lt)))
 }
 
-pub(super) fn max(arguments: &[Value]) -> Result<Value, CommandError> {
-    Ok(Some(best(arguments, std::cmp::Ordering::is_gt)))
+pub(super) fn max(arguments: &[Value], collation: &Collation) -> Result<Value, CommandError> {
+    Ok(Some(best(arguments, collation, std::cmp::Ordering::is_gt)))
 }
 
-fn best(arguments: &[Value], wins: impl Fn(std::cmp::Ordering) -> bool) -> Bson {
+fn best(arguments: &[Value], collation: &Collation, wins: impl Fn(std::cmp::Ordering) -> bool) -> Bson {
     let values = operands(arguments).into_iter().filter(|value| !matches!(value, Bson::Null | Bson::Undefined));
-    values.reduce(|best, value| if wins(compare_values(&value, &best)) { value } else { best }).unwrap_or(Bson::Null)
+    values.reduce(|best, value| if wins(collation.compare_values(&value, &best)) { value } else { best }).unwrap_or(Bson::Null)
+}
+
+pub(super) fn deviation_pop(arguments: &[Value]) -> Result<Value, CommandError> {
+    Ok(Some(deviation(arguments, 0)))
+}
+
+pub(super) fn deviation_samp(arguments: &[Value]) -> Result<Value, CommandError> {
+    Ok(Some(deviation(arguments, 1)))
+}
+
+/// The standard deviation; what is no number is passed over.
+fn deviation(arguments: &[Value], fewer: usize) -> Bson {
+    let numbers: Vec<f64> = operands(arguments).iter().filter_map(double).collect();
+    #[allow(clippy::cast_precision_loss)] // nobody has so many
+    let (n, of) = (numbers.len() as f64, numbers.len().saturating_sub(fewer) as f64);
+    if of <= 0.0 {
+        return Bson::Null;
+    }
+    let mean = numbers.iter().sum::<f64>() / n;
+    Bson::Double((numbers.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / of).sqrt())
 }

@@ -1,39 +1,41 @@
-use std::collections::HashSet;
-
-use bson::{Bson, Document, RawDocumentBuf, doc};
+use bson::{Bson, RawDocumentBuf};
 
 use super::super::error::{Code, CommandError};
 use super::super::sort::Sort;
-use super::super::value::{alias_of, compare_values, key_of, whole_number};
+use super::super::value::{Collation, alias_of, whole_number};
 use super::Value;
 use super::logic::{is_nullish, truth};
 
-fn fault(location: i32, message: impl Into<String>) -> CommandError {
+pub(super) fn fault(location: i32, message: impl Into<String>) -> CommandError {
     CommandError::new(Code::location(location), message)
 }
 
-fn alias(value: &Value) -> &'static str {
+pub(super) fn alias(value: &Value) -> &'static str {
     value.as_ref().map_or("missing", alias_of)
 }
 
-fn argument(arguments: &[Value], index: usize) -> Value {
+pub(super) fn argument(arguments: &[Value], index: usize) -> Value {
     arguments.get(index).cloned().flatten()
 }
 
-fn array(values: Vec<Bson>) -> Result<Value, CommandError> {
+pub(super) fn array(values: Vec<Bson>) -> Result<Value, CommandError> {
     Ok(Some(Bson::Array(values)))
 }
 
-fn null() -> Result<Value, CommandError> {
+pub(super) fn null() -> Result<Value, CommandError> {
     Ok(Some(Bson::Null))
 }
 
-fn yes(yes: bool) -> Result<Value, CommandError> {
+pub(super) fn yes(yes: bool) -> Result<Value, CommandError> {
     Ok(Some(Bson::Boolean(yes)))
 }
 
 /// An array; `None` for null; anything else is an error.
-fn elements(value: Value, location: i32, wrong: impl Fn(&'static str) -> String) -> Result<Option<Vec<Bson>>, CommandError> {
+pub(super) fn elements(
+    value: Value,
+    location: i32,
+    wrong: impl Fn(&'static str) -> String,
+) -> Result<Option<Vec<Bson>>, CommandError> {
     match value {
         Some(Bson::Array(array)) => Ok(Some(array)),
         value if is_nullish(&value) => Ok(None),
@@ -100,6 +102,28 @@ pub(super) fn last_n(arguments: &[Value]) -> Result<Value, CommandError> {
     }
 }
 
+/// The `n` elements that come first in an order, null and missing not counted.
+fn best_n(arguments: &[Value], ahead: impl Fn(&Bson, &Bson) -> std::cmp::Ordering) -> Result<Value, CommandError> {
+    let n = count(&argument(arguments, 1))?;
+    match argument(arguments, 0) {
+        Some(Bson::Array(mut values)) => {
+            values.retain(|value| !matches!(value, Bson::Null | Bson::Undefined));
+            values.sort_by(ahead);
+            values.truncate(n);
+            array(values)
+        }
+        _ => Err(fault(5_788_200, "Input must be an array")),
+    }
+}
+
+pub(super) fn min_n(arguments: &[Value], collation: &Collation) -> Result<Value, CommandError> {
+    best_n(arguments, |a, b| collation.compare_values(a, b))
+}
+
+pub(super) fn max_n(arguments: &[Value], collation: &Collation) -> Result<Value, CommandError> {
+    best_n(arguments, |a, b| collation.compare_values(b, a))
+}
+
 pub(super) fn concat(arguments: &[Value]) -> Result<Value, CommandError> {
     let mut all = Vec::new();
     for value in arguments {
@@ -146,17 +170,17 @@ pub(in crate::sandbox) fn sliced(values: &[Bson], skip: i64, take: i64) -> Vec<B
     values.iter().skip(start).take(usize::try_from(take).unwrap_or(0)).cloned().collect()
 }
 
-pub(super) fn contains(arguments: &[Value]) -> Result<Value, CommandError> {
+pub(super) fn contains(arguments: &[Value], collation: &Collation) -> Result<Value, CommandError> {
     let (value, within) = (argument(arguments, 0), argument(arguments, 1));
     match within {
         Some(Bson::Array(array)) => {
-            yes(value.is_some_and(|value| array.iter().any(|known| compare_values(known, &value).is_eq())))
+            yes(value.is_some_and(|value| array.iter().any(|known| collation.compare_values(known, &value).is_eq())))
         }
         other => Err(fault(40081, format!("$in requires an array as a second argument, found: {}", alias(&other)))),
     }
 }
 
-pub(super) fn index_of(arguments: &[Value]) -> Result<Value, CommandError> {
+pub(super) fn index_of(arguments: &[Value], collation: &Collation) -> Result<Value, CommandError> {
     let wrong = |kind| format!("$indexOfArray requires an array as a first argument, found: {kind}");
     let Some(values) = elements(argument(arguments, 0), 40090, wrong)? else { return null() };
     let bound = |index: usize, otherwise: usize| match arguments.get(index) {
@@ -169,7 +193,9 @@ pub(super) fn index_of(arguments: &[Value]) -> Result<Value, CommandError> {
     let (start, end) = (bound(2, 0)?, bound(3, values.len())?);
     let wanted = argument(arguments, 1);
     let found = values.iter().enumerate().take(end).skip(start);
-    let found = found.into_iter().find(|(_, value)| wanted.as_ref().is_some_and(|wanted| compare_values(value, wanted).is_eq()));
+    let found = found
+        .into_iter()
+        .find(|(_, value)| wanted.as_ref().is_some_and(|wanted| collation.compare_values(value, wanted).is_eq()));
     Ok(Some(Bson::Int32(found.and_then(|(index, _)| i32::try_from(index).ok()).unwrap_or(-1))))
 }
 
@@ -218,12 +244,12 @@ pub(super) fn range(arguments: &[Value]) -> Result<Value, CommandError> {
     array(values)
 }
 
-pub(super) fn sort(arguments: &[Value]) -> Result<Value, CommandError> {
+pub(super) fn sort(arguments: &[Value], collation: &Collation) -> Result<Value, CommandError> {
     let wrong = |kind| format!("The input argument to $sortArray must be an array, but was of type: {kind}");
     let Some(mut values) = elements(argument(arguments, 0), 2_942_504, wrong)? else { return null() };
     match argument(arguments, 1) {
         Some(Bson::Document(by)) => {
-            if let Some(sort) = Sort::parse(&RawDocumentBuf::try_from(&by)?)? {
+            if let Some(sort) = Sort::parse(&RawDocumentBuf::try_from(&by)?, collation)? {
                 values.sort_by_cached_key(|element| {
                     let document = element.as_document().and_then(|document| RawDocumentBuf::try_from(document).ok());
                     sort.key(&document.unwrap_or_default())
@@ -231,8 +257,8 @@ pub(super) fn sort(arguments: &[Value]) -> Result<Value, CommandError> {
             }
         }
         by => match by.as_ref().and_then(whole_number) {
-            Some(1) => values.sort_by(compare_values),
-            Some(-1) => values.sort_by(|a, b| compare_values(b, a)),
+            Some(1) => values.sort_by(|a, b| collation.compare_values(a, b)),
+            Some(-1) => values.sort_by(|a, b| collation.compare_values(b, a)),
             _ => return Err(fault(2_942_505, "The sortBy of $sortArray must be 1, -1 or a document")),
         },
     }
@@ -264,188 +290,4 @@ pub(super) fn zip(arguments: &[Value]) -> Result<Value, CommandError> {
         value.cloned().unwrap_or(Bson::Null)
     };
     array((0..length).map(|index| Bson::Array((0..rows.len()).map(|row| cell(row, index)).collect())).collect())
-}
-
-pub(super) fn to_object(arguments: &[Value]) -> Result<Value, CommandError> {
-    let wrong = |kind| format!("$arrayToObject requires an array input, found: {kind}");
-    let Some(values) = elements(argument(arguments, 0), 40386, wrong)? else { return null() };
-    let mut object = Document::new();
-    for value in values {
-        let (key, value) = match value {
-            Bson::Array(pair) => match <[Bson; 2]>::try_from(pair) {
-                Ok([key, value]) => (key, value),
-                Err(pair) => {
-                    let message =
-                        format!("$arrayToObject requires an array of size 2 arrays,found array of size: {}", pair.len());
-                    return Err(fault(40397, message));
-                }
-            },
-            Bson::Document(mut pair) if pair.len() == 2 => match (pair.remove("k"), pair.remove("v")) {
-                (Some(key), Some(value)) => (key, value),
-                _ => return Err(fault(40393, "$arrayToObject requires an object with keys 'k' and 'v'.")),
-            },
-            Bson::Document(pair) => {
-                let message = format!(
-                    "$arrayToObject requires an object keys of 'k' and 'v'. Found incorrect number of keys:{}",
-                    pair.len()
-                );
-                return Err(fault(40392, message));
-            }
-            other => {
-                return Err(fault(40398, format!("Unrecognised input type format for $arrayToObject: {}", alias_of(&other))));
-            }
-        };
-        match key {
-            Bson::String(key) => drop(object.insert(key, value)),
-            other => {
-                let message = format!("$arrayToObject requires keys to be of type string, found: {}", alias_of(&other));
-                return Err(fault(40394, message));
-            }
-        }
-    }
-    Ok(Some(Bson::Document(object)))
-}
-
-pub(super) fn from_object(arguments: &[Value]) -> Result<Value, CommandError> {
-    match argument(arguments, 0) {
-        Some(Bson::Document(object)) => array(object.into_iter().map(|(k, v)| Bson::Document(doc! { "k": k, "v": v })).collect()),
-        value if is_nullish(&value) => null(),
-        value => Err(fault(40390, format!("$objectToArray requires a document input, found: {}", alias(&value)))),
-    }
-}
-
-pub(super) fn merge_objects(arguments: &[Value]) -> Result<Value, CommandError> {
-    let parts = match arguments {
-        [Some(Bson::Array(parts))] => parts.iter().cloned().map(Some).collect(),
-        several => several.to_vec(),
-    };
-    let mut merged = Document::new();
-    for part in parts {
-        match part {
-            Some(Bson::Document(part)) => merged.extend(part),
-            part if is_nullish(&part) => {}
-            part => {
-                return Err(fault(40400, format!("$mergeObjects requires object inputs, but input is of type {}", alias(&part))));
-            }
-        }
-    }
-    Ok(Some(Bson::Document(merged)))
-}
-
-fn field_name(value: &Value, operator: &str) -> Result<String, CommandError> {
-    match value {
-        Some(Bson::String(name)) => Ok(name.clone()),
-        value => {
-            Err(fault(5_654_602, format!("{operator} requires 'field' to evaluate to type String, but got {}", alias(value))))
-        }
-    }
-}
-
-/// The parser gives the document itself when no input is named.
-pub(super) fn get_field(arguments: &[Value]) -> Result<Value, CommandError> {
-    let name = field_name(&argument(arguments, 0), "$getField")?;
-    match argument(arguments, 1) {
-        Some(Bson::Document(input)) => Ok(input.get(&name).cloned()),
-        Some(Bson::Null) => null(),
-        _ => Ok(None),
-    }
-}
-
-pub(super) fn set_field(arguments: &[Value]) -> Result<Value, CommandError> {
-    let name = field_name(&argument(arguments, 0), "$setField")?;
-    match (argument(arguments, 1), argument(arguments, 2)) {
-        (Some(Bson::Document(mut input)), Some(value)) => {
-            input.insert(name, value);
-            Ok(Some(Bson::Document(input)))
-        }
-        (Some(Bson::Document(mut input)), None) => {
-            input.remove(&name);
-            Ok(Some(Bson::Document(input)))
-        }
-        (input, _) if is_nullish(&input) => null(),
-        (input, _) => {
-            Err(fault(4_161_105, format!("$setField requires 'input' to evaluate to type Object, but got {}", alias(&input))))
-        }
-    }
-}
-
-/// The sets an operator works on; `None` if one of them is null.
-fn sets(name: &str, location: i32, arguments: &[Value]) -> Result<Option<Vec<Vec<Bson>>>, CommandError> {
-    let sets = arguments.iter().map(|value| {
-        elements(value.clone(), location, |kind| {
-            format!("All operands of {name} must be arrays. One argument is of type: {kind}")
-        })
-    });
-    sets.collect()
-}
-
-/// The elements without repetitions, in order, of those `keep` wants.
-fn distinct(values: impl IntoIterator<Item = Bson>, keep: impl Fn(&[u8]) -> bool) -> Vec<Bson> {
-    let mut seen = HashSet::new();
-    let mut kept: Vec<(Vec<u8>, Bson)> = values.into_iter().map(|value| (key_of(&value), value)).collect();
-    kept.retain(|(key, _)| keep(key) && seen.insert(key.clone()));
-    kept.into_iter().map(|(_, value)| value).collect()
-}
-
-fn sorted(mut values: Vec<Bson>) -> Vec<Bson> {
-    values.sort_by(compare_values);
-    values
-}
-
-fn keys(values: &[Bson]) -> HashSet<Vec<u8>> {
-    values.iter().map(key_of).collect()
-}
-
-pub(super) fn set_union(arguments: &[Value]) -> Result<Value, CommandError> {
-    let Some(sets) = sets("$setUnion", 17043, arguments)? else { return null() };
-    array(sorted(distinct(sets.into_iter().flatten(), |_| true)))
-}
-
-pub(super) fn set_intersection(arguments: &[Value]) -> Result<Value, CommandError> {
-    let Some(mut sets) = sets("$setIntersection", 17047, arguments)?.map(Vec::into_iter) else { return null() };
-    let Some(first) = sets.next() else { return array(Vec::new()) };
-    let others: Vec<HashSet<Vec<u8>>> = sets.map(|set| keys(&set)).collect();
-    array(sorted(distinct(first, |key| others.iter().all(|other| other.contains(key)))))
-}
-
-pub(super) fn set_difference(arguments: &[Value]) -> Result<Value, CommandError> {
-    match sets("$setDifference", 17048, arguments)?.as_deref() {
-        Some([first, second]) => {
-            let gone = keys(second);
-            array(distinct(first.clone(), |key| !gone.contains(key)))
-        }
-        _ => null(),
-    }
-}
-
-pub(super) fn set_equals(arguments: &[Value]) -> Result<Value, CommandError> {
-    let refused = || fault(17044, "All operands of $setEquals must be arrays. One argument is null");
-    let sets = sets("$setEquals", 17044, arguments)?.ok_or_else(refused)?;
-    let mut sets = sets.iter().map(|set| keys(set));
-    let first = sets.next().unwrap_or_default();
-    yes(sets.all(|set| set == first))
-}
-
-pub(super) fn set_is_subset(arguments: &[Value]) -> Result<Value, CommandError> {
-    match sets("$setIsSubset", 17046, arguments)?.as_deref() {
-        Some([first, second]) => yes(keys(first).is_subset(&keys(second))),
-        _ => Err(fault(17046, "both operands of $setIsSubset must be arrays. One argument is null")),
-    }
-}
-
-fn truths(name: &str, location: i32, arguments: &[Value]) -> Result<Vec<bool>, CommandError> {
-    let value = argument(arguments, 0);
-    let kind = alias(&value);
-    match value {
-        Some(Bson::Array(values)) => Ok(values.into_iter().map(|value| truth(&Some(value))).collect()),
-        _ => Err(fault(location, format!("{name}'s argument must be an array, but is {kind}"))),
-    }
-}
-
-pub(super) fn all_true(arguments: &[Value]) -> Result<Value, CommandError> {
-    yes(truths("$allElementsTrue", 17040, arguments)?.into_iter().all(|value| value))
-}
-
-pub(super) fn any_true(arguments: &[Value]) -> Result<Value, CommandError> {
-    yes(truths("$anyElementTrue", 17041, arguments)?.into_iter().any(|value| value))
 }

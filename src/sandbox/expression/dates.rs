@@ -42,7 +42,7 @@ fn moment(at: DateTime) -> Result<Timestamp, CommandError> {
     Timestamp::from_millisecond(at.timestamp_millis()).map_err(refused)
 }
 
-fn back(at: &Zoned) -> Value {
+pub(super) fn back(at: &Zoned) -> Value {
     Some(Bson::DateTime(DateTime::from_millis(at.timestamp().as_millisecond())))
 }
 
@@ -55,7 +55,7 @@ fn date(value: &Value) -> Result<DateTime, CommandError> {
     }
 }
 
-fn zone(value: &Value) -> Result<Option<TimeZone>, CommandError> {
+pub(super) fn zone(value: &Value) -> Result<Option<TimeZone>, CommandError> {
     let name = match value {
         None => return Ok(Some(TimeZone::UTC)),
         Some(Bson::Null | Bson::Undefined) => return Ok(None),
@@ -78,7 +78,7 @@ fn zone(value: &Value) -> Result<Option<TimeZone>, CommandError> {
 }
 
 /// A date in a time zone; `None` if one of them is null.
-fn zoned(at: &Value, in_zone: &Value) -> Result<Option<Zoned>, CommandError> {
+pub(super) fn zoned(at: &Value, in_zone: &Value) -> Result<Option<Zoned>, CommandError> {
     if is_nullish(at) {
         return Ok(None);
     }
@@ -193,7 +193,14 @@ pub(super) fn from_string(arguments: &[Value]) -> Result<Value, CommandError> {
         return Ok(Some(on_null.clone().unwrap_or(Bson::Null)));
     }
     let read = || match (text, format) {
-        (_, Some(_)) => Err(CommandError::not_implemented("the format of $dateFromString")),
+        (Some(Bson::String(_)), Some(Bson::Null | Bson::Undefined)) => Ok(Some(Bson::Null)),
+        (Some(Bson::String(text)), Some(Bson::String(format))) => match zone(in_zone)? {
+            Some(zone) => super::date_parts::read(text, format, in_zone.is_some().then_some(zone)),
+            None => Ok(Some(Bson::Null)),
+        },
+        (Some(Bson::String(_)), Some(other)) => {
+            Err(fault(40684, format!("$dateFromString requires that 'format' be a string, found: {}", alias_of(other))))
+        }
         (Some(Bson::String(text)), None) => match zone(in_zone)? {
             Some(zone) if in_zone.is_some() => {
                 let civil: civil::DateTime = text
@@ -204,7 +211,7 @@ pub(super) fn from_string(arguments: &[Value]) -> Result<Value, CommandError> {
             Some(_) => parse(text).map(|at| Some(Bson::DateTime(at))),
             None => Ok(Some(Bson::Null)),
         },
-        (value, None) => {
+        (value, _) => {
             let message = format!("$dateFromString requires that 'dateString' be a string, found: {}", alias(value));
             Err(CommandError::new(Code::CONVERSION_FAILURE, message))
         }
@@ -288,6 +295,27 @@ fn floor(at: &Zoned, unit: &str, week: i64) -> Result<Zoned, CommandError> {
     begun.map_err(|_| CommandError::new(Code::OVERFLOW, "the date is too far away to be calculated with"))
 }
 
+/// The beginning of the bin of so many units a moment is in; bins are counted from the beginning of the year 2000.
+fn binned(at: &Zoned, unit: &str, bins: i64, week: i64) -> Result<Zoned, CommandError> {
+    let begun = floor(at, unit, week)?;
+    if bins == 1 {
+        return Ok(begun);
+    }
+    let far = |_| CommandError::new(Code::OVERFLOW, "the date is too far away to be calculated with");
+    let reference = civil::date(2000, 1, 1).to_zoned(at.time_zone().clone()).map_err(far)?;
+    let reference = match unit {
+        // The first such day of that year.
+        "week" => {
+            let first = floor(&reference, unit, week)?;
+            if first < reference { first.checked_add(1.week()).map_err(far)? } else { first }
+        }
+        _ => reference,
+    };
+    let past = units_between(&reference, &begun, unit);
+    let bin = past.div_euclid(bins).saturating_mul(bins);
+    reference.checked_add(span(unit, bin)?).map_err(far)
+}
+
 /// The day a week begins with, from 0, Sunday; it is Sunday when it is not given.
 fn start_of_week(value: &Value) -> Result<i64, CommandError> {
     let days = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
@@ -307,12 +335,16 @@ pub(super) fn trunc(arguments: &[Value]) -> Result<Value, CommandError> {
     if is_nullish(at) || is_nullish(of) {
         return Ok(Some(Bson::Null));
     }
-    if bins.as_ref().is_some_and(|bins| whole_number(bins) != Some(1)) {
-        return Err(CommandError::not_implemented("a binSize of $dateTrunc other than 1"));
-    }
+    let bins = match bins {
+        None => 1,
+        Some(Bson::Null | Bson::Undefined) => return Ok(Some(Bson::Null)),
+        Some(value) => whole_number(value)
+            .filter(|bins| *bins > 0 && *bins < 1 << 40)
+            .ok_or_else(|| fault(5_439_018, "$dateTrunc requires 'binSize' to be a positive 64-bit integer"))?,
+    };
     let unit = unit(of)?;
     let Some(at) = zoned(at, in_zone)? else { return Ok(Some(Bson::Null)) };
-    Ok(back(&floor(&at, &unit, start_of_week(week)?)?))
+    Ok(back(&binned(&at, &unit, bins, start_of_week(week)?)?))
 }
 
 /// How many times a unit begins between two moments.
@@ -324,19 +356,23 @@ pub(super) fn diff(arguments: &[Value]) -> Result<Value, CommandError> {
     let unit = unit(of)?;
     let (Some(from), Some(to)) = (zoned(from, in_zone)?, zoned(to, in_zone)?) else { return Ok(Some(Bson::Null)) };
     let week = start_of_week(week)?;
-    let (a, b) = (floor(&from, &unit, week)?, floor(&to, &unit, week)?);
+    Ok(Some(Bson::Int64(units_between(&floor(&from, &unit, week)?, &floor(&to, &unit, week)?, &unit))))
+}
+
+/// How many units lie between the beginnings of two.
+fn units_between(a: &Zoned, b: &Zoned, unit: &str) -> i64 {
     let months = |at: &Zoned| i64::from(at.year()) * 12 + i64::from(at.month()) - 1;
     let days = |a: &Zoned, b: &Zoned| a.date().until((Unit::Day, b.date())).map_or(0, |span| i64::from(span.get_days()));
     let millis = b.timestamp().as_millisecond() - a.timestamp().as_millisecond();
-    Ok(Some(Bson::Int64(match unit.as_str() {
+    match unit {
         "year" => i64::from(b.year()) - i64::from(a.year()),
-        "quarter" => months(&b) / 3 - months(&a) / 3,
-        "month" => months(&b) - months(&a),
-        "week" => days(&a, &b) / 7,
-        "day" => days(&a, &b),
+        "quarter" => months(b) / 3 - months(a) / 3,
+        "month" => months(b) - months(a),
+        "week" => days(a, b) / 7,
+        "day" => days(a, b),
         "hour" => millis / 3_600_000,
         "minute" => millis / 60_000,
         "second" => millis / 1_000,
         _ => millis,
-    })))
+    }
 }

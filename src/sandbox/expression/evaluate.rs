@@ -23,12 +23,12 @@ pub(super) fn evaluate(expression: &Expression, scope: &Scope<'_>) -> Result<Val
             let elements = elements.iter().map(|element| Ok(evaluate(element, scope)?.unwrap_or(Bson::Null)));
             elements.collect::<Result<_, CommandError>>().map(|array| Some(Bson::Array(array)))
         }
-        Expression::Call(function, arguments) => {
+        Expression::Call(function, arguments, collation) => {
             let arguments = arguments.iter().map(|argument| match argument {
                 Some(argument) => evaluate(argument, scope),
                 None => Ok(None),
             });
-            (function.call)(&arguments.collect::<Result<Vec<_>, _>>()?)
+            function.call(&arguments.collect::<Result<Vec<_>, _>>()?, collation)
         }
         Expression::And(parts) => every(parts, scope, true),
         Expression::Or(parts) => every(parts, scope, false),

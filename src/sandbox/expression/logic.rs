@@ -3,7 +3,7 @@ use std::cmp::Ordering;
 use bson::Bson;
 
 use super::super::error::CommandError;
-use super::super::value::compare_values;
+use super::super::value::Collation;
 use super::Value;
 
 /// Whether a value counts as true: all but false, zero, null and missing.
@@ -20,45 +20,45 @@ pub(super) fn is_nullish(value: &Value) -> bool {
 }
 
 /// What is missing comes before everything but `MinKey`.
-pub(super) fn order(a: &Value, b: &Value) -> Ordering {
+pub(super) fn order(a: &Value, b: &Value, collation: &Collation) -> Ordering {
     let missing = Bson::Undefined;
-    compare_values(a.as_ref().unwrap_or(&missing), b.as_ref().unwrap_or(&missing))
+    collation.compare_values(a.as_ref().unwrap_or(&missing), b.as_ref().unwrap_or(&missing))
 }
 
-fn compared(arguments: &[Value], holds: impl Fn(Ordering) -> bool) -> Result<Value, CommandError> {
+fn compared(arguments: &[Value], collation: &Collation, holds: impl Fn(Ordering) -> bool) -> Result<Value, CommandError> {
     match arguments {
-        [a, b] => Ok(Some(Bson::Boolean(holds(order(a, b))))),
+        [a, b] => Ok(Some(Bson::Boolean(holds(order(a, b, collation))))),
         _ => Ok(None),
     }
 }
 
-pub(super) fn eq(arguments: &[Value]) -> Result<Value, CommandError> {
-    compared(arguments, Ordering::is_eq)
+pub(super) fn eq(arguments: &[Value], collation: &Collation) -> Result<Value, CommandError> {
+    compared(arguments, collation, Ordering::is_eq)
 }
 
-pub(super) fn ne(arguments: &[Value]) -> Result<Value, CommandError> {
-    compared(arguments, Ordering::is_ne)
+pub(super) fn ne(arguments: &[Value], collation: &Collation) -> Result<Value, CommandError> {
+    compared(arguments, collation, Ordering::is_ne)
 }
 
-pub(super) fn gt(arguments: &[Value]) -> Result<Value, CommandError> {
-    compared(arguments, Ordering::is_gt)
+pub(super) fn gt(arguments: &[Value], collation: &Collation) -> Result<Value, CommandError> {
+    compared(arguments, collation, Ordering::is_gt)
 }
 
-pub(super) fn gte(arguments: &[Value]) -> Result<Value, CommandError> {
-    compared(arguments, Ordering::is_ge)
+pub(super) fn gte(arguments: &[Value], collation: &Collation) -> Result<Value, CommandError> {
+    compared(arguments, collation, Ordering::is_ge)
 }
 
-pub(super) fn lt(arguments: &[Value]) -> Result<Value, CommandError> {
-    compared(arguments, Ordering::is_lt)
+pub(super) fn lt(arguments: &[Value], collation: &Collation) -> Result<Value, CommandError> {
+    compared(arguments, collation, Ordering::is_lt)
 }
 
-pub(super) fn lte(arguments: &[Value]) -> Result<Value, CommandError> {
-    compared(arguments, Ordering::is_le)
+pub(super) fn lte(arguments: &[Value], collation: &Collation) -> Result<Value, CommandError> {
+    compared(arguments, collation, Ordering::is_le)
 }
 
-pub(super) fn cmp(arguments: &[Value]) -> Result<Value, CommandError> {
+pub(super) fn cmp(arguments: &[Value], collation: &Collation) -> Result<Value, CommandError> {
     match arguments {
-        [a, b] => Ok(Some(Bson::Int32(match order(a, b) {
+        [a, b] => Ok(Some(Bson::Int32(match order(a, b, collation) {
             Ordering::Less => -1,
             Ordering::Equal => 0,
             Ordering::Greater => 1,

@@ -6,30 +6,35 @@
 
 mod arithmetic;
 mod arrays;
+mod bits;
 mod convert;
+mod date_parts;
 mod dates;
 mod evaluate;
 mod functions;
+mod given;
 mod logic;
+mod objects;
 mod parse;
+mod sets;
 mod strings;
 #[cfg(test)]
 mod tests;
+mod trigonometry;
 
 use bson::{Bson, DateTime, RawBsonRef, RawDocument};
 
 use super::error::CommandError;
+use super::value::Collation;
 use functions::Function;
 
 pub(super) use arithmetic::{mean, plus};
 pub(super) use arrays::sliced;
+pub(super) use given::Given;
 pub(super) use logic::truth;
 
 /// What an expression evaluates to; `None` is a missing field.
 pub(super) type Value = Option<Bson>;
-
-/// Variables that have their values before an expression is parsed: the `let` of a command or of a `$lookup`.
-pub(super) type Given = [(String, Value)];
 
 /// A parsed expression.
 #[derive(Debug, Clone)]
@@ -41,8 +46,8 @@ pub(super) enum Expression {
     Variable(String, Vec<String>),
     Object(Vec<(String, Expression)>),
     Array(Vec<Expression>),
-    /// A function of its arguments' values; an argument that is not given is missing.
-    Call(&'static Function, Vec<Option<Expression>>),
+    /// A function of its arguments' values, some of which it may compare; an argument that is not given is missing.
+    Call(&'static Function, Vec<Option<Expression>>, Collation),
     And(Vec<Expression>),
     Or(Vec<Expression>),
     Cond(Box<[Expression; 3]>),
@@ -108,9 +113,9 @@ impl Expression {
     ///
     /// # Errors
     /// There is no such function.
-    pub(super) fn call(name: &str, arguments: Vec<Self>) -> Result<Self, CommandError> {
+    pub(super) fn call(name: &str, arguments: Vec<Self>, given: &Given) -> Result<Self, CommandError> {
         let function = functions::find(name).ok_or_else(|| CommandError::not_implemented(name))?;
-        Ok(Self::Call(function, arguments.into_iter().map(Some).collect()))
+        Ok(Self::Call(function, arguments.into_iter().map(Some).collect(), given.collation().clone()))
     }
 
     /// The value for one document.

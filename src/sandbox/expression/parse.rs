@@ -53,7 +53,7 @@ impl<'g> Parser<'g> {
         let path: Vec<String> = parts.collect();
         check_path(&path)?;
         if !SYSTEM.contains(&name.as_str()) && !self.variables.contains(&name) {
-            let Some((_, value)) = self.given.iter().find(|(known, _)| *known == name) else {
+            let Some(value) = self.given.variable(&name) else {
                 return Err(fault(17276, format!("Use of undefined variable: {name}")));
             };
             let value = value.as_ref().and_then(|value| super::evaluate::within_value(value, &path));
@@ -131,6 +131,10 @@ impl<'g> Parser<'g> {
 
     fn call(&mut self, name: &str, operand: RawBsonRef<'_>) -> Result<Expression, CommandError> {
         let Some(function) = functions::find(name) else {
+            if functions::JAVASCRIPT.contains(&name) {
+                let message = format!("{name} requires server-side JavaScript, and there is no JavaScript engine");
+                return Err(fault(31241, message));
+            }
             if functions::MISSING.contains(&name) {
                 return Err(CommandError::not_implemented(&format!("the expression {name}")));
             }
@@ -172,7 +176,7 @@ impl<'g> Parser<'g> {
                 list.into_iter().map(Some).collect()
             }
         };
-        Ok(Expression::Call(function, arguments))
+        Ok(Expression::Call(function, arguments, self.given.collation().clone()))
     }
 
     fn named(

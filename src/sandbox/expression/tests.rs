@@ -2,7 +2,7 @@ use bson::{Bson, RawBson, RawDocumentBuf, bson, rawdoc};
 use rstest::rstest;
 
 use super::super::error::CommandError;
-use super::Expression;
+use super::{Expression, Given};
 
 fn evaluate(expression: Bson) -> Result<Option<Bson>, CommandError> {
     let document: RawDocumentBuf = rawdoc! {
@@ -11,7 +11,7 @@ fn evaluate(expression: Bson) -> Result<Option<Bson>, CommandError> {
         "at": bson::DateTime::parse_rfc3339_str("2024-02-29T13:14:15.016Z").unwrap(),
     };
     let raw = RawBson::try_from(expression).unwrap();
-    Expression::parse(raw.as_raw_bson_ref(), &[])?.evaluate(&document)
+    Expression::parse(raw.as_raw_bson_ref(), Given::nothing())?.evaluate(&document)
 }
 
 #[rstest]
@@ -86,13 +86,41 @@ fn evaluate(expression: Bson) -> Result<Option<Bson>, CommandError> {
 #[case::sum(bson!({ "$sum": "$list" }), bson!(6))]
 #[case::avg(bson!({ "$avg": ["$n", "$l", "text"] }), bson!(6.0))]
 #[case::max(bson!({ "$max": "$list" }), bson!(3))]
+#[case::sine(bson!({ "$round": [{ "$sin": { "$degreesToRadians": 30 } }, 9] }), bson!(0.5))]
+#[case::bits(bson!([{ "$bitAnd": [12, 10] }, { "$bitOr": [12, 10] }, { "$bitXor": [12, 10_i64] }, { "$bitNot": 0 }]), bson!([8, 14, 6_i64, -1]))]
+#[case::sizes(bson!([{ "$binarySize": "äb" }, { "$bsonSize": "$in" }]), bson!([3, 12]))]
+#[case::greatest(bson!([{ "$maxN": { "input": "$list", "n": 2 } }, { "$minN": { "input": "$list", "n": 1 } }]), bson!([[3, 2], [1]]))]
+#[case::week(bson!([{ "$week": "$at" }, { "$week": { "date": "$at", "timezone": "+12:00" } }]), bson!([8, 8]))]
+#[case::parts(
+    bson!({ "$dateToParts": { "date": "$at", "timezone": "Europe/Berlin" } }),
+    bson!({ "year": 2024, "month": 2, "day": 29, "hour": 14, "minute": 14, "second": 15, "millisecond": 16 })
+)]
+#[case::from_parts_that_carry_over(
+    bson!({ "$dateToString": { "date": { "$dateFromParts": { "year": 2023, "month": 14, "day": 0, "hour": 25 } }, "format": "%Y-%m-%d %H" } }),
+    bson!("2024-02-01 01")
+)]
+#[case::from_weeks(
+    bson!({ "$dateToString": { "date": { "$dateFromParts": { "isoWeekYear": 2024, "isoWeek": 9, "isoDayOfWeek": 4 } }, "format": "%Y-%m-%d" } }),
+    bson!("2024-02-29")
+)]
+#[case::bins(
+    bson!({ "$dateToString": { "date": { "$dateTrunc": { "date": "$at", "unit": "minute", "binSize": 15 } }, "format": "%H:%M:%S" } }),
+    bson!("13:00:00")
+)]
+#[case::by_a_format(
+    bson!({ "$year": { "$dateFromString": { "dateString": "29/02/2024", "format": "%d/%m/%Y" } } }),
+    bson!(2024)
+)]
+#[case::without_a_field(bson!({ "$unsetField": { "field": "a", "input": "$in" } }), bson!({}))]
+#[case::deviation(bson!({ "$stdDevPop": "$list" }), bson!((2.0_f64 / 3.0).sqrt()))]
 fn an_expression_evaluates_as_in_mongodb(#[case] expression: Bson, #[case] expected: Bson) {
     assert_eq!(evaluate(expression).unwrap(), Some(expected));
 }
 
 #[rstest]
 #[case(bson!({ "$foo": 1 }), 168)]
-#[case(bson!({ "$sin": 1 }), 238)]
+#[case(bson!({ "$median": { "input": [1], "method": "approximate" } }), 238)]
+#[case(bson!({ "$function": { "body": "", "args": [], "lang": "js" } }), 31241)]
 #[case(bson!({ "$eq": [1] }), 16020)]
 #[case(bson!({ "$add": ["$s", 1] }), 14)]
 #[case(bson!({ "$divide": [1, 0] }), 2)]

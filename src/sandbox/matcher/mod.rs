@@ -1,4 +1,4 @@
-//! MongoDB's query language: a filter is [parsed](Matcher::parse) once and then asked about documents in their raw form.
+//! MongoDB's query language: a filter is [parsed](Matcher::parse_given) once and then asked about documents in their raw form.
 //!
 //! `parse` turns the filter into nodes and tests, or says what is wrong with it in MongoDB's words; `predicate` tests one
 //! value. What the language has and this matcher has not is refused by name, never ignored.
@@ -7,6 +7,7 @@ mod bounds;
 mod parse;
 mod position;
 mod predicate;
+mod schema;
 #[cfg(test)]
 mod tests;
 
@@ -14,9 +15,11 @@ use bson::{RawBson, RawBsonRef, RawDocument};
 
 use super::error::CommandError;
 use super::expression::{Expression, Given, truth};
-use super::value::{self, Leaf, Path};
+use super::value::{Collation, Leaf, Path};
+pub(super) use bounds::{Bounds, Columns, directed};
 pub(super) use parse::regex;
-use predicate::Predicate;
+use predicate::{Predicate, Wanted};
+use schema::Schema;
 
 /// A parsed filter.
 #[derive(Debug, Clone)]
@@ -37,6 +40,10 @@ enum Node {
     Not(Box<Matcher>),
     /// `$expr`: the expression is true of the document.
     Expression(Box<Expression>),
+    /// `$jsonSchema`.
+    Schema(Box<Schema>),
+    /// One in so many documents, at random.
+    Sample(f64),
     Never,
 }
 
@@ -46,18 +53,16 @@ impl Matcher {
         Self { all: Vec::new() }
     }
 
-    /// Understands a filter.
+    /// Understands a filter alone.
+    #[cfg(test)]
+    pub(super) fn parse(filter: &RawDocument) -> Result<Self, CommandError> {
+        parse::filter(filter, Given::nothing())
+    }
+
+    /// Understands a filter, which can use what its command gives.
     ///
     /// # Errors
     /// What is wrong with it, with MongoDB's code and words.
-    pub(super) fn parse(filter: &RawDocument) -> Result<Self, CommandError> {
-        parse::filter(filter, &[])
-    }
-
-    /// As [`parse`](Self::parse), with the variables an `$expr` can use.
-    ///
-    /// # Errors
-    /// As [`parse`](Self::parse).
     pub(super) fn parse_given(filter: &RawDocument, given: &Given) -> Result<Self, CommandError> {
         parse::filter(filter, given)
     }
@@ -95,45 +100,36 @@ impl Matcher {
         self.all.is_empty()
     }
 
-    /// If only documents with certain `_id`s can pass: the keys of those. `matches` must still be asked.
-    pub(super) fn id_keys(&self) -> Option<Vec<Vec<u8>>> {
-        self.all.iter().find_map(|node| match node {
-            Node::Field(path, predicate) if path.parts() == ["_id"] => {
-                let mut keys = match predicate {
-                    Predicate::Equal(id) => vec![exact_key(id)?],
-                    Predicate::In { values, patterns } if patterns.is_empty() => {
-                        values.iter().map(exact_key).collect::<Option<Vec<_>>>()?
-                    }
-                    _ => return None,
-                };
-                keys.sort();
-                keys.dedup();
-                Some(keys)
-            }
-            Node::And(parts) => parts.iter().find_map(Matcher::id_keys),
-            _ => None,
-        })
-    }
-
     /// The fields a filter fixes to one value: what an upsert makes its new document from.
     pub(super) fn fixed_values(&self) -> Vec<(String, RawBson)> {
         let mut fixed = Vec::new();
         for node in &self.all {
             match node {
-                Node::Field(path, Predicate::Equal(value)) => fixed.push((path.parts().join("."), value.clone())),
+                Node::Field(path, Predicate::Equal(value)) => fixed.push((path.parts().join("."), value.value().clone())),
+                // One of one is that one.
+                Node::Field(path, Predicate::In { values, patterns }) if patterns.is_empty() => {
+                    if let [value] = values.as_slice() {
+                        fixed.push((path.parts().join("."), value.value().clone()));
+                    }
+                }
                 Node::And(parts) => fixed.extend(parts.iter().flat_map(Matcher::fixed_values)),
                 Node::Or(parts) if parts.len() == 1 => fixed.extend(parts.iter().flat_map(Matcher::fixed_values)),
                 _ => {}
             }
         }
+        // In the order of their names, as MongoDB makes documents of them.
+        fixed.sort_by(|(a, _), (b, _)| a.cmp(b));
         fixed
     }
 }
 
-/// Null also means missing, and an array may mean one of its elements: those have no single key.
-fn exact_key(value: &RawBson) -> Option<Vec<u8>> {
-    let value = value.as_raw_bson_ref();
-    (!matches!(value, RawBsonRef::Null | RawBsonRef::Array(_))).then(|| value::key(value))
+impl Wanted {
+    /// The key of what equals this, as `collation` makes keys. Null also means missing, and an array may mean one of its
+    /// elements: those have no single key; nor have strings that are compared by other rules than the keys are made by.
+    fn exact_key(&self, collation: &Collation) -> Option<Vec<u8>> {
+        let value = self.value().as_raw_bson_ref();
+        (!matches!(value, RawBsonRef::Null | RawBsonRef::Array(_)) && self.compares_as(collation)).then(|| collation.key(value))
+    }
 }
 
 impl Node {
@@ -146,6 +142,8 @@ impl Node {
             Self::Nor(parts) => !some_part(parts, document, true)?,
             Self::Not(part) => !part.try_matches(document)?,
             Self::Expression(expression) => truth(&expression.evaluate(document)?),
+            Self::Schema(schema) => schema.matches(document),
+            Self::Sample(rate) => rand::random::<f64>() < *rate,
             Self::Never => false,
         })
     }

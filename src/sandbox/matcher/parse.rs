@@ -4,7 +4,8 @@ use regex::RegexBuilder;
 use super::super::error::{Code, CommandError};
 use super::super::expression::{Expression, Given};
 use super::super::value::{Path, shell, type_from_alias};
-use super::predicate::{Pattern, Predicate, Range, whole};
+use super::predicate::{Pattern, Predicate, Range, Wanted, whole};
+use super::schema::Schema;
 use super::{Matcher, Node};
 
 /// Nesting of `$and`, `$not`, `$elemMatch` beyond this is refused: the parser is recursive.
@@ -27,16 +28,24 @@ fn filter_at(filter: &RawDocument, depth: usize, given: &Given) -> Result<Matche
             "$nor" => all.push(Node::Nor(list(value, depth, given)?)),
             "$comment" => {}
             "$expr" => all.push(Node::Expression(Box::new(Expression::parse(value, given)?))),
-            known @ ("$where" | "$text" | "$jsonSchema" | "$sampleRate" | "$alwaysTrue" | "$alwaysFalse") => {
-                return Err(CommandError::not_implemented(known));
-            }
+            "$jsonSchema" => all.push(Node::Schema(Box::new(Schema::parse(value)?))),
+            "$sampleRate" => match value {
+                RawBsonRef::Double(rate) if (0.0..=1.0).contains(&rate) => all.push(Node::Sample(rate)),
+                RawBsonRef::Int32(rate @ 0..=1) => all.push(Node::Sample(rate.into())),
+                _ => return Err(CommandError::bad_value("numeric argument to $sampleRate must be in [0, 1]")),
+            },
+            "$alwaysTrue" => {}
+            "$alwaysFalse" => all.push(Node::Never),
+            // There is no JavaScript engine, as in a server that was started without one, and no text index.
+            "$where" => return Err(CommandError::bad_value("no globalScriptEngine in $where parsing")),
+            "$text" => return Err(CommandError::new(Code::INDEX_NOT_FOUND, "text index required for $text query")),
             unknown if unknown.starts_with('$') => {
                 return Err(CommandError::bad_value(format!(
                     "unknown top level operator: {unknown}. If you have a field name that starts with a '$' symbol, \
                      consider using $getField or $setField."
                 )));
             }
-            field => all.extend(field_tests(field, value, depth)?),
+            field => all.extend(field_tests(field, value, depth, given)?),
         }
     }
     Ok(Matcher { all })
@@ -58,10 +67,10 @@ fn list(value: RawBsonRef<'_>, depth: usize, given: &Given) -> Result<Vec<Matche
         .collect()
 }
 
-fn field_tests(field: &str, value: RawBsonRef<'_>, depth: usize) -> Result<Vec<Node>, CommandError> {
+fn field_tests(field: &str, value: RawBsonRef<'_>, depth: usize, given: &Given) -> Result<Vec<Node>, CommandError> {
     match value {
-        RawBsonRef::Document(operators) if is_operators(operators) => operators_of(field, operators, depth),
-        _ => Ok(vec![Node::Field(Path::new(field), literal(value)?)]),
+        RawBsonRef::Document(operators) if is_operators(operators) => operators_of(field, operators, depth, given),
+        _ => Ok(vec![Node::Field(Path::new(field), literal(value, given)?)]),
     }
 }
 
@@ -72,14 +81,14 @@ fn is_operators(document: &RawDocument) -> bool {
 }
 
 /// A value alone: equality, or for a regular expression its search.
-fn literal(value: RawBsonRef<'_>) -> Result<Predicate, CommandError> {
+fn literal(value: RawBsonRef<'_>, given: &Given) -> Result<Predicate, CommandError> {
     Ok(match value {
         RawBsonRef::RegularExpression(source) => Predicate::Pattern(pattern(source.pattern.as_str(), source.options.as_str())?),
-        _ => Predicate::Equal(value.into()),
+        _ => Predicate::Equal(Wanted::new(value, given.collation())),
     })
 }
 
-fn operators_of(field: &str, operators: &RawDocument, depth: usize) -> Result<Vec<Node>, CommandError> {
+fn operators_of(field: &str, operators: &RawDocument, depth: usize, given: &Given) -> Result<Vec<Node>, CommandError> {
     let path = Path::new(field);
     let mut nodes = Vec::new();
     for element in operators.iter() {
@@ -89,18 +98,18 @@ fn operators_of(field: &str, operators: &RawDocument, depth: usize) -> Result<Ve
         match name.as_str() {
             "$ne" => {
                 refuse_pattern(field, value)?;
-                nodes.push(no(Predicate::Equal(value.into())));
+                nodes.push(no(Predicate::Equal(Wanted::new(value, given.collation()))));
             }
-            "$nin" => nodes.push(no(any_of("$nin", value)?)),
+            "$nin" => nodes.push(no(any_of("$nin", value, given)?)),
             "$exists" => nodes.push(if truth(value) { yes(Predicate::Exists) } else { no(Predicate::Exists) }),
-            "$not" => nodes.push(negated(field, value, depth)?),
-            "$all" => nodes.extend(every(field, value, depth)?),
+            "$not" => nodes.push(negated(field, value, depth, given)?),
+            "$all" => nodes.extend(every(field, value, depth, given)?),
             "$options" => {
                 if operators.get("$regex")?.is_none() {
                     return Err(CommandError::bad_value("$options needs a $regex"));
                 }
             }
-            other => nodes.push(yes(predicate(field, other, value, operators, depth)?)),
+            other => nodes.push(yes(predicate(field, other, value, operators, depth, given)?)),
         }
     }
     Ok(nodes)
@@ -112,25 +121,30 @@ fn predicate(
     value: RawBsonRef<'_>,
     beside: &RawDocument,
     depth: usize,
+    given: &Given,
 ) -> Result<Predicate, CommandError> {
     let range = |range| {
         refuse_pattern(field, value)?;
-        Ok(Predicate::Range(range, value.into()))
+        Ok(Predicate::Range(range, Wanted::new(value, given.collation())))
     };
     match operator {
-        "$eq" => Ok(Predicate::Equal(value.into())),
+        "$eq" => Ok(Predicate::Equal(Wanted::new(value, given.collation()))),
         "$gt" => range(Range::Greater),
         "$gte" => range(Range::GreaterOrEqual),
         "$lt" => range(Range::Less),
         "$lte" => range(Range::LessOrEqual),
-        "$in" => any_of("$in", value),
+        "$in" => any_of("$in", value, given),
         "$type" => types(value),
         "$size" => size(value),
         "$mod" => modulo(value),
         "$regex" => regex_of(value, beside),
-        "$elemMatch" => element(value, depth),
+        "$elemMatch" => element(value, depth, given),
         "$bitsAllSet" | "$bitsAnySet" | "$bitsAllClear" | "$bitsAnyClear" => bits(operator, value),
-        known @ ("$geoWithin" | "$geoIntersects" | "$near" | "$nearSphere") => Err(CommandError::not_implemented(known)),
+        known @ ("$geoWithin" | "$geoIntersects") => Err(CommandError::not_implemented(known)),
+        "$near" | "$nearSphere" | "$geoNear" => Err(CommandError::new(
+            Code::NO_QUERY_EXECUTION_PLANS,
+            "error processing query: planner returned error :: caused by :: unable to find index for $geoNear query",
+        )),
         unknown => Err(CommandError::bad_value(format!("unknown operator: {unknown}"))),
     }
 }
@@ -144,7 +158,7 @@ fn refuse_pattern(field: &str, value: RawBsonRef<'_>) -> Result<(), CommandError
     }
 }
 
-fn any_of(operator: &str, value: RawBsonRef<'_>) -> Result<Predicate, CommandError> {
+fn any_of(operator: &str, value: RawBsonRef<'_>, given: &Given) -> Result<Predicate, CommandError> {
     let RawBsonRef::Array(array) = value else {
         return Err(CommandError::bad_value(format!("{operator} needs an array")));
     };
@@ -155,25 +169,25 @@ fn any_of(operator: &str, value: RawBsonRef<'_>) -> Result<Predicate, CommandErr
             RawBsonRef::Document(d) if is_operators(d) => {
                 return Err(CommandError::bad_value(format!("cannot nest $ under {operator}")));
             }
-            entry => values.push(RawBson::from(entry)),
+            entry => values.push(Wanted::new(entry, given.collation())),
         }
     }
     Ok(Predicate::In { values, patterns })
 }
 
-fn negated(field: &str, value: RawBsonRef<'_>, depth: usize) -> Result<Node, CommandError> {
+fn negated(field: &str, value: RawBsonRef<'_>, depth: usize, given: &Given) -> Result<Node, CommandError> {
     let inner = match value {
-        RawBsonRef::RegularExpression(_) => vec![Node::Field(Path::new(field), literal(value)?)],
+        RawBsonRef::RegularExpression(_) => vec![Node::Field(Path::new(field), literal(value, given)?)],
         RawBsonRef::Document(operators) if operators.is_empty() => {
             return Err(CommandError::bad_value("$not cannot be empty"));
         }
-        RawBsonRef::Document(operators) if depth <= MAX_DEPTH => operators_of(field, operators, depth + 1)?,
+        RawBsonRef::Document(operators) if depth <= MAX_DEPTH => operators_of(field, operators, depth + 1, given)?,
         _ => return Err(CommandError::bad_value("$not needs a regex or a document")),
     };
     Ok(Node::Not(Box::new(Matcher { all: inner })))
 }
 
-fn every(field: &str, value: RawBsonRef<'_>, depth: usize) -> Result<Vec<Node>, CommandError> {
+fn every(field: &str, value: RawBsonRef<'_>, depth: usize, given: &Given) -> Result<Vec<Node>, CommandError> {
     let RawBsonRef::Array(array) = value else {
         return Err(CommandError::bad_value("$all needs an array"));
     };
@@ -183,21 +197,21 @@ fn every(field: &str, value: RawBsonRef<'_>, depth: usize) -> Result<Vec<Node>, 
     let path = Path::new(field);
     let of_entry = |entry: RawBsonRef<'_>| match entry {
         RawBsonRef::Document(d) if is_operators(d) => match d.get("$elemMatch")? {
-            Some(inner) => element(inner, depth),
+            Some(inner) => element(inner, depth, given),
             None => Err(CommandError::bad_value("no $ expressions in $all")),
         },
-        entry => literal(entry),
+        entry => literal(entry, given),
     };
     array.into_iter().map(|entry| Ok(Node::Field(path.clone(), of_entry(entry?)?))).collect()
 }
 
-fn element(value: RawBsonRef<'_>, depth: usize) -> Result<Predicate, CommandError> {
+fn element(value: RawBsonRef<'_>, depth: usize, given: &Given) -> Result<Predicate, CommandError> {
     let RawBsonRef::Document(inner) = value else {
         return Err(CommandError::bad_value("$elemMatch needs an Object"));
     };
     let first = inner.iter().next().and_then(Result::ok).map_or("", |(name, _)| name.as_str());
     if !is_operators(inner) || matches!(first, "$and" | "$or" | "$nor" | "$where") {
-        let matcher = filter_at(inner, depth + 1, &[])?;
+        let matcher = filter_at(inner, depth + 1, given)?;
         if matcher.has_expression() {
             let message = "$expr can only be applied to the top-level document";
             return Err(CommandError::new(Code::QUERY_FEATURE_NOT_ALLOWED, message));
@@ -208,7 +222,7 @@ fn element(value: RawBsonRef<'_>, depth: usize) -> Result<Predicate, CommandErro
         return Err(CommandError::bad_value(format!("filter exceeds the maximum nesting depth of {MAX_DEPTH}")));
     }
     let mut tests = Vec::new();
-    for node in operators_of("", inner, depth + 1)? {
+    for node in operators_of("", inner, depth + 1, given)? {
         flatten(node, true, &mut tests)?;
     }
     Ok(Predicate::ElementValue(tests))

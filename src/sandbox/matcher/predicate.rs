@@ -3,16 +3,16 @@ use std::cmp::Ordering;
 use bson::{RawBson, RawBsonRef};
 use regex::Regex;
 
-use super::super::value::{class, compare, type_number};
+use super::super::value::{Collation, class, compare, type_number};
 use super::Matcher;
 
 /// A test of one value; `None` is a missing field.
 #[derive(Debug, Clone)]
 pub(super) enum Predicate {
-    Equal(RawBson),
-    Range(Range, RawBson),
+    Equal(Wanted),
+    Range(Range, Wanted),
     In {
-        values: Vec<RawBson>,
+        values: Vec<Wanted>,
         patterns: Vec<Pattern>,
     },
     Exists,
@@ -33,6 +33,39 @@ pub(super) enum Predicate {
     ElementDocument(Box<Matcher>),
     /// `$elemMatch` with operators: some element passes all of these (true) and none of those (false).
     ElementValue(Vec<(bool, Predicate)>),
+}
+
+/// A value to compare with, and by which rules.
+#[derive(Debug, Clone)]
+pub(super) struct Wanted {
+    value: RawBson,
+    collation: Collation,
+}
+
+impl Wanted {
+    pub(super) fn new(value: RawBsonRef<'_>, collation: &Collation) -> Self {
+        Self { value: value.into(), collation: collation.clone() }
+    }
+
+    pub(super) fn value(&self) -> &RawBson {
+        &self.value
+    }
+
+    /// Whether keys made by `collation` tell what equals this.
+    pub(super) fn compares_as(&self, collation: &Collation) -> bool {
+        let value = self.value.as_raw_bson_ref();
+        self.collation == *collation || self.collation.is_indifferent_to(value) && collation.is_indifferent_to(value)
+    }
+
+    /// Null equals what is missing.
+    fn equals(&self, value: Option<RawBsonRef<'_>>) -> bool {
+        match (self.value.as_raw_bson_ref(), value) {
+            (RawBsonRef::Null, None) => true,
+            (_, None) => false,
+            (RawBsonRef::Null, Some(RawBsonRef::Undefined)) => true,
+            (wanted, Some(value)) => class(wanted) == class(value) && self.collation.compare(wanted, value).is_eq(),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,12 +109,33 @@ impl Predicate {
         }
     }
 
+    /// Whether every value that passes this also passes `other`, as far as that is easily seen.
+    pub(super) fn implies(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Equal(value), _) => {
+                let value = value.value.as_raw_bson_ref();
+                !matches!(value, RawBsonRef::Array(_) | RawBsonRef::Null) && other.test(Some(value))
+            }
+            (Self::In { values, patterns }, _) => {
+                patterns.is_empty() && values.iter().all(|value| Self::Equal(value.clone()).implies(other))
+            }
+            (Self::Range(_, bound), Self::Exists) => !matches!(bound.value, RawBson::Null),
+            (Self::Range(range, bound), Self::Range(wanted, than)) => {
+                let upward = |range: &Range| matches!(range, Range::Greater | Range::GreaterOrEqual);
+                upward(range) == upward(wanted) && other.test(Some(bound.value.as_raw_bson_ref()))
+                    || range == wanted && bound.equals(Some(than.value.as_raw_bson_ref()))
+            }
+            (Self::Exists, Self::Exists) => true,
+            _ => false,
+        }
+    }
+
     pub(super) fn test(&self, value: Option<RawBsonRef<'_>>) -> bool {
         match (self, value) {
-            (Self::Equal(wanted), _) => equal(wanted, value),
-            (Self::Range(range, bound), _) => in_range(*range, bound.as_raw_bson_ref(), value),
+            (Self::Equal(wanted), _) => wanted.equals(value),
+            (Self::Range(range, bound), _) => in_range(*range, bound, value),
             (Self::In { values, patterns }, _) => {
-                values.iter().any(|wanted| equal(wanted, value)) || value.is_some_and(|v| patterns.iter().any(|p| p.test(v)))
+                values.iter().any(|wanted| wanted.equals(value)) || value.is_some_and(|v| patterns.iter().any(|p| p.test(v)))
             }
             (_, None) => false,
             (Self::Exists, Some(_)) => true,
@@ -111,18 +165,9 @@ impl Predicate {
     }
 }
 
-/// Null equals what is missing.
-fn equal(wanted: &RawBson, value: Option<RawBsonRef<'_>>) -> bool {
-    match (wanted.as_raw_bson_ref(), value) {
-        (RawBsonRef::Null, None) => true,
-        (_, None) => false,
-        (RawBsonRef::Null, Some(RawBsonRef::Undefined)) => true,
-        (wanted, Some(value)) => class(wanted) == class(value) && compare(wanted, value).is_eq(),
-    }
-}
-
 /// Only values of comparable types are in a range, except that everything lies between `MinKey` and `MaxKey`.
-fn in_range(range: Range, bound: RawBsonRef<'_>, value: Option<RawBsonRef<'_>>) -> bool {
+fn in_range(range: Range, wanted: &Wanted, value: Option<RawBsonRef<'_>>) -> bool {
+    let bound = wanted.value.as_raw_bson_ref();
     let or_equal = matches!(range, Range::GreaterOrEqual | Range::LessOrEqual);
     let Some(value) = value else { return or_equal && bound == RawBsonRef::Null };
     let unbounded = matches!(bound, RawBsonRef::MinKey | RawBsonRef::MaxKey);
@@ -132,7 +177,7 @@ fn in_range(range: Range, bound: RawBsonRef<'_>, value: Option<RawBsonRef<'_>>) 
     if is_nan(value) || is_nan(bound) {
         return or_equal && is_nan(value) && is_nan(bound);
     }
-    match compare(value, bound) {
+    match wanted.collation.compare(value, bound) {
         Ordering::Equal => or_equal,
         Ordering::Greater => matches!(range, Range::Greater | Range::GreaterOrEqual),
         Ordering::Less => matches!(range, Range::Less | Range::LessOrEqual),

@@ -1,6 +1,8 @@
 use bson::{RawDocumentBuf, rawdoc};
 use rstest::rstest;
 
+use super::super::expression::Given;
+use super::super::value::Collation;
 use super::Matcher;
 
 fn matches(filter: &RawDocumentBuf, document: &RawDocumentBuf) -> bool {
@@ -87,18 +89,27 @@ fn a_filter_decides_as_mongodb_does(#[case] filter: RawDocumentBuf, #[case] expe
 #[case(rawdoc! { "a": { "$type": "foo" } }, 2, "Unknown type name alias: foo")]
 #[case(rawdoc! { "a": { "$regex": "(" } }, 51091, "Regular expression is invalid")]
 #[case(rawdoc! { "a": { "$options": "i" } }, 2, "$options needs a $regex")]
-#[case(rawdoc! { "$where": "1" }, 238, "not supported by the sandbox")]
+#[case(rawdoc! { "$where": "1" }, 2, "no globalScriptEngine")]
+#[case(rawdoc! { "$text": { "$search": "x" } }, 27, "text index required")]
+#[case(rawdoc! { "a": { "$near": [1, 2] } }, 291, "unable to find index")]
 fn a_wrong_filter_is_refused_in_mongodbs_words(#[case] filter: RawDocumentBuf, #[case] code: i32, #[case] words: &str) {
     let error = Matcher::parse(&filter).unwrap_err();
     assert_eq!(error.code.number, code);
     assert!(error.message.contains(words), "{}", error.message);
 }
 
-#[test]
-fn only_a_filter_on_the_id_names_its_keys() {
-    let keys = |filter: RawDocumentBuf| Matcher::parse(&filter).unwrap().id_keys();
-    assert_eq!(keys(rawdoc! { "_id": 1, "a": 2 }).unwrap(), keys(rawdoc! { "_id": { "$in": [1.0, 1_i64] } }).unwrap());
-    assert_eq!(keys(rawdoc! { "a": 1 }), None);
-    assert_eq!(keys(rawdoc! { "_id": { "$gt": 1 } }), None);
-    assert_eq!(keys(rawdoc! { "_id": null }), None);
+#[rstest]
+#[case::equal(rawdoc! { "s": "PING" }, true)]
+#[case::among(rawdoc! { "s": { "$in": ["x", "Ping"] } }, true)]
+#[case::not_equal(rawdoc! { "s": { "$ne": "Ping" } }, false)]
+#[case::in_a_range(rawdoc! { "s": { "$gte": "PINg", "$lte": "PINg" } }, true)]
+#[case::inside_a_document(rawdoc! { "d": { "x": "ONE" } }, true)]
+#[case::an_element(rawdoc! { "list": { "$elemMatch": { "$eq": "TWO" } } }, true)]
+#[case::in_an_expression(rawdoc! { "$expr": { "$eq": ["$s", "PING"] } }, true)]
+#[case::a_pattern_does_not_care(rawdoc! { "s": { "$regex": "PING" } }, false)]
+fn a_collation_decides_what_is_equal(#[case] filter: RawDocumentBuf, #[case] expected: bool) {
+    let document = rawdoc! { "s": "ping", "d": { "x": "one" }, "list": ["one", "two"] };
+    let collation = Collation::parse(&rawdoc! { "locale": "en", "strength": 2 }).unwrap();
+    let matcher = Matcher::parse_given(&filter, &Given::collated(collation)).unwrap();
+    assert_eq!(matcher.try_matches(&document).unwrap(), expected);
 }

@@ -1,10 +1,10 @@
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 
 use bson::{Bson, Document};
 
 use super::super::error::{Code, CommandError};
 use super::super::expression::{Value, mean, plus};
-use super::super::value::{compare_values, double, is_number, key_of, narrow};
+use super::super::value::{Collation, double, is_number, narrow};
 
 /// What is made of the values of a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,9 +23,19 @@ pub(super) enum Kind {
     Deviation {
         sample: bool,
     },
+    /// The first or last values that come.
+    FirstN(usize),
+    LastN(usize),
+    /// The least or greatest values.
+    MinN(usize),
+    MaxN(usize),
+    /// The values of the documents that come first or last in an order; one alone is no array.
+    Top(usize, bool),
+    Bottom(usize, bool),
 }
 
 impl Kind {
+    /// The kinds that are made of one expression.
     pub(super) fn of(name: &str) -> Option<Self> {
         Some(match name {
             "$sum" => Self::Sum,
@@ -46,7 +56,7 @@ impl Kind {
 }
 
 /// What has been made so far.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Accumulator {
     Sum(Bson),
     Avg {
@@ -56,6 +66,7 @@ pub(super) enum Accumulator {
     Best {
         best: Option<Bson>,
         greatest: bool,
+        collation: Collation,
     },
     First(Option<Value>),
     Last(Value),
@@ -63,6 +74,7 @@ pub(super) enum Accumulator {
     Set {
         seen: HashSet<Vec<u8>>,
         values: Vec<Bson>,
+        collation: Collation,
     },
     Count(i64),
     Merge(Document),
@@ -73,36 +85,110 @@ pub(super) enum Accumulator {
         mean: f64,
         squares: f64,
     },
+    Several {
+        n: usize,
+        last: bool,
+        values: VecDeque<Bson>,
+    },
+    Ranked(Ranked),
 }
 
-impl Accumulator {
-    pub(super) fn new(kind: Kind) -> Self {
-        match kind {
-            Kind::Sum => Self::Sum(Bson::Int32(0)),
-            Kind::Avg => Self::Avg { sum: Bson::Int32(0), n: 0 },
-            Kind::Min => Self::Best { best: None, greatest: false },
-            Kind::Max => Self::Best { best: None, greatest: true },
-            Kind::First => Self::First(None),
-            Kind::Last => Self::Last(None),
-            Kind::Push => Self::Push(Vec::new()),
-            Kind::AddToSet => Self::Set { seen: HashSet::new(), values: Vec::new() },
-            Kind::Count => Self::Count(0),
-            Kind::MergeObjects => Self::Merge(Document::new()),
-            Kind::Deviation { sample } => Self::Deviation { sample, n: 0, mean: 0.0, squares: 0.0 },
+/// The `n` values that rank first, or last.
+#[derive(Debug, Clone)]
+pub(super) struct Ranked {
+    n: usize,
+    /// Whether those count that rank last.
+    last: bool,
+    /// Whether what ranks last comes first in the answer.
+    turned: bool,
+    alone: bool,
+    /// What a value ranks by if not by its document's place in an order.
+    by_value: Option<Collation>,
+    rows: Vec<(Vec<u8>, Bson)>,
+}
+
+impl Ranked {
+    fn add(&mut self, value: Value, place: Option<Vec<u8>>) {
+        let row = match (&self.by_value, value) {
+            (Some(_), None | Some(Bson::Null | Bson::Undefined)) => return,
+            (Some(collation), Some(value)) => (collation.key_of(&value), value),
+            (None, value) => (place.unwrap_or_default(), value.unwrap_or(Bson::Null)),
+        };
+        self.rows.push(row);
+        // Now and then what cannot count any more is let go.
+        if self.rows.len() > self.n.saturating_mul(2).saturating_add(64) {
+            self.prune();
         }
     }
 
-    /// Takes the value of one more document.
-    pub(super) fn add(&mut self, value: Value) -> Result<(), CommandError> {
+    fn prune(&mut self) {
+        // Stable: what ranks equally stays in the order it came.
+        self.rows.sort_by(|(a, _), (b, _)| a.cmp(b));
+        if self.last {
+            self.rows.drain(..self.rows.len().saturating_sub(self.n));
+        } else {
+            self.rows.truncate(self.n);
+        }
+    }
+
+    fn result(mut self) -> Bson {
+        self.prune();
+        let mut values: Vec<Bson> = self.rows.into_iter().map(|(_, value)| value).collect();
+        if self.turned {
+            values.reverse();
+        }
+        if self.alone { values.pop().unwrap_or(Bson::Null) } else { Bson::Array(values) }
+    }
+}
+
+impl Accumulator {
+    pub(super) fn new(kind: Kind, collation: &Collation) -> Self {
+        match kind {
+            Kind::Sum => Self::Sum(Bson::Int32(0)),
+            Kind::Avg => Self::Avg { sum: Bson::Int32(0), n: 0 },
+            Kind::Min => Self::Best { best: None, greatest: false, collation: collation.clone() },
+            Kind::Max => Self::Best { best: None, greatest: true, collation: collation.clone() },
+            Kind::First => Self::First(None),
+            Kind::Last => Self::Last(None),
+            Kind::Push => Self::Push(Vec::new()),
+            Kind::AddToSet => Self::Set { seen: HashSet::new(), values: Vec::new(), collation: collation.clone() },
+            Kind::Count => Self::Count(0),
+            Kind::MergeObjects => Self::Merge(Document::new()),
+            Kind::Deviation { sample } => Self::Deviation { sample, n: 0, mean: 0.0, squares: 0.0 },
+            Kind::FirstN(n) => Self::Several { n, last: false, values: VecDeque::new() },
+            Kind::LastN(n) => Self::Several { n, last: true, values: VecDeque::new() },
+            Kind::MinN(n) | Kind::MaxN(n) => {
+                let last = matches!(kind, Kind::MaxN(_));
+                let by_value = Some(collation.clone());
+                Self::Ranked(Ranked { n, last, turned: last, alone: false, by_value, rows: Vec::new() })
+            }
+            Kind::Top(n, alone) | Kind::Bottom(n, alone) => {
+                let last = matches!(kind, Kind::Bottom(..));
+                Self::Ranked(Ranked { n, last, turned: false, alone, by_value: None, rows: Vec::new() })
+            }
+        }
+    }
+
+    /// Takes the value of one more document; `place` is the document's in an order, for those that rank by one.
+    pub(super) fn add(&mut self, value: Value, place: Option<Vec<u8>>) -> Result<(), CommandError> {
         match (self, value) {
+            (Self::Ranked(ranked), value) => ranked.add(value, place),
+            (Self::Several { n, last, values }, value) => {
+                if *last || values.len() < *n {
+                    values.push_back(value.unwrap_or(Bson::Null));
+                }
+                if values.len() > *n {
+                    values.pop_front();
+                }
+            }
             (Self::Sum(sum), Some(value)) if is_number(&value) => *sum = plus(sum, &value),
             (Self::Avg { sum, n }, Some(value)) if is_number(&value) => {
                 *sum = plus(sum, &value);
                 *n += 1;
             }
-            (Self::Best { best, greatest }, Some(value)) if !matches!(value, Bson::Null | Bson::Undefined) => {
+            (Self::Best { best, greatest, collation }, Some(value)) if !matches!(value, Bson::Null | Bson::Undefined) => {
                 let wins = best.as_ref().is_none_or(|known| {
-                    let order = compare_values(&value, known);
+                    let order = collation.compare_values(&value, known);
                     if *greatest { order.is_gt() } else { order.is_lt() }
                 });
                 if wins {
@@ -112,8 +198,8 @@ impl Accumulator {
             (Self::First(first @ None), value) => *first = Some(value),
             (Self::Last(last), value) => *last = value,
             (Self::Push(values), Some(value)) => values.push(value),
-            (Self::Set { seen, values }, Some(value)) => {
-                let fresh = seen.insert(key_of(&value));
+            (Self::Set { seen, values, collation }, Some(value)) => {
+                let fresh = seen.insert(collation.key_of(&value));
                 values.extend(fresh.then_some(value));
             }
             (Self::Count(n), _) => *n += 1,
@@ -143,6 +229,8 @@ impl Accumulator {
             Self::First(first) => Some(first.flatten().unwrap_or(Bson::Null)),
             Self::Last(last) => Some(last.unwrap_or(Bson::Null)),
             Self::Push(values) | Self::Set { values, .. } => Some(Bson::Array(values)),
+            Self::Several { values, .. } => Some(Bson::Array(values.into())),
+            Self::Ranked(ranked) => Some(ranked.result()),
             Self::Count(n) => Some(narrow(n)),
             Self::Merge(merged) => Some(Bson::Document(merged)),
             Self::Deviation { sample, n, squares, .. } => {

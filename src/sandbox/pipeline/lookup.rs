@@ -2,10 +2,8 @@ use std::collections::HashSet;
 
 use bson::{Bson, Document, RawBsonRef, RawDocument, RawDocumentBuf};
 
-use super::super::engine::{Catalog, Namespace, Query};
 use super::super::error::{Code, CommandError};
-use super::super::expression::{Expression, Given, Value};
-use super::super::matcher::Matcher;
+use super::super::expression::{Expression, Given};
 use super::super::value::{Leaf, Path, key};
 use super::Pipeline;
 use super::run::Context;
@@ -19,7 +17,7 @@ pub(super) struct Lookup {
     into: Vec<String>,
     fields: Option<(Path, String)>,
     variables: Vec<(String, Expression)>,
-    given: Vec<(String, Value)>,
+    given: Given,
     pipeline: Option<Vec<RawDocumentBuf>>,
 }
 
@@ -62,10 +60,11 @@ impl Lookup {
             }
         }
         // Faults of the pipeline are told now, not when the first document comes.
-        let unknown: Vec<(String, Value)> = variables.iter().map(|(name, _)| (name.clone(), Some(Bson::Null))).collect();
-        Pipeline::parse(pipeline.iter().flatten(), &[&unknown, given].concat())?;
+        let mut unknown = given.clone();
+        variables.iter().for_each(|(name, _): &(String, _)| unknown.add(name, Some(Bson::Null)));
+        Pipeline::parse(pipeline.iter().flatten(), &unknown)?;
         let into = into.split('.').map(str::to_owned).collect();
-        Ok(Self { from: from.to_owned(), into, fields, variables, given: given.to_vec(), pipeline })
+        Ok(Self { from: from.to_owned(), into, fields, variables, given: given.clone(), pipeline })
     }
 
     pub(super) fn apply(&self, context: &Context<'_>, document: &RawDocument) -> Result<RawDocumentBuf, CommandError> {
@@ -76,7 +75,7 @@ impl Lookup {
         if let Some(stages) = &self.pipeline {
             let mut given = self.given.clone();
             for (name, expression) in &self.variables {
-                given.push((name.clone(), expression.evaluate(document)?));
+                given.add(name, expression.evaluate(document)?);
             }
             let pipeline = Pipeline::parse(stages, &given)?;
             found = Some(match found {
@@ -111,17 +110,9 @@ impl Lookup {
         any_of.append(bson::raw::cstr!("$in"), values);
         let mut filter = RawDocumentBuf::new();
         filter.append(&*bson::raw::CString::try_from(foreign.as_str())?, any_of);
-        let query = Query::all(Matcher::parse(&filter)?);
-        let namespace = Namespace { db: context.db.to_owned(), collection: self.from.clone() };
-        let mut found = Vec::new();
-        if let Some(collection) = Catalog(context.connection).find(&namespace)? {
-            query.visit(context.connection, &collection, 0, &mut |_, document| {
-                context.hold(document.as_bytes().len())?;
-                found.push(document.to_owned());
-                Ok(std::ops::ControlFlow::Continue(()))
-            })?;
-        }
-        Ok(found)
+        let mut stage = RawDocumentBuf::new();
+        stage.append(bson::raw::cstr!("$match"), filter);
+        Pipeline::parse([&stage], &self.given)?.of_collection_in(context, &self.from)
     }
 }
 

@@ -6,6 +6,7 @@ use bson::raw::CString;
 use bson::{RawArrayBuf, RawDocument, RawDocumentBuf};
 use rusqlite::Connection;
 
+use super::super::engine::Deadline;
 use super::super::error::{Code, CommandError};
 use super::super::sort::Sort;
 use super::super::value::narrow;
@@ -20,12 +21,13 @@ const MAX_BYTES: usize = 100 * 1024 * 1024;
 pub(super) struct Context<'c> {
     pub(super) connection: &'c Connection,
     pub(super) db: &'c str,
+    pub(super) deadline: Deadline,
     held: Cell<usize>,
 }
 
 impl<'c> Context<'c> {
-    pub(super) fn new(connection: &'c Connection, db: &'c str) -> Self {
-        Self { connection, db, held: Cell::new(0) }
+    pub(super) fn new(connection: &'c Connection, db: &'c str, deadline: Deadline) -> Self {
+        Self { connection, db, deadline, held: Cell::new(0) }
     }
 
     /// Counts what is kept in memory.
@@ -91,14 +93,18 @@ enum Running<'p> {
 impl<'p> Running<'p> {
     fn new(stage: &'p Stage) -> Self {
         match stage {
-            Stage::Project(_) | Stage::Assign(_) | Stage::Replace(_) | Stage::Lookup(_) => Self::Mapping(stage),
-            Stage::Match(_) | Stage::Unwind(_) => Self::Passing(stage),
+            Stage::Project(_) | Stage::Assign(_) | Stage::Replace(_) | Stage::Lookup(_) | Stage::GraphLookup(_) => {
+                Self::Mapping(stage)
+            }
+            Stage::Match(_) | Stage::Unwind(_) | Stage::Redact(_) => Self::Passing(stage),
             Stage::Skip(n) => Self::Skip(*n),
             Stage::Limit(n) => Self::Limit(*n),
             Stage::Sort(sort) => Self::Sort { sort, rows: Vec::new() },
             Stage::Group(group) => Self::Group(Groups::new(group)),
             Stage::Count(name) => Self::Count { name, n: 0 },
-            Stage::Facet(_) | Stage::Sample(_) => Self::Holding { stage, documents: Vec::new() },
+            Stage::Facet(_) | Stage::Sample(_) | Stage::BucketAuto(_) | Stage::Windows(_) => {
+                Self::Holding { stage, documents: Vec::new() }
+            }
             Stage::Union(_) => Self::Union(stage),
         }
     }
@@ -138,6 +144,8 @@ fn held(stage: &Stage, context: &Context<'_>, mut documents: Vec<RawDocumentBuf>
             }
             Ok(vec![whole])
         }
+        Stage::BucketAuto(buckets) => buckets.apply(&documents),
+        Stage::Windows(windows) => windows.apply(&documents),
         Stage::Sample(size) => {
             // The first places of a random order.
             for place in 0..documents.len().min(*size) {
@@ -169,6 +177,7 @@ fn push(
     };
     match first {
         Running::Mapping(Stage::Lookup(lookup)) => push(rest, context, Cow::Owned(lookup.apply(context, &document)?), out),
+        Running::Mapping(Stage::GraphLookup(graph)) => push(rest, context, Cow::Owned(graph.apply(context, &document)?), out),
         Running::Mapping(stage) => push(rest, context, Cow::Owned(stage.one_of_one(&document)?), out),
         Running::Passing(Stage::Match(matcher)) => {
             if matcher.try_matches(&document)? {
@@ -176,6 +185,10 @@ fn push(
             }
             Ok(ControlFlow::Continue(()))
         }
+        Running::Passing(Stage::Redact(decide)) => match super::redact::redact(&document, decide)? {
+            Some(kept) => push(rest, context, Cow::Owned(kept), out),
+            None => Ok(ControlFlow::Continue(())),
+        },
         Running::Passing(Stage::Unwind(unwind)) => {
             for document in unwind.apply(&document)? {
                 if push(rest, context, Cow::Owned(document), out)?.is_break() {

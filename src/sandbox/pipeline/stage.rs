@@ -9,9 +9,12 @@ use super::super::sort::Sort;
 use super::super::value::{alias_of, shell_of, type_alias, whole_number};
 use super::Pipeline;
 use super::assign::Assign;
+use super::bucket_auto::BucketAuto;
+use super::graph::GraphLookup;
 use super::group::Group;
 use super::lookup::{Lookup, Union};
 use super::unwind::Unwind;
+use super::window::Windows;
 
 /// A parsed stage.
 #[derive(Debug, Clone)]
@@ -27,32 +30,17 @@ pub(super) enum Stage {
     Count(CString),
     Unwind(Unwind),
     Lookup(Box<Lookup>),
+    GraphLookup(Box<GraphLookup>),
+    Redact(Expression),
+    BucketAuto(BucketAuto),
+    Windows(Box<Windows>),
     Union(Union),
     Facet(Vec<(CString, Pipeline)>),
     Sample(usize),
 }
 
 /// Stages MongoDB has and this sandbox has not: they are refused by name.
-const MISSING: &[&str] = &[
-    "$bucketAuto",
-    "$changeStream",
-    "$collStats",
-    "$currentOp",
-    "$densify",
-    "$documents",
-    "$fill",
-    "$geoNear",
-    "$graphLookup",
-    "$indexStats",
-    "$listLocalSessions",
-    "$listSessions",
-    "$merge",
-    "$planCacheStats",
-    "$redact",
-    "$search",
-    "$setWindowFields",
-    "$vectorSearch",
-];
+const MISSING: &[&str] = &["$changeStream", "$densify", "$fill", "$geoNear", "$planCacheStats", "$search", "$vectorSearch"];
 
 fn fault(location: i32, message: impl Into<String>) -> CommandError {
     CommandError::new(Code::location(location), message)
@@ -72,7 +60,7 @@ pub(super) fn parse(stage: &RawDocument, given: &Given, into: &mut Vec<Stage>) -
     };
     let parsed = match name {
         "$match" => Stage::Match(Matcher::parse_given(document(15959)?, given)?),
-        "$sort" => match Sort::parse(document(15973)?)? {
+        "$sort" => match Sort::parse(document(15973)?, given.collation())? {
             Some(sort) => Stage::Sort(sort),
             None => return Err(fault(15976, "$sort stage must have at least one sort key")),
         },
@@ -102,8 +90,8 @@ pub(super) fn parse(stage: &RawDocument, given: &Given, into: &mut Vec<Stage>) -
             Stage::Sort(sort)
         }
         "$sortByCount" => {
-            into.push(Stage::Group(Group::counting(Expression::parse(value, given)?)?));
-            match Sort::parse(&rawdoc! { "count": -1 })? {
+            into.push(Stage::Group(Group::counting(Expression::parse(value, given)?, given)));
+            match Sort::parse(&rawdoc! { "count": -1 }, given.collation())? {
                 Some(sort) => Stage::Sort(sort),
                 None => return Ok(()),
             }
@@ -115,6 +103,16 @@ pub(super) fn parse(stage: &RawDocument, given: &Given, into: &mut Vec<Stage>) -
             _ => return Err(fault(40156, "the count field must be a non-empty string")),
         },
         "$unwind" => Stage::Unwind(Unwind::parse(value)?),
+        "$graphLookup" => Stage::GraphLookup(Box::new(GraphLookup::parse(document(40327)?, given)?)),
+        "$redact" => {
+            let mut given = given.clone();
+            for name in ["KEEP", "PRUNE", "DESCEND"] {
+                given.add(name, Some(Bson::String(name.to_lowercase())));
+            }
+            Stage::Redact(Expression::parse(value, &given)?)
+        }
+        "$bucketAuto" => Stage::BucketAuto(BucketAuto::parse(document(40240)?, given)?),
+        "$setWindowFields" => Stage::Windows(Box::new(Windows::parse(document(9)?, given)?)),
         "$lookup" => Stage::Lookup(Box::new(Lookup::parse(document(9)?, given)?)),
         "$unionWith" => Stage::Union(Union::parse(value, given)?),
         "$facet" => Stage::Facet(facet(document(40169)?, given)?),
@@ -123,7 +121,10 @@ pub(super) fn parse(stage: &RawDocument, given: &Given, into: &mut Vec<Stage>) -
             let size = spec.get("size")?.ok_or_else(|| fault(28749, "$sample stage must specify a size"))?;
             Stage::Sample(self::size("$sample", size, 1)?)
         }
-        "$out" => return Err(fault(40601, "$out can only be the final stage in the pipeline")),
+        "$out" | "$merge" => return Err(fault(40601, format!("{name} can only be the final stage in the pipeline"))),
+        "$collStats" | "$currentOp" | "$documents" | "$indexStats" | "$listLocalSessions" | "$listSessions" => {
+            return Err(fault(40602, format!("{name} is only valid as the first stage in a pipeline")));
+        }
         missing if MISSING.contains(&missing) => return Err(CommandError::not_implemented(missing)),
         unknown => return Err(fault(40324, format!("Unrecognized pipeline stage name: '{unknown}'"))),
     };
@@ -155,7 +156,7 @@ fn unset(value: RawBsonRef<'_>) -> Result<Projection, CommandError> {
         field => add(field)?,
     }
     let refused = || fault(31119, "$unset specification must be a string or an array with at least one field");
-    Projection::parse(&spec, Language::Aggregation, &[])?.ok_or_else(refused)
+    Projection::parse(&spec, Language::Aggregation, Given::nothing())?.ok_or_else(refused)
 }
 
 fn facet(spec: &RawDocument, given: &Given) -> Result<Vec<(CString, Pipeline)>, CommandError> {

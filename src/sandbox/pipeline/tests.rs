@@ -2,7 +2,9 @@ use bson::{Bson, Document, RawDocumentBuf, bson, rawdoc};
 use rstest::rstest;
 use rusqlite::Connection;
 
+use super::super::engine::Deadline;
 use super::super::error::CommandError;
+use super::super::expression::Given;
 use super::Pipeline;
 use super::run::Context;
 
@@ -16,8 +18,8 @@ fn run(stages: Bson) -> Result<Vec<Document>, CommandError> {
         rawdoc! { "_id": 3, "k": "a", "n": 4, "tags": ["y"], "in": { "v": 7 } },
     ];
     let connection = Connection::open_in_memory().unwrap();
-    let pipeline = Pipeline::parse(&stages, &[])?;
-    let found = pipeline.of_documents(&Context::new(&connection, "db"), &documents)?;
+    let pipeline = Pipeline::parse(&stages, Given::nothing())?;
+    let found = pipeline.of_documents(&Context::new(&connection, "db", Deadline::default()), &documents)?;
     Ok(found.iter().map(|document| Document::try_from(document.as_ref()).unwrap()).collect())
 }
 
@@ -64,6 +66,34 @@ fn run(stages: Bson) -> Result<Vec<Document>, CommandError> {
     bson!([{ "$bucket": { "groupBy": "$n", "boundaries": [0, 2, 4], "default": "more" } }]),
     bson!([{ "_id": 0, "count": 1 }, { "_id": 2, "count": 1 }, { "_id": "more", "count": 1 }])
 )]
+#[case::accumulators_of_several(
+    bson!([{ "$group": { "_id": null, "first": { "$firstN": { "input": "$n", "n": 2 } }, "last": { "$lastN": { "input": "$n", "n": 2 } },
+                         "least": { "$minN": { "input": "$n", "n": 2 } }, "most": { "$maxN": { "input": "$n", "n": 2 } },
+                         "top": { "$top": { "sortBy": { "n": -1 }, "output": "$k" } },
+                         "bottom": { "$bottomN": { "n": 2, "sortBy": { "n": -1 }, "output": "$_id" } } } }]),
+    bson!([{ "_id": null, "first": [1, 2], "last": [2, 4], "least": [1, 2], "most": [4, 2], "top": "a", "bottom": [2, 1] }])
+)]
+#[case::bucket_auto(
+    bson!([{ "$bucketAuto": { "groupBy": "$n", "buckets": 2 } }]),
+    bson!([{ "_id": { "min": 1, "max": 4 }, "count": 2 }, { "_id": { "min": 4, "max": 4 }, "count": 1 }])
+)]
+#[case::redact(
+    bson!([{ "$match": { "_id": 1 } }, { "$redact": { "$cond": [{ "$eq": ["$v", 5] }, "$$PRUNE", "$$DESCEND"] } }]),
+    bson!([{ "_id": 1, "k": "a", "n": 1, "tags": ["x", "y"] }])
+)]
+#[case::windows(
+    bson!([{ "$setWindowFields": { "partitionBy": "$k", "sortBy": { "n": 1 }, "output": {
+                 "sum": { "$sum": "$n", "window": { "documents": ["unbounded", "current"] } },
+                 "near": { "$push": "$n", "window": { "range": [-1, 1] } },
+                 "all": { "$max": "$n" }, "rank": { "$rank": {} }, "number": { "$documentNumber": {} },
+                 "before": { "$shift": { "output": "$n", "by": -1, "default": "none" } } } } },
+           { "$project": { "k": 0, "tags": 0, "in": 0 } }]),
+    bson!([
+        { "_id": 1, "n": 1, "sum": 1, "near": [1], "all": 4, "rank": 1, "number": 1, "before": "none" },
+        { "_id": 3, "n": 4, "sum": 5, "near": [4], "all": 4, "rank": 2, "number": 2, "before": 1 },
+        { "_id": 2, "n": 2, "sum": 2, "near": [2], "all": 2, "rank": 1, "number": 1, "before": "none" },
+    ])
+)]
 fn a_pipeline_makes_what_mongodb_makes(#[case] stages: Bson, #[case] expected: Bson) {
     let found: Vec<Bson> = run(stages).unwrap().into_iter().map(Bson::Document).collect();
     assert_eq!(Bson::Array(found), expected);
@@ -71,7 +101,10 @@ fn a_pipeline_makes_what_mongodb_makes(#[case] stages: Bson, #[case] expected: B
 
 #[rstest]
 #[case(bson!([{ "$foo": 1 }]), 40324)]
-#[case(bson!([{ "$graphLookup": {} }]), 238)]
+#[case(bson!([{ "$graphLookup": {} }]), 40105)]
+#[case(bson!([{ "$densify": {} }]), 238)]
+#[case(bson!([{ "$limit": 1 }, { "$documents": [] }]), 40602)]
+#[case(bson!([{ "$merge": "x" }, { "$limit": 1 }]), 40601)]
 #[case(bson!([{ "$match": {}, "$limit": 1 }]), 40323)]
 #[case(bson!([{ "$limit": 0 }]), 15958)]
 #[case(bson!([{ "$group": { "n": { "$sum": 1 } } }]), 15955)]

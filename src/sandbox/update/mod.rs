@@ -56,7 +56,7 @@ impl Update {
             None => false,
         };
         if by_operators {
-            let operations = parse::operations(document)?;
+            let operations = parse::operations(document, given)?;
             filters.check(&operations, document)?;
             return Ok(Self::Operators(operations, filters));
         }
@@ -109,6 +109,7 @@ impl Update {
     /// As for [`apply`](Self::apply).
     pub(super) fn new_document(&self, filter: &Matcher) -> Result<RawDocumentBuf, CommandError> {
         let fixed = filter.fixed_values();
+        check_fixed(&fixed)?;
         match self {
             Self::Replace(replacement) => {
                 let id = fixed.into_iter().find(|(path, _)| path == "_id").map(|(_, id)| id);
@@ -129,6 +130,23 @@ impl Update {
             }
         }
     }
+}
+
+/// A new document can take only one value from the filter at each place.
+fn check_fixed(fixed: &[(String, RawBson)]) -> Result<(), CommandError> {
+    let refused = |message: String| Err(CommandError::new(Code::NOT_SINGLE_VALUE_FIELD, message));
+    for (index, (path, _)) in fixed.iter().enumerate() {
+        for (other, _) in fixed.iter().skip(index + 1) {
+            if path == other {
+                return refused(format!("cannot infer query fields to set, path '{path}' is matched twice"));
+            }
+            let (short, long) = if path.len() < other.len() { (path, other) } else { (other, path) };
+            if long.strip_prefix(short.as_str()).is_some_and(|rest| rest.starts_with('.')) {
+                return refused(format!("cannot infer query fields to set, both paths '{short}' and '{long}' are matched"));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn fixed_fields(fixed: Vec<(String, RawBson)>) -> Result<Document, CommandError> {

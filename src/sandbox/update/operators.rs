@@ -1,7 +1,7 @@
 use bson::{Bson, DateTime, Document, RawDocumentBuf, Timestamp};
 
 use super::super::error::{Code, CommandError};
-use super::super::value::{Op, Trouble, alias_of, calculate, compare_values, is_number, long, shell_of};
+use super::super::value::{Collation, Op, Trouble, alias_of, calculate, is_number, long, shell_of};
 use super::edit::{edit, find};
 use super::parse::Condition;
 use super::push::Push;
@@ -20,14 +20,14 @@ pub(super) enum Operator {
     Unset,
     Increment(Bson),
     Multiply(Bson),
-    Min(Bson),
-    Max(Bson),
+    Min(Bson, Collation),
+    Max(Bson, Collation),
     Rename(String),
     Now { timestamp: bool },
     Push(Push),
-    AddToSet(Vec<Bson>),
+    AddToSet(Vec<Bson>, Collation),
     Pull(Condition),
-    PullAll(Vec<Bson>),
+    PullAll(Vec<Bson>, Collation),
     Pop { first: bool },
     Bit(Vec<(Bits, Bson)>),
 }
@@ -61,8 +61,12 @@ impl Operation {
             Operator::Unset => edit(document, path, false, &mut |_| Ok(None)),
             Operator::Increment(by) => edit(document, path, true, &mut |old| at.calculated(Op::Add, old, by).map(Some)),
             Operator::Multiply(by) => edit(document, path, true, &mut |old| at.calculated(Op::Multiply, old, by).map(Some)),
-            Operator::Min(value) => edit(document, path, true, &mut |old| Ok(Some(better(old, value, |order| order.is_lt())))),
-            Operator::Max(value) => edit(document, path, true, &mut |old| Ok(Some(better(old, value, |order| order.is_gt())))),
+            Operator::Min(value, collation) => {
+                edit(document, path, true, &mut |old| Ok(Some(better(old, value, collation, |order| order.is_lt()))))
+            }
+            Operator::Max(value, collation) => {
+                edit(document, path, true, &mut |old| Ok(Some(better(old, value, collation, |order| order.is_gt()))))
+            }
             Operator::Rename(to) => rename(document, path, to),
             Operator::Now { timestamp } => edit(document, path, true, &mut |_| Ok(Some(now(*timestamp)))),
             Operator::Push(push) => edit(document, path, true, &mut |old| {
@@ -70,19 +74,21 @@ impl Operation {
                 push.apply(&mut array);
                 Ok(Some(Bson::Array(array)))
             }),
-            Operator::AddToSet(values) => edit(document, path, true, &mut |old| {
+            Operator::AddToSet(values, collation) => edit(document, path, true, &mut |old| {
                 let mut array = at.array(old, "$addToSet")?.unwrap_or_default();
                 for value in values {
-                    if !contains(&array, value) {
+                    if !contains(&array, value, collation) {
                         array.push(value.clone());
                     }
                 }
                 Ok(Some(Bson::Array(array)))
             }),
             Operator::Pull(condition) => at.removing(document, "$pull", &mut |element| condition.holds(element)),
-            Operator::PullAll(values) => at.removing(document, "$pullAll", &mut |element| contains(values, element)),
+            Operator::PullAll(values, collation) => {
+                at.removing(document, "$pullAll", &mut |element| contains(values, element, collation))
+            }
             Operator::Pop { first } => edit(document, path, false, &mut |old| {
-                let mut array = at.array(old, "$pop")?.unwrap_or_default();
+                let Some(mut array) = at.array(old, "$pop")? else { return Ok(None) };
                 if *first && !array.is_empty() {
                     array.remove(0);
                 } else {
@@ -160,7 +166,7 @@ impl Place<'_> {
 
     fn removing(&self, document: &mut Document, operator: &str, gone: &mut dyn FnMut(&Bson) -> bool) -> Result<(), CommandError> {
         edit(document, self.path, false, &mut |old| {
-            let mut array = self.array(old, operator)?.unwrap_or_default();
+            let Some(mut array) = self.array(old, operator)? else { return Ok(None) };
             array.retain(|element| !gone(element));
             Ok(Some(Bson::Array(array)))
         })
@@ -195,7 +201,7 @@ impl Place<'_> {
 impl Condition {
     fn holds(&self, element: &Bson) -> bool {
         match self {
-            Self::Equal(value) => compare_values(value, element).is_eq(),
+            Self::Equal(value, collation) => collation.compare_values(value, element).is_eq(),
             Self::Document(matcher) => element
                 .as_document()
                 .and_then(|document| RawDocumentBuf::try_from(document).ok())
@@ -208,13 +214,13 @@ impl Condition {
     }
 }
 
-fn contains(values: &[Bson], value: &Bson) -> bool {
-    values.iter().any(|known| compare_values(known, value).is_eq())
+fn contains(values: &[Bson], value: &Bson, collation: &Collation) -> bool {
+    values.iter().any(|known| collation.compare_values(known, value).is_eq())
 }
 
-fn better(old: Option<Bson>, value: &Bson, wins: impl Fn(std::cmp::Ordering) -> bool) -> Bson {
+fn better(old: Option<Bson>, value: &Bson, collation: &Collation, wins: impl Fn(std::cmp::Ordering) -> bool) -> Bson {
     match old {
-        Some(old) if !wins(compare_values(value, &old)) => old,
+        Some(old) if !wins(collation.compare_values(value, &old)) => old,
         _ => value.clone(),
     }
 }

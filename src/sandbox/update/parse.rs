@@ -3,14 +3,15 @@
 use bson::{Bson, RawBsonRef, RawDocument};
 
 use super::super::error::{Code, CommandError};
+use super::super::expression::Given;
 use super::super::matcher::Matcher;
 use super::super::sort::Sort;
-use super::super::value::{shell, type_alias};
+use super::super::value::{Collation, shell, type_alias};
 use super::operators::{Bits, Operation, Operator};
 use super::push::{Push, PushSort};
 
 /// The operations of an update, in the order they are applied: by name, as MongoDB adds new fields.
-pub(super) fn operations(update: &RawDocument) -> Result<Vec<Operation>, CommandError> {
+pub(super) fn operations(update: &RawDocument, given: &Given) -> Result<Vec<Operation>, CommandError> {
     let mut operations: Vec<Operation> = Vec::new();
     for element in update.iter() {
         let (name, fields) = element?;
@@ -26,7 +27,7 @@ pub(super) fn operations(update: &RawDocument) -> Result<Vec<Operation>, Command
         check_name(name)?;
         for field in fields.iter() {
             let (path, value) = field?;
-            let operation = Operation { path: path.as_str().to_owned(), operator: operator(name, path.as_str(), value)? };
+            let operation = Operation { path: path.as_str().to_owned(), operator: operator(name, path.as_str(), value, given)? };
             for path in operation.paths() {
                 check_path(path)?;
                 let taken = operations.iter().flat_map(Operation::paths).find(|other| collide(other, path));
@@ -104,23 +105,24 @@ fn collide(a: &str, b: &str) -> bool {
     long.strip_prefix(short).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
-fn operator(name: &str, path: &str, value: RawBsonRef<'_>) -> Result<Operator, CommandError> {
+fn operator(name: &str, path: &str, value: RawBsonRef<'_>, given: &Given) -> Result<Operator, CommandError> {
     let owned = || Bson::try_from(value);
+    let collation = || given.collation().clone();
     Ok(match name {
         "$set" => Operator::Set(owned()?),
         "$setOnInsert" => Operator::SetOnInsert(owned()?),
         "$unset" => Operator::Unset,
         "$inc" => Operator::Increment(number(path, value, "increment")?),
         "$mul" => Operator::Multiply(number(path, value, "multiply")?),
-        "$min" => Operator::Min(owned()?),
-        "$max" => Operator::Max(owned()?),
+        "$min" => Operator::Min(owned()?, collation()),
+        "$max" => Operator::Max(owned()?, collation()),
         "$rename" => rename(path, value)?,
         "$currentDate" => Operator::Now { timestamp: timestamp(value)? },
-        "$push" => Operator::Push(push(value)?),
-        "$addToSet" => Operator::AddToSet(add_to_set(value)?),
-        "$pull" => Operator::Pull(condition(value)?),
+        "$push" => Operator::Push(push(value, given)?),
+        "$addToSet" => Operator::AddToSet(add_to_set(value)?, collation()),
+        "$pull" => Operator::Pull(condition(value, given)?),
         "$pullAll" => match owned()? {
-            Bson::Array(values) => Operator::PullAll(values),
+            Bson::Array(values) => Operator::PullAll(values, collation()),
             _ => {
                 let message = format!("$pullAll requires an array argument but was given a {}", type_alias(value));
                 return Err(CommandError::bad_value(message));
@@ -191,7 +193,7 @@ fn each(operator: &str, value: RawBsonRef<'_>) -> Result<Vec<Bson>, CommandError
     }
 }
 
-fn push(value: RawBsonRef<'_>) -> Result<Push, CommandError> {
+fn push(value: RawBsonRef<'_>, given: &Given) -> Result<Push, CommandError> {
     let mut push = Push { values: Vec::new(), position: None, slice: None, sort: None };
     let modifiers = match value {
         RawBsonRef::Document(modifiers) if modifiers.get("$each")?.is_some() => modifiers,
@@ -212,22 +214,23 @@ fn push(value: RawBsonRef<'_>) -> Result<Push, CommandError> {
             "$each" => push.values = each("$push", value)?,
             "$position" => push.position = Some(whole()?),
             "$slice" => push.slice = Some(whole()?),
-            "$sort" => push.sort = Some(push_sort(value)?),
+            "$sort" => push.sort = Some(push_sort(value, given)?),
             other => return Err(CommandError::bad_value(format!("Unrecognized clause in $push: {other}"))),
         }
     }
     Ok(push)
 }
 
-fn push_sort(value: RawBsonRef<'_>) -> Result<PushSort, CommandError> {
+fn push_sort(value: RawBsonRef<'_>, given: &Given) -> Result<PushSort, CommandError> {
+    let whole = |down| Ok(PushSort::Whole { down, collation: given.collation().clone() });
     match value {
-        RawBsonRef::Document(fields) => match Sort::parse(fields)? {
+        RawBsonRef::Document(fields) => match Sort::parse(fields, given.collation())? {
             Some(sort) => Ok(PushSort::Fields(sort)),
             None => Err(CommandError::bad_value("The $sort pattern is empty when it should be a set of fields.")),
         },
-        RawBsonRef::Int32(1) | RawBsonRef::Int64(1) => Ok(PushSort::Whole { down: false }),
-        RawBsonRef::Int32(-1) | RawBsonRef::Int64(-1) => Ok(PushSort::Whole { down: true }),
-        RawBsonRef::Double(n) if n.abs().to_bits() == 1.0_f64.to_bits() => Ok(PushSort::Whole { down: n < 0.0 }),
+        RawBsonRef::Int32(1) | RawBsonRef::Int64(1) => whole(false),
+        RawBsonRef::Int32(-1) | RawBsonRef::Int64(-1) => whole(true),
+        RawBsonRef::Double(n) if n.abs().to_bits() == 1.0_f64.to_bits() => whole(n < 0.0),
         _ => Err(CommandError::bad_value("The $sort element value must be either 1 or -1")),
     }
 }
@@ -252,27 +255,27 @@ fn add_to_set(value: RawBsonRef<'_>) -> Result<Vec<Bson>, CommandError> {
 #[derive(Debug, Clone)]
 pub(super) enum Condition {
     /// Elements equal to this.
-    Equal(Bson),
+    Equal(Bson, Collation),
     /// Elements that are documents and pass.
     Document(Matcher),
     /// Elements that pass as the field `e` of a document.
     Element(Matcher),
 }
 
-fn condition(value: RawBsonRef<'_>) -> Result<Condition, CommandError> {
+fn condition(value: RawBsonRef<'_>, given: &Given) -> Result<Condition, CommandError> {
     let element = || {
         let mut wrapped = bson::RawDocumentBuf::new();
         wrapped.append(bson::raw::cstr!("e"), value);
-        Matcher::parse(&wrapped).map(Condition::Element)
+        Matcher::parse_given(&wrapped, given).map(Condition::Element)
     };
     match value {
         RawBsonRef::Document(filter) => {
             let first = filter.iter().next().transpose()?.map_or("", |(name, _)| name.as_str());
             let on_element = first.starts_with('$') && !matches!(first, "$and" | "$or" | "$nor" | "$expr" | "$where");
-            if on_element { element() } else { Matcher::parse(filter).map(Condition::Document) }
+            if on_element { element() } else { Matcher::parse_given(filter, given).map(Condition::Document) }
         }
         RawBsonRef::RegularExpression(_) => element(),
-        _ => Ok(Condition::Equal(Bson::try_from(value)?)),
+        _ => Ok(Condition::Equal(Bson::try_from(value)?, given.collation().clone())),
     }
 }
 

@@ -3,6 +3,7 @@
 use bson::{Bson, Document, RawBsonRef, RawDocument, RawDocumentBuf};
 
 use super::super::error::{Code, CommandError};
+use super::super::expression::Given;
 use super::super::matcher::Matcher;
 use super::super::value::shell;
 use super::edit::find;
@@ -17,7 +18,7 @@ impl ArrayFilters {
     ///
     /// # Errors
     /// A filter of none or of several names; two filters of one name.
-    pub(in crate::sandbox) fn parse(filters: &[RawDocumentBuf]) -> Result<Self, CommandError> {
+    pub(in crate::sandbox) fn parse(filters: &[RawDocumentBuf], given: &Given) -> Result<Self, CommandError> {
         let mut all: Vec<(String, Matcher)> = Vec::new();
         for filter in filters {
             let mut names = Vec::new();
@@ -40,7 +41,7 @@ impl ArrayFilters {
                 let message = format!("Found multiple array filters with the same top-level field name {name}");
                 return Err(CommandError::new(Code::FAILED_TO_PARSE, message));
             }
-            all.push((name, Matcher::parse(filter)?));
+            all.push((name, Matcher::parse_given(filter, given)?));
         }
         Ok(Self(all))
     }

@@ -1,7 +1,7 @@
 use bson::{Bson, RawDocumentBuf};
 
 use super::super::sort::Sort;
-use super::super::value::compare_values;
+use super::super::value::Collation;
 
 /// A `$push` with its modifiers.
 #[derive(Debug, Clone)]
@@ -16,7 +16,7 @@ pub(super) struct Push {
 
 #[derive(Debug, Clone)]
 pub(super) enum PushSort {
-    Whole { down: bool },
+    Whole { down: bool, collation: Collation },
     Fields(Sort),
 }
 
@@ -28,8 +28,8 @@ impl Push {
         array.splice(at..at, self.values.iter().cloned());
         match &self.sort {
             None => {}
-            Some(PushSort::Whole { down }) => {
-                array.sort_by(|a, b| if *down { compare_values(b, a) } else { compare_values(a, b) });
+            Some(PushSort::Whole { down, collation }) => {
+                array.sort_by(|a, b| if *down { collation.compare_values(b, a) } else { collation.compare_values(a, b) });
             }
             Some(PushSort::Fields(sort)) => array.sort_by_cached_key(|element| {
                 // What is no document has none of the fields.

@@ -2,12 +2,13 @@ use bson::{RawBson, RawDocumentBuf, rawdoc};
 use rstest::rstest;
 
 use super::super::error::CommandError;
+use super::super::expression::Given;
 use super::super::matcher::Matcher;
 use super::{ArrayFilters, Update};
 
 fn apply(update: RawDocumentBuf) -> Result<Option<RawDocumentBuf>, CommandError> {
     let document = rawdoc! { "_id": 1, "n": 5, "s": "x", "list": [1, 2], "deep": { "a": 1 } };
-    let update = Update::parse(RawBson::Document(update).as_raw_bson_ref(), ArrayFilters::default(), &[])?;
+    let update = Update::parse(RawBson::Document(update).as_raw_bson_ref(), ArrayFilters::default(), Given::nothing())?;
     update.apply(&document, &Matcher::parse(&rawdoc! {})?)
 }
 
@@ -113,7 +114,10 @@ fn a_wrong_update_is_refused_with_mongodbs_code(#[case] update: RawDocumentBuf, 
 fn an_upsert_starts_from_what_the_filter_fixes() {
     let filter = Matcher::parse(&rawdoc! { "_id": 7, "a.b": "x", "n": { "$gt": 3 } }).unwrap();
     let update = RawBson::Document(rawdoc! { "$set": { "c": 1 }, "$setOnInsert": { "d": 2 } });
-    let made = Update::parse(update.as_raw_bson_ref(), ArrayFilters::default(), &[]).unwrap().new_document(&filter).unwrap();
+    let made = Update::parse(update.as_raw_bson_ref(), ArrayFilters::default(), Given::nothing())
+        .unwrap()
+        .new_document(&filter)
+        .unwrap();
     assert_eq!(made, rawdoc! { "_id": 7, "a": { "b": "x" }, "c": 1, "d": 2 });
 }
 
@@ -121,9 +125,9 @@ fn an_upsert_starts_from_what_the_filter_fixes() {
 fn positional_parts_change_the_element_that_was_found_and_those_a_filter_names() {
     let document = rawdoc! { "_id": 1, "items": [{ "k": "a", "n": 1 }, { "k": "b", "n": 2 }, { "k": "b", "n": 3 }] };
     let change = |update: RawDocumentBuf, filters: &[RawDocumentBuf]| {
-        let filters = ArrayFilters::parse(filters).unwrap();
+        let filters = ArrayFilters::parse(filters, Given::nothing()).unwrap();
         let found_by = Matcher::parse(&rawdoc! { "items.k": "b" }).unwrap();
-        let update = Update::parse(RawBson::Document(update).as_raw_bson_ref(), filters, &[]).unwrap();
+        let update = Update::parse(RawBson::Document(update).as_raw_bson_ref(), filters, Given::nothing()).unwrap();
         update.apply(&document, &found_by).unwrap().unwrap()
     };
     assert_eq!(
@@ -134,16 +138,34 @@ fn positional_parts_change_the_element_that_was_found_and_those_a_filter_names()
         change(rawdoc! { "$inc": { "items.$[big].n": 10 } }, &[rawdoc! { "big.n": { "$gte": 2 } }]),
         rawdoc! { "_id": 1, "items": [{ "k": "a", "n": 1 }, { "k": "b", "n": 12 }, { "k": "b", "n": 13 }] }
     );
-    let unused = ArrayFilters::parse(&[rawdoc! { "x": 1 }]).unwrap();
+    let unused = ArrayFilters::parse(&[rawdoc! { "x": 1 }], Given::nothing()).unwrap();
     let update = RawBson::Document(rawdoc! { "$set": { "a": 1 } });
-    assert_eq!(Update::parse(update.as_raw_bson_ref(), unused, &[]).unwrap_err().code.number, 9);
+    assert_eq!(Update::parse(update.as_raw_bson_ref(), unused, Given::nothing()).unwrap_err().code.number, 9);
 }
 
 #[test]
 fn decimals_are_counted_exactly() {
     let document = rawdoc! { "_id": 1, "price": "10.10".parse::<bson::Decimal128>().unwrap() };
     let update = RawBson::Document(rawdoc! { "$inc": { "price": "0.20".parse::<bson::Decimal128>().unwrap() } });
-    let update = Update::parse(update.as_raw_bson_ref(), ArrayFilters::default(), &[]).unwrap();
+    let update = Update::parse(update.as_raw_bson_ref(), ArrayFilters::default(), Given::nothing()).unwrap();
     let changed = update.apply(&document, &Matcher::parse(&rawdoc! {}).unwrap()).unwrap().unwrap();
     assert_eq!(changed, rawdoc! { "_id": 1, "price": "10.30".parse::<bson::Decimal128>().unwrap() });
+}
+
+#[test]
+fn an_upsert_takes_one_value_from_the_filter_at_each_place() {
+    let update = RawBson::Document(rawdoc! { "$set": { "n": 1 } });
+    let update = Update::parse(update.as_raw_bson_ref(), ArrayFilters::default(), Given::nothing()).unwrap();
+    let refused = |filter: RawDocumentBuf| update.new_document(&Matcher::parse(&filter).unwrap()).unwrap_err().code.number;
+    assert_eq!(refused(rawdoc! { "a": { "$all": [1, 2] } }), 54);
+    assert_eq!(refused(rawdoc! { "a": { "x": 1 }, "a.b": 2 }), 54);
+}
+
+#[test]
+fn what_takes_elements_away_leaves_a_missing_array_missing() {
+    for operator in
+        [rawdoc! { "$pull": { "none": 1 } }, rawdoc! { "$pop": { "none": 1 } }, rawdoc! { "$pullAll": { "none": [1] } }]
+    {
+        assert_eq!(apply(operator).unwrap(), None);
+    }
 }

@@ -211,7 +211,7 @@ mod tests {
         let (a, b) = (of(a), of(b));
         let same = |got: Decimal, expected: &str| {
             let got = got.rounded().unwrap();
-            let key = |n: Decimal128| super::super::owned::key_of(&bson::Bson::Decimal128(n));
+            let key = |n: Decimal128| super::super::key::key(bson::RawBsonRef::Decimal128(n));
             assert_eq!(key(got), key(expected.parse().unwrap()), "{got} is {expected}");
         };
         same(a.add(&b).unwrap(), sum);

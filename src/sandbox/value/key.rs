@@ -1,4 +1,4 @@
-//! MongoDB's order of values, as bytes: `a < b` exactly if `encode(a) < encode(b)`, and no encoding is the beginning of
+//! MongoDB's order of values, as bytes: `a < b` exactly if `key(a) < key(b)`, and no key is the beginning of
 //! another one, so they can be strung together. Values that are equal to a query (1, 1.0, NumberLong(1)) have one key.
 
 use std::cmp::Ordering;
@@ -34,12 +34,13 @@ pub(in crate::sandbox) fn class(value: RawBsonRef<'_>) -> u8 {
 /// The key of one value.
 pub(in crate::sandbox) fn key(value: RawBsonRef<'_>) -> Vec<u8> {
     let mut out = Vec::with_capacity(16);
-    encode(value, &mut out);
+    encode_with(value, &mut encode_text, &mut out);
     out
 }
 
-/// Appends the key of `value`.
-pub(in crate::sandbox) fn encode(value: RawBsonRef<'_>, out: &mut Vec<u8>) {
+/// Appends the key of `value`. The bytes of a string are those `text` appends: an order, with an end that no other string's
+/// bytes go on from.
+pub(super) fn encode_with(value: RawBsonRef<'_>, text: &mut dyn FnMut(&str, &mut Vec<u8>), out: &mut Vec<u8>) {
     out.push(class(value));
     match value {
         RawBsonRef::MinKey | RawBsonRef::MaxKey | RawBsonRef::Null | RawBsonRef::Undefined => {}
@@ -47,10 +48,11 @@ pub(in crate::sandbox) fn encode(value: RawBsonRef<'_>, out: &mut Vec<u8>) {
         RawBsonRef::Int64(n) => number::encode_int(n, out),
         RawBsonRef::Double(n) => number::encode_double(n, out),
         RawBsonRef::Decimal128(n) => number::encode_decimal(n, out),
-        RawBsonRef::String(s) | RawBsonRef::Symbol(s) | RawBsonRef::JavaScriptCode(s) => encode_text(s, out),
-        RawBsonRef::Document(d) => encode_document(d, out),
+        RawBsonRef::String(s) | RawBsonRef::Symbol(s) => text(s, out),
+        RawBsonRef::JavaScriptCode(s) => encode_text(s, out),
+        RawBsonRef::Document(d) => encode_document(d, text, out),
         RawBsonRef::Array(a) => {
-            a.into_iter().flatten().for_each(|element| encode(element, out));
+            a.into_iter().flatten().for_each(|element| encode_with(element, text, out));
             out.push(0);
         }
         RawBsonRef::Binary(b) => {
@@ -71,7 +73,7 @@ pub(in crate::sandbox) fn encode(value: RawBsonRef<'_>, out: &mut Vec<u8>) {
         }
         RawBsonRef::JavaScriptCodeWithScope(c) => {
             encode_text(c.code, out);
-            encode_document(c.scope, out);
+            encode_document(c.scope, &mut encode_text, out);
         }
         RawBsonRef::DbPointer(_) => {
             // Its parts are private to the bson crate, its bytes are not; the order among them matters to nobody.
@@ -84,20 +86,24 @@ pub(in crate::sandbox) fn encode(value: RawBsonRef<'_>, out: &mut Vec<u8>) {
 }
 
 /// Field by field: type, then name, then value; the shorter one is less.
-fn encode_document(document: &RawDocument, out: &mut Vec<u8>) {
+fn encode_document(document: &RawDocument, text: &mut dyn FnMut(&str, &mut Vec<u8>), out: &mut Vec<u8>) {
     for (name, value) in document.iter().flatten() {
         out.push(class(value));
         encode_text(name.as_str(), out);
-        encode(value, out);
+        encode_with(value, text, out);
     }
     out.push(0);
 }
 
 /// A zero inside is told from the end by the byte after it.
-fn encode_text(text: &str, out: &mut Vec<u8>) {
-    for byte in text.bytes() {
-        out.push(byte);
-        if byte == 0 {
+pub(super) fn encode_text(text: &str, out: &mut Vec<u8>) {
+    encode_bytes(text.as_bytes(), out);
+}
+
+pub(super) fn encode_bytes(bytes: &[u8], out: &mut Vec<u8>) {
+    for byte in bytes {
+        out.push(*byte);
+        if *byte == 0 {
             out.push(0xff);
         }
     }

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use bson::{Bson, RawBson};
 
-use super::{compare, key, shell, type_alias};
+use super::{compare, shell, type_alias};
 
 fn raw(value: &Bson) -> RawBson {
     // Only what cannot be BSON at all fails, and that has been refused when it was read.
@@ -22,11 +22,6 @@ pub(in crate::sandbox) fn compare_values(a: &Bson, b: &Bson) -> Ordering {
         (Bson::DateTime(x), Bson::DateTime(y)) => x.cmp(y),
         _ => compare(raw(a).as_raw_bson_ref(), raw(b).as_raw_bson_ref()),
     }
-}
-
-/// The key of a value; equal values have equal keys.
-pub(in crate::sandbox) fn key_of(value: &Bson) -> Vec<u8> {
-    key(raw(value).as_raw_bson_ref())
 }
 
 /// The alias of a value's type.

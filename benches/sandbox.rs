@@ -1,0 +1,195 @@
+//! The sandbox and SecantusDB, an independent MongoDB-compatible server, side by side in one run, each a process of its own,
+//! through the official driver: `SECANTUSD=path/to/secantusd-py cargo bench --bench sandbox`.
+//!
+//! Inserts one at a time (each acknowledged, by the sandbox from the disk; SecantusDB keeps its data in memory here), inserts
+//! in batches, finding by an indexed field and by a scan, an aggregation; then, the sandbox alone, its start and the first
+//! page of a million documents. Where `SECANTUSD` and the path name no SecantusDB the sandbox is measured alone.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)] // a bench prints, and fails loudly
+#![allow(dead_code)] // what it shares with the tests
+
+#[path = "../tests/support/secantus.rs"]
+mod secantus;
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use futures::TryStreamExt;
+use mongodb::bson::{Document, doc};
+use mongodb::{Client, Collection, IndexModel};
+
+const SINGLE: i32 = 2_000;
+const MANY: i32 = 50_000;
+const MILLION: i32 = 1_000_000;
+
+fn main() {
+    // `cargo test --benches` only wants to know that it builds.
+    if std::env::args().any(|a| a == "--test") {
+        return;
+    }
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(side_by_side());
+}
+
+/// The sandbox as a process, and when it had said where it listens.
+struct Ours(Child);
+
+impl Drop for Ours {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn ours(dir: &Path) -> (Ours, String, Duration) {
+    let begun = Instant::now();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_connect-console"));
+    command.arg("--data-dir").arg(dir).args(["sandbox", "--no-auth", "--port", "0", "--http-port", "0"]);
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let after = begun.elapsed();
+    let first: serde_json::Value = serde_json::from_str(&line).unwrap();
+    (Ours(child), first["mongodb"].as_str().unwrap().to_owned(), after)
+}
+
+async fn side_by_side() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_running, uri, _) = ours(dir.path());
+    let sandbox = measured(&uri).await;
+    let beside = match secantus::Server::start() {
+        Some(server) => {
+            Some(measured(&format!("mongodb://{}/?directConnection=true&serverSelectionTimeoutMS=60000", server.address)).await)
+        }
+        None => None,
+    };
+    println!("{:<44}{:>20}{:>20}", "", "sandbox", "SecantusDB");
+    for (index, (what, figure)) in sandbox.iter().enumerate() {
+        println!("{what:<44}{figure:>20}{:>20}", beside.as_ref().map_or("-", |other| other[index].1.as_str()));
+    }
+    let mut starts: Vec<_> = (0..9)
+        .map(|_| {
+            let dir = tempfile::tempdir().unwrap();
+            ours(dir.path()).2
+        })
+        .collect();
+    starts.sort();
+    println!("{:<44}{:>20}", "start until it listens, median of 9", millis(starts[4]));
+    first_pages(&uri).await;
+}
+
+fn millis(time: Duration) -> String {
+    format!("{:.2} ms", time.as_secs_f64() * 1e3)
+}
+
+fn rate(n: i32, time: Duration) -> String {
+    format!("{:.0} a second", f64::from(n) / time.as_secs_f64())
+}
+
+fn document(n: i32) -> Document {
+    let status = match n % 3 {
+        0 => "pending",
+        1 => "approved",
+        _ => "failed",
+    };
+    let asset = doc! { "id": format!("AS-{}", n % 500), "params": [n, n + 1] };
+    doc! { "_id": n, "id": format!("PR-{n:07}"), "status": status, "n": n % 1_000, "asset": asset }
+}
+
+async fn measured(uri: &str) -> Vec<(&'static str, String)> {
+    let database = Client::with_uri_str(uri).await.unwrap().database("bench");
+    let singles: Collection<Document> = database.collection("singles");
+    singles.insert_one(doc! { "_id": -1 }).await.unwrap();
+    let mut figures = Vec::new();
+    let begun = Instant::now();
+    for n in 0..SINGLE {
+        singles.insert_one(document(n)).await.unwrap();
+    }
+    figures.push(("inserts, one at a time", rate(SINGLE, begun.elapsed())));
+
+    let begun = Instant::now();
+    let tasks: Vec<_> = (0..32)
+        .map(|task| {
+            let singles = singles.clone();
+            tokio::spawn(async move {
+                for n in 0..SINGLE / 32 {
+                    singles.insert_one(document(SINGLE + task * 1_000 + n)).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    figures.push(("inserts, 32 clients at once", rate(SINGLE / 32 * 32, begun.elapsed())));
+
+    let orders: Collection<Document> = database.collection("orders");
+    let begun = Instant::now();
+    for from in (0..MANY).step_by(1_000) {
+        orders.insert_many((from..from + 1_000).map(document)).await.unwrap();
+    }
+    figures.push(("inserts in batches of 1,000", rate(MANY, begun.elapsed())));
+    orders.create_index(IndexModel::builder().keys(doc! { "id": 1 }).build()).await.unwrap();
+
+    let begun = Instant::now();
+    for n in 0..SINGLE {
+        orders.find_one(doc! { "id": format!("PR-{:07}", n * 7 % MANY) }).await.unwrap().unwrap();
+    }
+    figures.push(("finds by an indexed field", rate(SINGLE, begun.elapsed())));
+
+    let median = async |what: &str| {
+        let mut times = Vec::new();
+        for _ in 0..9 {
+            let begun = Instant::now();
+            let found: Vec<Document> = match what {
+                "scan" => {
+                    orders.find(doc! { "asset.id": "AS-77", "n": { "$gte": 500 } }).await.unwrap().try_collect().await.unwrap()
+                }
+                _ => {
+                    let stages = [
+                        doc! { "$match": { "status": "approved" } },
+                        doc! { "$group": { "_id": "$asset.id", "count": { "$sum": 1 }, "most": { "$max": "$n" } } },
+                        doc! { "$sort": { "count": -1, "_id": 1 } },
+                        doc! { "$limit": 10 },
+                    ];
+                    orders.aggregate(stages).await.unwrap().try_collect().await.unwrap()
+                }
+            };
+            assert!(!found.is_empty());
+            times.push(begun.elapsed());
+        }
+        times.sort();
+        millis(times[4])
+    };
+    figures.push(("find by a scan of 50,000, median of 9", median("scan").await));
+    figures.push(("$match, $group, $sort of 50,000, median of 9", median("aggregate").await));
+    figures
+}
+
+/// A million documents, and how soon a client has the first hundred of them.
+async fn first_pages(uri: &str) {
+    let orders: Collection<Document> = Client::with_uri_str(uri).await.unwrap().database("bench").collection("million");
+    for from in (0..MILLION).step_by(10_000) {
+        orders.insert_many((from..from + 10_000).map(document)).await.unwrap();
+    }
+    orders.create_index(IndexModel::builder().keys(doc! { "n": 1, "id": -1 }).build()).await.unwrap();
+    for (what, sort) in [
+        ("as they came", doc! {}),
+        ("newest first", doc! { "_id": -1 }),
+        ("by an index of two fields", doc! { "n": 1, "id": -1 }),
+    ] {
+        let mut times = Vec::new();
+        for _ in 0..9 {
+            let begun = Instant::now();
+            let page: Vec<Document> =
+                orders.find(doc! {}).sort(sort.clone()).limit(100).await.unwrap().try_collect().await.unwrap();
+            assert_eq!(page.len(), 100);
+            times.push(begun.elapsed());
+        }
+        times.sort();
+        println!("{:<44}{:>20}", format!("first page of a million, {what}"), millis(times[4]));
+    }
+    let begun = Instant::now();
+    assert_eq!(orders.estimated_document_count().await.unwrap(), 1_000_000);
+    println!("{:<44}{:>20}", "count of a million", millis(begun.elapsed()));
+}
