@@ -10,11 +10,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use connect_console::journal::{DeliveryFilter, Reader, Window};
 use fake::{Connect, Peer, configuration, purchase, task};
 use futures::{SinkExt, StreamExt};
 use rstest::rstest;
 use serde_json::{Value, json};
-use support::{Running, program, run};
+use support::{Running, program};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::WebSocketStream;
@@ -41,8 +42,22 @@ fn until(running: &Running, what: &str, fits: impl Fn(&Value) -> bool) -> Value 
     tokio::task::block_in_place(|| running.until(what, fits))
 }
 
+/// All deliveries of the journal, oldest first.
 fn deliveries(dir: &Path) -> Vec<Value> {
-    tokio::task::block_in_place(|| run(dir, &["events", "list", "--json", "--limit", "100000"])).objects()
+    let reader = Reader::open(dir).unwrap();
+    let page = |after| reader.deliveries(&DeliveryFilter::default(), &Window::after(after, 5_000)).unwrap();
+    whole(page, |delivery| delivery.id)
+}
+
+/// All pages, one after the other: each is what comes after the number of a row.
+fn whole<T: serde::Serialize>(page: impl Fn(i64) -> Vec<T>, number: impl Fn(&T) -> i64) -> Vec<Value> {
+    let (mut all, mut after) = (Vec::new(), 0);
+    loop {
+        let some = page(after);
+        let Some(last) = some.last() else { return all };
+        after = number(last);
+        all.extend(some.iter().map(|row| serde_json::to_value(row).unwrap()));
+    }
 }
 
 /// What the object of a task says the probe is to do.
@@ -164,8 +179,8 @@ async fn a_handler_that_runs_when_the_process_is_asked_to_end_has_its_result_sen
 
 /// Everything in the journal, oldest first.
 fn rows(dir: &Path) -> Vec<Value> {
-    let reader = connect_console::journal::Reader::open(dir).unwrap();
-    reader.after(0, 1_000_000).unwrap().iter().map(|row| serde_json::to_value(row).unwrap()).collect()
+    let reader = Reader::open(dir).unwrap();
+    whole(|after| reader.after(after, 5_000).unwrap(), |row| row.row)
 }
 
 #[rstest]
