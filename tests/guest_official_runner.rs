@@ -105,7 +105,7 @@ fn fixture(name: &str) -> PathBuf {
 async fn the_tutorial_in_python_saves_a_purchase_both_ways_and_leaves_nothing_running() {
     let Some(python) = python() else { return };
     let local = Local::start().await;
-    let options = SandboxOptions { dir: local.dir.path().join("sandbox"), port: 0, http_port: 0, auth: true };
+    let options = SandboxOptions { dir: local.dir.path().to_path_buf(), port: 0, http_port: 0, auth: true };
     let sandbox = Sandbox::start(options, Arc::clone(&local.seen) as _).await.unwrap();
     let access = sandbox.access();
     let variables = [

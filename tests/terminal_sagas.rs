@@ -32,7 +32,7 @@ fn a_developer_steps_through_a_saga_breaks_it_on_purpose_and_compares() {
     terminal.press("t").until_text("‖ held before execute SaveRequest").until_text("‖ 1 held");
     terminal.press("c").until_gone("‖ 1 held").until_text("✓ result: success");
     terminal.press("t").until_text("‖ 1 held");
-    terminal.press("K").until_text("because").until_text("execute SaveRequest was skipped at a breakpoint");
+    terminal.press("K").until_text("○ result: skip").until_text("execute SaveRequest was skipped at a breakpoint");
     terminal.press("x");
     choose(&mut terminal, "Make go wrong, once", "take everything back", "take everything back");
     terminal.until_gone("◉ 1 set");
