@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use connect_console::authority::Authority;
+use connect_console::authority::{Authority, TlsListener};
 use connect_console::observe::{Fact, LinkState, Memory};
 use connect_console::platform::{Platform, PlatformOptions, Tls};
 use connect_console::relay::{Relay, RelayAccess, RelayOptions};
@@ -336,6 +336,62 @@ async fn a_frame_nobody_understands_is_told_and_passed_on() {
 fn processes_with(name: &str, text: &str) -> Vec<PathBuf> {
     let processes = std::fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
     processes.filter(|p| std::fs::read(p.join(name)).is_ok_and(|b| b.windows(text.len()).any(|w| w == text.as_bytes()))).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_relay_goes_through_the_proxy_the_environment_names_which_never_sees_the_key() {
+    let Some(python) = std::env::var_os("CONNECT_CONSOLE_TEST_PYTHON") else {
+        eprintln!("skipped: CONNECT_CONSOLE_TEST_PYTHON names no Python with connect-extension-runner");
+        return;
+    };
+    connect_console::connect::tls::install();
+    let dir = tempfile::tempdir().unwrap();
+    let authority = Authority::open(dir.path()).unwrap();
+    let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = socket.local_addr().unwrap().port();
+    let listener = TlsListener::new(socket, authority.server_config(&[fake::HOST]).unwrap()).unwrap();
+    let mut connect = Connect::serve(listener, format!("{}:{port}", fake::HOST));
+    let (proxy, heads) = fake::proxy(port, "200 OK").await;
+    let mut command = program(&dir.path().join("data"));
+    for name in ["https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "no_proxy"] {
+        command.env_remove(name);
+    }
+    command
+        .args(["run", "--headless", "--remote", "--json", "--extension"])
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/probe"))
+        .arg("--python")
+        .arg(python)
+        .env("API_KEY", KEY)
+        .env("ENVIRONMENT_ID", "ENV-1234-5678-01")
+        .env("SERVER_ADDRESS", &connect.address)
+        .env("SSL_CERT_FILE", authority.ca_file())
+        .env("HTTPS_PROXY", proxy);
+    let running = Running::start(command);
+    let mut background = None;
+    for _worker in 0..2 {
+        let mut peer = tokio::time::timeout(Duration::from_secs(120), connect.peers.recv()).await.unwrap().unwrap();
+        assert_eq!(peer.authorization, KEY);
+        assert_eq!(peer.receive().await["message_type"], "setup_request");
+        let mut answer = configuration(json!([]));
+        // The official runner never gets over a level it does not know.
+        answer["data"]["logging"]["log_level"] = "INFO".into();
+        peer.send(&answer);
+        if peer.query["runner_type"] == "background" {
+            background = Some(peer);
+        }
+    }
+    let mut background = background.expect("a worker for background tasks");
+    background.send(&purchase("TQ-1", "PR-1"));
+    let result = background.result().await;
+    assert_eq!(result["output"]["result"], "success", "{result}");
+    let heads = heads.lock().unwrap().clone();
+    assert!(heads.len() >= 3, "two sockets and the calls: {heads:?}");
+    for head in &heads {
+        assert!(head.starts_with(&format!("CONNECT {}:{port} HTTP/1.1\r\n", fake::HOST)), "{head}");
+        assert!(head.to_lowercase().contains(&format!("proxy-authorization: {}", fake::CREDENTIALS).to_lowercase()), "{head}");
+        assert!(!head.contains("zebra"), "the key is for Connect, not for the proxy");
+    }
+    assert!(tokio::task::block_in_place(|| running.terminate()).success());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,19 +5,13 @@ mod fake;
 mod support;
 
 use std::process::Command;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use connect_console::authority::{Authority, TlsListener};
-use fake::{Connect, purchase};
+use fake::{CREDENTIALS, Connect, HOST, proxy, purchase};
 use serde_json::Value;
 use support::{Running, anywhere, program};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-
-/// Where runners find the Connect of these tests; no name server knows it.
-const HOST: &str = "connect.test";
-/// `user:giraffe`, as a proxy is told it.
-const CREDENTIALS: &str = "Basic dXNlcjpnaXJhZmZl";
+use tokio::net::TcpListener;
 
 /// A Connect behind TLS, and the authority that vouches for it.
 struct Remote {
@@ -57,34 +51,6 @@ impl Remote {
         }
         command
     }
-}
-
-/// A proxy that leads to a port of this machine whatever it is asked for, and the heads of all requests it got.
-async fn proxy(to: u16, answer: &'static str) -> (String, Arc<Mutex<Vec<String>>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let heads = Arc::new(Mutex::new(Vec::new()));
-    let seen = heads.clone();
-    tokio::spawn(async move {
-        loop {
-            let (mut client, _) = listener.accept().await.unwrap();
-            let seen = seen.clone();
-            tokio::spawn(async move {
-                let mut head = Vec::new();
-                while !head.ends_with(b"\r\n\r\n") {
-                    head.push(client.read_u8().await?);
-                }
-                seen.lock().unwrap().push(String::from_utf8(head).unwrap());
-                client.write_all(format!("HTTP/1.1 {answer}\r\n\r\n").as_bytes()).await?;
-                if answer.starts_with("200") {
-                    let mut server = TcpStream::connect(("127.0.0.1", to)).await?;
-                    tokio::io::copy_bidirectional(&mut client, &mut server).await?;
-                }
-                std::io::Result::Ok(())
-            });
-        }
-    });
-    (format!("http://user:giraffe@{address}"), heads)
 }
 
 fn until(running: &Running, what: &str, fits: impl Fn(&Value) -> bool) -> Value {

@@ -23,6 +23,8 @@ use axum::routing::{any, get};
 use connect_console::observe::{Fact, Memory, Observation, Secret};
 use connect_console::runtime::{Limits, RuntimeOptions};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
 pub const KEY: &str = "ApiKey SU-000-000-000:zebra";
@@ -57,17 +59,18 @@ struct Scripted {
 pub struct Connect {
     pub address: String,
     scripted: Arc<Scripted>,
-    peers: mpsc::UnboundedReceiver<Peer>,
+    /// The runners that connect.
+    pub peers: mpsc::UnboundedReceiver<Peer>,
 }
 
 type Shared = (Arc<Scripted>, mpsc::UnboundedSender<Peer>);
 
 impl Connect {
     pub async fn start() -> Self {
-        Self::start_on(tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap())
+        Self::start_on(TcpListener::bind("127.0.0.1:0").await.unwrap())
     }
 
-    pub fn start_on(listener: tokio::net::TcpListener) -> Self {
+    pub fn start_on(listener: TcpListener) -> Self {
         let address = listener.local_addr().unwrap().to_string();
         Self::serve(listener, address)
     }
@@ -295,7 +298,8 @@ async fn rest(State((scripted, _)): State<Shared>, method: Method, uri: Uri, hea
         _ => 1,
     };
     let status = StatusCode::from_u16(status).unwrap();
-    (status, [("content-range", format!("items 0-0/{total}"))], body.to_string()).into_response()
+    let headers = [("content-type", "application/json".to_owned()), ("content-range", format!("items 0-0/{total}"))];
+    (status, headers, body.to_string()).into_response()
 }
 
 /// Waits until an observation is there.
@@ -319,4 +323,37 @@ pub fn facts_of(memory: &Memory, task_id: &str) -> Vec<Fact> {
         _ => None,
     });
     seen.into_iter().filter(|o| o.delivery.is_some() && o.delivery == key).map(|o| o.fact).collect()
+}
+
+/// Where runners find the Connect of these tests; no name server knows it.
+pub const HOST: &str = "connect.test";
+/// `user:giraffe`, as a proxy is told it.
+pub const CREDENTIALS: &str = "Basic dXNlcjpnaXJhZmZl";
+
+/// A proxy that leads to a port of this machine whatever it is asked for, and the heads of all requests it got.
+pub async fn proxy(to: u16, answer: &'static str) -> (String, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let heads = Arc::new(Mutex::new(Vec::new()));
+    let seen = heads.clone();
+    tokio::spawn(async move {
+        loop {
+            let (mut client, _) = listener.accept().await.unwrap();
+            let seen = seen.clone();
+            tokio::spawn(async move {
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    head.push(client.read_u8().await?);
+                }
+                seen.lock().unwrap().push(String::from_utf8(head).unwrap());
+                client.write_all(format!("HTTP/1.1 {answer}\r\n\r\n").as_bytes()).await?;
+                if answer.starts_with("200") {
+                    let mut server = TcpStream::connect(("127.0.0.1", to)).await?;
+                    tokio::io::copy_bidirectional(&mut client, &mut server).await?;
+                }
+                std::io::Result::Ok(())
+            });
+        }
+    });
+    (format!("http://user:giraffe@{address}"), heads)
 }
