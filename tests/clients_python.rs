@@ -74,6 +74,24 @@ fn pymongo_does_what_an_application_does_with_it() {
 }
 
 #[test]
+fn the_hook_leads_mongodb_srv_of_the_sandboxs_own_name_to_it_and_no_other() {
+    let Some(python) = python() else { return };
+    let served = sandbox();
+    let of_access = |name: &str| served.access[name].as_str().unwrap();
+    let port = of_access("mongodb").split('@').nth(1).unwrap().split([':', '/']).nth(1).unwrap();
+    let mut command = Command::new(&python);
+    command
+        .arg(fixture("judge_srv.py"))
+        .env("PYTHONPATH", Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/guest/hooks"))
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("CONNECT_CONSOLE_HOOKS", "sandbox")
+        .env("CONNECT_CONSOLE_SANDBOX_HOST", connect_console::sandbox::HOST)
+        .env("CONNECT_CONSOLE_SANDBOX_PORT", port)
+        .env("SSL_CERT_FILE", of_access("ca_file"));
+    judged(&mut command, &served.access);
+}
+
+#[test]
 fn motor_and_pymongos_own_asyncio_client_do_it_too() {
     let Some(python) = python() else { return };
     judged_by(&python, "judge_motor.py");

@@ -141,6 +141,10 @@ assert shop.counters.find_one({'_id': 'all'})['n'] == 200
 # Over TLS on the same port, for who trusts the authority only.
 tls = MongoClient(access['mongodb'], tls=True, tlsCAFile=access['ca_file'])
 assert tls.shop.orders.find_one({'_id': 1})['a'] == 1
+large = {'_id': 'large', 'text': 'x' * (15 << 20)}
+tls.shop.large.insert_many([large, {**large, '_id': 'too'}, {**large, '_id': 'three'}])
+assert [len(document['text']) for document in tls.shop.large.find(batch_size=3)] == [15 << 20] * 3
+raises(pymongo.errors.DocumentTooLarge, lambda: tls.shop.large.insert_one({'text': 'x' * (17 << 20)}))
 stranger = MongoClient(access['mongodb'], tls=True, serverSelectionTimeoutMS=1500)
 untrusted = raises(ServerSelectionTimeoutError, lambda: stranger.shop.orders.find_one())
 assert 'CERTIFICATE_VERIFY_FAILED' in str(untrusted), untrusted

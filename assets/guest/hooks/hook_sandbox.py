@@ -3,6 +3,9 @@
 `mongodb+srv://USER:PASSWORD@HOST/` makes PyMongo and Motor look up the service record of HOST, the options beside it, and
 the address it points to. `CONNECT_CONSOLE_SANDBOX_HOST` is that name, `CONNECT_CONSOLE_SANDBOX_PORT` where the sandbox
 listens on this machine.
+
+`tlsCAFile=certifi.where()`, which many examples for Atlas have, gets the certificates of the guest's environment
+(`SSL_CERT_FILE`): certifi's own and that of the console's authority.
 """
 import functools
 import os
@@ -105,3 +108,8 @@ def install(when_imported, trouble):
         # It has a lookup of its own; asyncio's loops ask `socket`.
         module.Loop.getaddrinfo = looking_up(module.Loop.getaddrinfo, 1)
     when_imported('uvloop', uvloop)
+
+    def certifi(module):
+        if os.path.isfile(os.environ.get('SSL_CERT_FILE', '')):
+            module.where = lambda: os.environ['SSL_CERT_FILE']
+    when_imported('certifi', certifi)

@@ -213,10 +213,32 @@ impl Cursors {
     /// `CursorNotFound`.
     pub(in crate::sandbox) fn take(&self, id: i64) -> Result<Cursor, CommandError> {
         let not_found = || CommandError::new(Code::CURSOR_NOT_FOUND, format!("cursor id {id} not found"));
-        self.lock().remove(&id).map(|(cursor, _)| cursor).ok_or_else(not_found)
+        self.lock().remove(&id).filter(|(_, used)| used.elapsed() < IDLE).map(|(cursor, _)| cursor).ok_or_else(not_found)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<i64, (Cursor, Instant)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_nobody_used_for_ten_minutes_is_gone() {
+        let cursors = Cursors::default();
+        let made = || Cursor::made("shop.orders".into(), Vec::new());
+        let (old, fresh) = (cursors.keep(made()), cursors.keep(made()));
+        // A machine that has just been started has no such past.
+        let Some(past) = Instant::now().checked_sub(IDLE) else { return };
+        cursors.lock().get_mut(&old).unwrap().1 = past;
+        assert_eq!(cursors.take(old).err().unwrap().code, Code::CURSOR_NOT_FOUND);
+        assert!(cursors.take(fresh).is_ok());
+
+        let older = cursors.keep(made());
+        cursors.lock().get_mut(&older).unwrap().1 = past;
+        cursors.keep(made());
+        assert_eq!(cursors.lock().len(), 1, "its memory is given back when the next one is opened");
     }
 }
