@@ -81,7 +81,7 @@ fn browses_both_collections(terminal: &mut Terminal, object: &str) {
     terminal.press("/{status: 'approved'}\r").until_text("no document fits the filter");
     terminal.press(&format!("/\x01\x0b{{id: '{object}'}}\r")).until_text("driver_requests: 1 document");
     terminal.press("/\x01\x0b{id: \r").until_text("✗ the filter can't be read");
-    terminal.press(ESC).until_gone("Esc drops it");
+    terminal.press(ESC).until_gone("✗ the filter").press(ESC).until_gone("Esc drops it");
     terminal.press("b").until_text("[driver] data-api").until_text("driver_requests: 1 document");
     terminal.press("4").until_text("1 Events");
 }

@@ -1,8 +1,8 @@
 use std::path::PathBuf;
 
-use clap::{Args as Group, Parser, Subcommand, ValueEnum};
+use clap::{Args as Group, Parser, Subcommand};
 
-use crate::observe::Backend;
+use super::store::Store;
 
 /// A terminal developer console for CloudBlue Connect extensions.
 ///
@@ -228,75 +228,6 @@ pub(super) enum Env {
     Diff,
     /// Store what is staged and push it to the running extension
     Apply,
-}
-
-#[derive(Subcommand)]
-pub(super) enum Store {
-    /// Documents, as Extended JSON
-    Find {
-        #[command(flatten)]
-        place: Place,
-        /// A filter: Extended JSON or mongosh literals, such as {status: 'pending'}
-        #[arg(long, default_value = "", value_name = "QUERY")]
-        filter: String,
-        /// Which fields, such as {id: 1}
-        #[arg(long, default_value = "", value_name = "DOCUMENT")]
-        projection: String,
-        /// In which order, such as {created: -1}
-        #[arg(long, default_value = "", value_name = "DOCUMENT")]
-        sort: String,
-        /// How many to pass over
-        #[arg(long, default_value_t = 0, value_name = "N")]
-        skip: u64,
-        /// How many at most
-        #[arg(long, default_value_t = 20, value_name = "N")]
-        limit: u64,
-    },
-    /// How many documents match
-    Count {
-        #[command(flatten)]
-        place: Place,
-        /// A filter, as for `find`
-        #[arg(long, default_value = "", value_name = "QUERY")]
-        filter: String,
-    },
-    /// The collections of the extension's database
-    Collections {
-        /// Through which backend
-        #[arg(long, value_enum, default_value_t = Which::Driver)]
-        backend: Which,
-    },
-}
-
-#[derive(Group)]
-pub(super) struct Place {
-    /// Through which backend
-    #[arg(long, value_enum, default_value_t = Which::Driver)]
-    pub(super) backend: Which,
-    /// The database; otherwise the extension's variable DB
-    #[arg(long, value_name = "NAME")]
-    pub(super) db: Option<String>,
-    /// The collection; otherwise the extension's own for that backend
-    #[arg(long, value_name = "NAME")]
-    pub(super) collection: Option<String>,
-}
-
-/// Backends, as they are named on the command line.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Which {
-    Driver,
-    DataApi,
-    Both,
-}
-
-impl Which {
-    pub(super) fn backends(self) -> &'static [Backend] {
-        match self {
-            Self::Driver => &[Backend::Driver],
-            Self::DataApi => &[Backend::DataApi],
-            Self::Both => &[Backend::DataApi, Backend::Driver],
-        }
-    }
 }
 
 #[derive(Group)]

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{CliError, Setting};
 use crate::observe::{Backend, LinkState};
 use crate::workbench::sound::{self, Soundness};
-use crate::workbench::{Command, Reply, Session};
+use crate::workbench::{Command, Reply, Session, StoreCommand, StoreReply, StoreTarget};
 
 #[derive(Serialize)]
 struct Finding {
@@ -84,9 +84,9 @@ async fn examine(session: &Session) -> Result<Vec<Finding>, CliError> {
     findings.extend(status.endpoints.iter().map(|e| finding("listens", true, format!("{} at {}", e.name, e.address))));
     findings.extend(status.troubles.iter().map(|trouble| finding("port", true, trouble.clone())));
     for backend in [Backend::DataApi, Backend::Driver] {
-        let count = Command::Count { backend, database: None, collection: None, filter: String::new() };
+        let count = Command::Store(StoreCommand::Count { target: StoreTarget::own(backend), filter: String::new() });
         findings.push(match session.command(count).await {
-            Ok(Reply::Count { database, collection, count }) => {
+            Ok(Reply::Store(StoreReply::Count { database, collection, count })) => {
                 finding(&backend.to_string(), true, format!("{count} documents in {database}.{collection}"))
             }
             Ok(_) => finding(&backend.to_string(), false, "answered something else than was asked".into()),

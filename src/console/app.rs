@@ -13,12 +13,13 @@ use crossterm::event::{Event, EventStream};
 use futures::StreamExt;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::AbortHandle;
 use tokio::time::{Duration, Instant, sleep_until};
 
-use super::message::{Edit, Effect, Message, Query, Timed};
+use super::message::{Ask, Edit, Effect, Message, Query, Timed};
 use super::signals::{self, Asked, Signals};
 use super::source::Source;
-use super::state::State;
+use super::state::{State, StoreAsk};
 use super::terminal::Screen;
 use super::theme::Tone;
 use super::{reader, update};
@@ -51,6 +52,9 @@ pub(crate) struct App {
     drawn: Instant,
     /// A text the developer's editor shall open.
     to_edit: Option<(Edit, Editing)>,
+    /// The question for documents that is being answered, and the one how many there are.
+    asking: Option<AbortHandle>,
+    counting: Option<AbortHandle>,
     quit: bool,
 }
 
@@ -74,6 +78,8 @@ impl App {
             news_due: None,
             drawn: Instant::now(),
             to_edit: None,
+            asking: None,
+            counting: None,
             quit: false,
         }
     }
@@ -233,6 +239,15 @@ impl App {
                 let Some(source) = self.source.clone() else { return Ok(()) };
                 let sender = self.sender.clone();
                 let work = self.outside.spawn(async move { source.command(command).await });
+                // Nobody waits for the answer to an older question any more.
+                let older = match &ask {
+                    Ask::Documents(_) => Some(&mut self.asking),
+                    Ask::Store(StoreAsk::Count(_)) => Some(&mut self.counting),
+                    _ => None,
+                };
+                if let Some(older) = older.and_then(|older| older.replace(work.abort_handle())) {
+                    older.abort();
+                }
                 self.outside.spawn(async move {
                     let reply =
                         work.await.unwrap_or_else(|broken| Err(WorkbenchError::Failed(format!("It broke off: {broken}"))));

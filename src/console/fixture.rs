@@ -12,7 +12,7 @@ use crate::observe::{
     Answer as Answered, ApiCall, Backend, Fact, Level, LinkState, Observation, StepKind, StepOutcome, StoreCall, TaskArrived,
     Timestamp,
 };
-use crate::workbench::{EventTypeRow, Found, LinkStatus, Reply, Status, VariableRow, VariableState, WaitingRow};
+use crate::workbench::{EventTypeRow, Found, LinkStatus, Reply, Status, StoreReply, VariableRow, VariableState, WaitingRow};
 
 /// 2026-03-04 10:15:00 UTC.
 pub(crate) const NOON: i64 = 1_772_619_300_000_000;
@@ -293,14 +293,16 @@ pub(crate) fn typical(columns: u16, rows: u16) -> State {
     trace(&mut state, observations(8, false));
     tell(&mut state, Message::Read(Answer::Logs(logs())));
     tell(&mut state, Message::Reply(Ask::Variables, Ok(Reply::Variables { variables: variables(), message: None })));
-    let collections = Reply::Collections {
+    let collections = StoreReply::Collections {
         database: "connect".into(),
         collections: vec!["requests".into(), "requests_http".into()],
         own: Some("requests".into()),
+        note: None,
+        read_only: false,
     };
-    tell(&mut state, Message::Reply(Ask::Collections, Ok(collections)));
+    tell(&mut state, Message::Reply(Ask::Collections, Ok(Reply::Store(collections))));
     let asked = state.storage.asked;
-    tell(&mut state, Message::Reply(Ask::Documents(asked), Ok(Reply::Documents(found()))));
+    tell(&mut state, Message::Reply(Ask::Documents(asked), Ok(Reply::Store(StoreReply::Documents(found())))));
     state
 }
 

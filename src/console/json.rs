@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Number, Value};
 
+use super::text;
 use super::theme::{Piece, Pieces, Tone};
 
 /// Canonical Extended JSON made readable: relaxed Extended JSON, where plain numbers and ISO dates stand for the wrapped
@@ -34,6 +35,45 @@ pub(crate) fn lines(value: &Value) -> Vec<Pieces> {
     let mut out = vec![Vec::new()];
     write(value, 0, &mut out);
     out
+}
+
+/// The value over several lines as it is edited: what stands for one value stays on one line, and nothing is lost. What a
+/// terminal would obey, or nobody could see, is escaped.
+pub(crate) fn editable(value: &Value) -> String {
+    let mut out = String::new();
+    edit(value, 0, &mut out);
+    out.chars().fold(String::with_capacity(out.len()), |mut safe, c| {
+        // Of these only line ends stand outside of strings.
+        if c != '\n' && text::is_unsafe(c) {
+            safe.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            safe.push(c);
+        }
+        safe
+    })
+}
+
+fn edit(value: &Value, depth: usize, out: &mut String) {
+    let (open, close, items): (_, _, Vec<(Option<&String>, &Value)>) = match value {
+        Value::Object(map) if !map.keys().all(|name| name.starts_with('$')) => {
+            ('{', '}', map.iter().map(|(n, v)| (Some(n), v)).collect())
+        }
+        Value::Array(all) if !all.is_empty() => ('[', ']', all.iter().map(|v| (None, v)).collect()),
+        simple => return out.push_str(&simple.to_string()),
+    };
+    out.push(open);
+    for (at, (name, item)) in items.iter().enumerate() {
+        out.push_str(if at > 0 { ",\n" } else { "\n" });
+        out.push_str(&"  ".repeat(depth + 1));
+        if let Some(name) = name {
+            out.push_str(&Value::from(name.as_str()).to_string());
+            out.push_str(": ");
+        }
+        edit(item, depth + 1, out);
+    }
+    out.push('\n');
+    out.push_str(&"  ".repeat(depth));
+    out.push(close);
 }
 
 /// The value on one line, as text.
@@ -117,6 +157,16 @@ mod tests {
                 "d": {"$date": "2023-11-14T22:13:20Z"}, "dec": {"$numberDecimal": "1.10"}, "nan": {"$numberDouble": "NaN"}
             })
         );
+    }
+
+    #[test]
+    fn what_is_edited_loses_nothing_and_hides_nothing() {
+        let value =
+            json!({"a": {"$numberLong": "5"}, "s": "x\u{1b}\u{202e}y\n\u{200b}é", "list": [1, {"b": {}}], "k\u{feff}": []});
+        let text = editable(&value);
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
+        assert!(text.contains("  \"a\": {\"$numberLong\":\"5\"},\n") && text.contains("\\u202e"), "{text}");
+        assert!(!text.chars().any(|c| c != '\n' && text::is_unsafe(c)));
     }
 
     #[test]

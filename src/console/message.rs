@@ -2,7 +2,7 @@
 
 use crossterm::event::KeyEvent;
 
-use super::state::{Saga, SagaRequest, Span};
+use super::state::{EditorFor, Saga, SagaRequest, Span, StoreAsk};
 use crate::journal::{DeliveryFilter, DeliveryRow, LogRow, ObservationRow};
 use crate::observe::{Secret, Timestamp};
 use crate::sagas::Difference;
@@ -37,10 +37,12 @@ pub(crate) enum Message {
 /// A pane hands one out with `Effect::Edit` and a variant of its own in here; what was saved comes back to
 /// `update::edited`, which gives it to the pane. The screen is given up while the editor runs and taken
 /// back after it. The text is a secret until the pane says otherwise: it is in no debug print, and its file is gone.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Edit {
     /// The value of a variable, and whether it becomes a secret where that is known.
     Variable { name: String, secure: Option<bool> },
+    /// A text that is otherwise edited in place: its title, as it was handed out, and what becomes of it.
+    Text { title: String, text: String, purpose: EditorFor },
 }
 
 /// A message with its moment.
@@ -51,7 +53,7 @@ pub(crate) struct Timed {
 }
 
 /// What a command was asked for, so that its answer finds its place.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Ask {
     Status,
     /// Whether quitting now would interrupt something.
@@ -76,6 +78,7 @@ pub(crate) enum Ask {
     Collections,
     /// Documents; the number of the question.
     Documents(u64),
+    Store(StoreAsk),
 }
 
 /// Something to be read in the journal.

@@ -9,7 +9,7 @@ use unicode_width::UnicodeWidthStr;
 use crate::observe::Timestamp;
 
 /// Whether a character could move the cursor, switch colours, or turn the reading direction of what follows it.
-fn is_unsafe(c: char) -> bool {
+pub(crate) fn is_unsafe(c: char) -> bool {
     c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
@@ -131,6 +131,30 @@ pub(crate) fn event_type(name: &str, columns: usize) -> String {
     fit(shorter.strip_suffix("_processing").unwrap_or(&shorter), columns)
 }
 
+/// A size in the unit that suits it.
+pub(crate) fn bytes(n: u64) -> String {
+    match n {
+        0..1_024 => format!("{n} B"),
+        1_024..1_048_576 => format!("{} KiB", n / 1_024),
+        1_048_576..1_073_741_824 => format!("{} MiB", n / 1_048_576),
+        _ => format!("{} GiB", n / 1_073_741_824),
+    }
+}
+
+/// A number as people read it: `1,234,567`.
+pub(crate) fn number(n: u64) -> String {
+    let digits = n.to_string();
+    let begin = digits.len() % 3;
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && at % 3 == begin % 3 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
 /// `1 failure`, `2 failures`.
 pub(crate) fn count(n: usize, noun: &str) -> String {
     format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
@@ -154,6 +178,12 @@ mod tests {
         assert_eq!(fit("e\u{301}e\u{301}e\u{301}", 2), "e\u{301}…");
         assert_eq!(fit("abc", 0), "");
         assert_eq!(pad_left("ab", 4), "  ab");
+    }
+
+    #[test]
+    fn sizes_and_numbers_are_read_at_a_glance() {
+        assert_eq!([900, 2_048, 5 << 20, 3 << 30].map(bytes), ["900 B", "2 KiB", "5 MiB", "3 GiB"]);
+        assert_eq!([0, 999, 1_000, 1_234_567].map(number), ["0", "999", "1,000", "1,234,567"]);
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod schema;
 mod summary;
 mod window;
 mod writer;
+mod writes;
 
 pub use book::Journal;
 pub use error::JournalError;
@@ -25,3 +26,4 @@ pub use reader::Reader;
 pub use redact::Redactor;
 pub use row::{DeliveryFilter, DeliveryRow, DeliveryState, LogRow, ObservationRow};
 pub use window::{LogFilter, Window};
+pub use writes::DocumentWrite;

@@ -4,9 +4,13 @@ use std::path::{Path, PathBuf};
 use rusqlite::functions::FunctionFlags;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
+use serde_json::Value as JsonValue;
 
 use super::record::{severity, state};
-use super::{DeliveryFilter, DeliveryRow, DeliveryState, JournalError, LogFilter, LogRow, ObservationRow, Window, schema};
+use super::{
+    DeliveryFilter, DeliveryRow, DeliveryState, DocumentWrite, JournalError, LogFilter, LogRow, ObservationRow, Window, schema,
+    writes,
+};
 use crate::observe::{DeliveryKey, Fact, Observation, Timestamp};
 
 /// The most rows one call returns, whatever was asked for: memory stays bounded.
@@ -164,6 +168,24 @@ impl Reader {
         let mut lines: Vec<_> = self.many(&sql, &values, stored)?.into_iter().map(log).collect::<Result<_, _>>()?;
         lines.reverse();
         Ok(lines)
+    }
+
+    /// The observed writes of a document, oldest first, the last hundred; `id` is its `_id` as canonical Extended JSON.
+    ///
+    /// # Errors
+    /// As [`observations`](Self::observations).
+    pub fn writes_of(&self, database: &str, collection: &str, id: &JsonValue) -> Result<Vec<DocumentWrite>, JournalError> {
+        if !writes::known(&self.conn).map_err(|source| schema::error(&self.path, source))? {
+            return Ok(Vec::new());
+        }
+        let sql = "SELECT o.delivery, o.row, o.body ->> 'operation' FROM document_writes w JOIN observations o ON o.row = w.row
+                   WHERE w.document = ? AND o.body ->> 'database' = ? AND o.body ->> 'collection' = ?
+                   ORDER BY o.row DESC LIMIT 100";
+        let values = [id.to_string().into(), database.to_owned().into(), collection.to_owned().into()];
+        let write = |row: &Row<'_>| Ok(DocumentWrite { delivery: row.get(0)?, row: row.get(1)?, operation: row.get(2)? });
+        let mut all = self.many(sql, &values, write)?;
+        all.reverse();
+        Ok(all)
     }
 
     fn one<T>(

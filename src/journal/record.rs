@@ -2,6 +2,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use serde_json::Value;
 
 use super::summary::Changes;
+use super::writes;
 use crate::observe::{DeliveryKey, Fact, Level, Observation, Origin, TaskArrived, Timestamp};
 
 /// Delivery states as they are stored.
@@ -42,6 +43,7 @@ pub(super) fn record(
         queued(tx, task_id, origin)?;
     }
     if let Some(id) = delivery {
+        writes::note(tx, row, fact)?;
         changes.add(id, fact);
     }
     Ok((row, delivery))

@@ -66,6 +66,7 @@ pub(super) fn open_for_writing(dir: &Path) -> Result<Connection, JournalError> {
     conn.pragma_update(None, "journal_size_limit", 64 << 20).map_err(at)?;
     conn.set_prepared_statement_cache_capacity(64);
     bring_up(&mut conn, found).map_err(at)?;
+    super::writes::prepare(&mut conn).map_err(at)?;
     Ok(conn)
 }
 

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bson::{Bson, Document, doc};
+use futures::StreamExt;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{StatusCode, Url, redirect};
 use serde_json::{Map, Value, json};
 
+use super::order::Place;
 use super::query::{self, canonical};
-use super::{Backend, Find, Namespace, Settings, Store, StoreError};
+use super::{Backend, DatabaseInfo, Find, Inserted, Namespace, Pages, Settings, Statistics, Store, StoreError, Updated};
 
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -19,6 +21,8 @@ const CONNECT: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_secs(40);
 /// How many documents one `find` may ask for.
 const PAGE: u64 = 50_000;
+/// How many are asked for at once where they are taken page by page.
+const STREAMED: u64 = 5_000;
 /// Where Atlas served its Data API.
 const RETIRED: &str = "data.mongodb-api.com";
 
@@ -152,6 +156,74 @@ fn documents(operation: &'static str, mut answer: Document) -> Result<Vec<Docume
     values.into_iter().map(|value| if let Bson::Document(d) = value { Ok(d) } else { Err(wrong()) }).collect()
 }
 
+/// What the Data API has no action for.
+fn no_action(operation: &'static str) -> StoreError {
+    const REASON: &str = "the Data API has no action for it";
+    StoreError::Unsupported { backend: Backend::DataApi, operation, reason: REASON }
+}
+
+fn updated(operation: &'static str, mut answer: Document) -> Result<Updated, StoreError> {
+    Ok(Updated {
+        matched: number(operation, &answer, "matchedCount")?,
+        modified: number(operation, &answer, "modifiedCount")?,
+        upserted: answer.remove("upsertedId").filter(|id| *id != Bson::Null),
+    })
+}
+
+impl DataApi {
+    /// The actions that change documents in place; `contents` is what the field for the change is called.
+    async fn change(
+        &self,
+        action: &'static str,
+        at: &Namespace,
+        filter: &Document,
+        (contents, change): (&'static str, &Document),
+        upsert: bool,
+    ) -> Result<Updated, StoreError> {
+        let body = fields([("filter", canonical(filter)), (contents, canonical(change)), ("upsert", json!(upsert))]);
+        updated(action, self.action(action, at, body).await?)
+    }
+}
+
+/// A walk through what a query finds.
+struct Walk {
+    store: DataApi,
+    at: Namespace,
+    query: Find,
+    /// Where it stands, where it goes by `_id`; otherwise it skips what it has seen.
+    place: Option<Place>,
+    left: u64,
+}
+
+impl Walk {
+    async fn next(mut self) -> Result<Option<(Vec<Document>, Self)>, StoreError> {
+        let wanted = self.left.min(STREAMED);
+        if wanted == 0 {
+            return Ok(None);
+        }
+        let Some(place) = self.place.take() else {
+            let page = self.store.find(&self.at, &Find { limit: Some(wanted), ..self.query.clone() }).await?;
+            let got = page.len() as u64;
+            self.query.skip = Some(self.query.skip.unwrap_or(0).saturating_add(got));
+            self.left = if got < wanted { 0 } else { self.left - got };
+            return Ok((got > 0).then_some((page, self)));
+        };
+        let mut place = place;
+        while let Some(filter) = place.filter(&self.query.filter) {
+            let query = Find { filter, sort: Some(doc! {"_id": 1}), limit: Some(wanted), ..self.query.clone() };
+            let page = self.store.find(&self.at, &query).await?;
+            let (got, last) = (page.len() as u64, page.last().and_then(|d| d.get("_id")).cloned());
+            place = place.after(last, got, wanted);
+            if got > 0 {
+                self.left -= got.min(self.left);
+                self.place = Some(place);
+                return Ok(Some((page, self)));
+            }
+        }
+        Ok(None)
+    }
+}
+
 #[async_trait]
 impl Store for DataApi {
     fn backend(&self) -> Backend {
@@ -161,6 +233,19 @@ impl Store for DataApi {
     async fn insert_one(&self, at: &Namespace, document: Document) -> Result<Bson, StoreError> {
         let mut answer = self.action("insertOne", at, fields([("document", canonical(&document))])).await?;
         answer.remove("insertedId").ok_or_else(|| unexpected("insertOne", "the answer has no `insertedId`"))
+    }
+
+    /// The endpoint does not tell which document it refused, nor how many before it were taken.
+    async fn insert_many(&self, at: &Namespace, documents: Vec<Document>) -> Result<Inserted, StoreError> {
+        if documents.is_empty() {
+            return Ok(Inserted::default());
+        }
+        let documents = documents.iter().map(canonical).collect();
+        let mut answer = self.action("insertMany", at, fields([("documents", documents)])).await?;
+        match answer.remove("insertedIds") {
+            Some(Bson::Array(ids)) => Ok(Inserted { ids, refused: Vec::new() }),
+            _ => Err(unexpected("insertMany", "the answer has no `insertedIds`")),
+        }
     }
 
     /// One action gives at most 50,000 documents; more are asked for page by page.
@@ -191,12 +276,59 @@ impl Store for DataApi {
         Ok(found)
     }
 
-    async fn count(&self, at: &Namespace, filter: &Document) -> Result<u64, StoreError> {
-        let pipeline = [doc! {"$match": filter.clone()}, doc! {"$count": "n"}];
+    fn pages(&self, at: &Namespace, query: &Find) -> Pages {
+        let left = query.limit.unwrap_or(u64::MAX);
+        // By `_id` no page costs more than the one before; but it must come with the documents.
+        let by_id = query.sort.is_none() && query.skip.is_none_or(|n| n == 0) && query.projection.is_none();
+        let place = by_id.then(Place::default);
+        let walk = Walk { store: self.clone(), at: at.clone(), query: query.clone(), place, left };
+        futures::stream::try_unfold(walk, Walk::next).boxed()
+    }
+
+    async fn aggregate(&self, at: &Namespace, pipeline: &[Document]) -> Result<Vec<Document>, StoreError> {
         let pipeline = pipeline.iter().map(canonical).collect();
-        let answer = self.action("aggregate", at, fields([("pipeline", pipeline)])).await?;
+        documents("aggregate", self.action("aggregate", at, fields([("pipeline", pipeline)])).await?)
+    }
+
+    async fn count(&self, at: &Namespace, filter: &Document) -> Result<u64, StoreError> {
+        let counted = self.aggregate(at, &[doc! {"$match": filter.clone()}, doc! {"$count": "n"}]).await?;
         // Of nothing, `$count` makes no document.
-        documents("aggregate", answer)?.first().map_or(Ok(0), |counted| number("aggregate", counted, "n"))
+        counted.first().map_or(Ok(0), |counted| number("aggregate", counted, "n"))
+    }
+
+    async fn update_one(
+        &self,
+        at: &Namespace,
+        filter: &Document,
+        update: &Document,
+        upsert: bool,
+    ) -> Result<Updated, StoreError> {
+        self.change("updateOne", at, filter, ("update", update), upsert).await
+    }
+
+    async fn update_many(
+        &self,
+        at: &Namespace,
+        filter: &Document,
+        update: &Document,
+        upsert: bool,
+    ) -> Result<Updated, StoreError> {
+        self.change("updateMany", at, filter, ("update", update), upsert).await
+    }
+
+    async fn replace_one(
+        &self,
+        at: &Namespace,
+        filter: &Document,
+        replacement: &Document,
+        upsert: bool,
+    ) -> Result<Updated, StoreError> {
+        self.change("replaceOne", at, filter, ("replacement", replacement), upsert).await
+    }
+
+    async fn delete_one(&self, at: &Namespace, filter: &Document) -> Result<u64, StoreError> {
+        let answer = self.action("deleteOne", at, fields([("filter", canonical(filter))])).await?;
+        number("deleteOne", &answer, "deletedCount")
     }
 
     async fn delete_many(&self, at: &Namespace, filter: &Document) -> Result<u64, StoreError> {
@@ -204,11 +336,32 @@ impl Store for DataApi {
         number("deleteMany", &answer, "deletedCount")
     }
 
+    async fn databases(&self) -> Result<Vec<DatabaseInfo>, StoreError> {
+        Err(no_action("list databases"))
+    }
+
     async fn collections(&self, _: &str) -> Result<Vec<String>, StoreError> {
-        Err(StoreError::Unsupported {
-            backend: Backend::DataApi,
-            operation: "list collections",
-            reason: "the Data API has no action for it",
-        })
+        Err(no_action("list collections"))
+    }
+
+    /// The number alone: counted, for there is no action that knows it.
+    async fn statistics(&self, at: &Namespace) -> Result<Statistics, StoreError> {
+        Ok(Statistics { count: self.count(at, &Document::new()).await?, ..Statistics::default() })
+    }
+
+    async fn indexes(&self, _: &Namespace) -> Result<Vec<Document>, StoreError> {
+        Err(no_action("list indexes"))
+    }
+
+    async fn create_index(&self, _: &Namespace, _: &Document) -> Result<(), StoreError> {
+        Err(no_action("create indexes"))
+    }
+
+    async fn drop_index(&self, _: &Namespace, _: &str) -> Result<(), StoreError> {
+        Err(no_action("drop indexes"))
+    }
+
+    async fn explain(&self, _: &Namespace, _: &Find) -> Result<Document, StoreError> {
+        Err(no_action("explain a query"))
     }
 }

@@ -4,13 +4,19 @@ use std::future::Future;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bson::{Bson, Document};
-use futures::TryStreamExt;
-use mongodb::error::{Error, ErrorKind, WriteFailure};
+use bson::oid::ObjectId;
+use bson::{Bson, Document, doc};
+use futures::{StreamExt, TryStreamExt};
+use mongodb::error::{Error, ErrorKind};
 use mongodb::options::ClientOptions;
-use mongodb::{Client, Collection};
+use mongodb::{Client, Collection, Cursor};
 
-use super::{Backend, Find, Namespace, Settings, Store, StoreError};
+use super::{
+    Backend, DatabaseInfo, Find, Inserted, Namespace, Pages, RefusedDocument, Settings, Statistics, Store, StoreError, Updated,
+};
+use trouble::{translate, unreachable};
+
+mod trouble;
 
 /// How long a server is looked for. The driver's own default, 30 s, is longer than anybody watches.
 const FIND_SERVER: Duration = Duration::from_secs(5);
@@ -19,8 +25,8 @@ const SERVER_TIME: Duration = Duration::from_secs(30);
 /// How long an operation may take as seen from here: the server's own refusal shall come first.
 const OVERALL_TIME: Duration = Duration::from_secs(40);
 
-/// MongoDB's codes for missing rights and for wrong credentials.
-const UNAUTHORIZED: [i32; 2] = [13, 18];
+/// How many documents a page of a cursor holds at most.
+const PAGE: usize = 1_000;
 
 /// The documents of a MongoDB server, through the official driver. Keeps its connections: make one and share it.
 #[derive(Debug, Clone)]
@@ -72,6 +78,39 @@ impl Driver {
     }
 }
 
+/// The `find` of a query, with the server's time bounded.
+async fn start(collection: &Collection<Document>, query: &Find) -> Result<Cursor<Document>, Error> {
+    let mut find = collection.find(query.filter.clone()).max_time(SERVER_TIME);
+    if let Some(projection) = &query.projection {
+        find = find.projection(projection.clone());
+    }
+    if let Some(sort) = &query.sort {
+        find = find.sort(sort.clone());
+    }
+    if let Some(skip) = query.skip {
+        find = find.skip(skip);
+    }
+    if let Some(limit) = query.limit {
+        find = find.limit(i64::try_from(limit).unwrap_or(i64::MAX));
+    }
+    find.await
+}
+
+/// A number out of a server's answer, whatever its type.
+fn number(answer: &Document, key: &str) -> Option<u64> {
+    match answer.get(key)? {
+        Bson::Int32(n) => u64::try_from(*n).ok(),
+        Bson::Int64(n) => u64::try_from(*n).ok(),
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a count or a size
+        Bson::Double(n) if *n >= 0.0 => Some(*n as u64),
+        _ => None,
+    }
+}
+
+fn updated(result: mongodb::results::UpdateResult) -> Updated {
+    Updated { matched: result.matched_count, modified: result.modified_count, upserted: result.upserted_id }
+}
+
 #[async_trait]
 impl Store for Driver {
     fn backend(&self) -> Backend {
@@ -83,29 +122,70 @@ impl Store for Driver {
         Ok(self.within("insertOne", async { collection.insert_one(document).await }).await?.inserted_id)
     }
 
+    async fn insert_many(&self, at: &Namespace, mut documents: Vec<Document>) -> Result<Inserted, StoreError> {
+        if documents.is_empty() {
+            return Ok(Inserted::default());
+        }
+        for document in documents.iter_mut().filter(|d| !d.contains_key("_id")) {
+            let rest = std::mem::replace(document, doc! {"_id": ObjectId::new()});
+            document.extend(rest);
+        }
+        let ids = |refused: &[RefusedDocument]| {
+            let taken = |(place, d): (usize, &Document)| {
+                refused.iter().all(|r| r.index != place).then(|| d.get("_id").cloned().unwrap_or(Bson::Null))
+            };
+            documents.iter().enumerate().filter_map(taken).collect()
+        };
+        let collection = self.collection(at);
+        let work = async { Ok(collection.insert_many(&documents).ordered(false).await.map(|_| ())) };
+        match self.within("insertMany", work).await? {
+            Ok(()) => Ok(Inserted { ids: ids(&[]), refused: Vec::new() }),
+            Err(error) => match error.kind.as_ref() {
+                ErrorKind::InsertMany(many) if many.write_concern_error.is_none() && many.write_errors.is_some() => {
+                    let errors = many.write_errors.iter().flatten();
+                    let refused: Vec<_> = errors
+                        .map(|e| RefusedDocument { index: e.index, code: Some(e.code), message: e.message.clone() })
+                        .collect();
+                    Ok(Inserted { ids: ids(&refused), refused })
+                }
+                _ => Err(translate(&self.server, "insertMany", &error)),
+            },
+        }
+    }
+
     async fn find(&self, at: &Namespace, query: &Find) -> Result<Vec<Document>, StoreError> {
         // To MongoDB a limit of 0 is none.
         if query.limit == Some(0) {
             return Ok(Vec::new());
         }
         let collection = self.collection(at);
-        self.within("find", async {
-            let mut find = collection.find(query.filter.clone()).max_time(SERVER_TIME);
-            if let Some(projection) = &query.projection {
-                find = find.projection(projection.clone());
+        self.within("find", async { start(&collection, query).await?.try_collect().await }).await
+    }
+
+    fn pages(&self, at: &Namespace, query: &Find) -> Pages {
+        let (store, collection, query) = (self.clone(), self.collection(at), query.clone());
+        let opening = Box::pin(async move {
+            if query.limit == Some(0) {
+                return Ok(futures::stream::empty().boxed());
             }
-            if let Some(sort) = &query.sort {
-                find = find.sort(sort.clone());
-            }
-            if let Some(skip) = query.skip {
-                find = find.skip(skip);
-            }
-            if let Some(limit) = query.limit {
-                find = find.limit(i64::try_from(limit).unwrap_or(i64::MAX));
-            }
-            find.await?.try_collect().await
-        })
-        .await
+            let cursor = store.within("find", async { start(&collection, &query).await }).await?;
+            let chunks = cursor.try_chunks(PAGE);
+            let state = (store, chunks.boxed());
+            Ok::<_, StoreError>(
+                futures::stream::try_unfold(state, |(store, mut chunks)| async move {
+                    let page = store.within("getMore", async { chunks.try_next().await.map_err(|e| e.1) }).await?;
+                    Ok(page.map(|page| (page, (store, chunks))))
+                })
+                .boxed(),
+            )
+        });
+        futures::stream::once(opening).try_flatten().boxed()
+    }
+
+    async fn aggregate(&self, at: &Namespace, pipeline: &[Document]) -> Result<Vec<Document>, StoreError> {
+        let collection = self.collection(at);
+        let work = async { collection.aggregate(pipeline.to_vec()).max_time(SERVER_TIME).await?.try_collect().await };
+        self.within("aggregate", work).await
     }
 
     async fn count(&self, at: &Namespace, filter: &Document) -> Result<u64, StoreError> {
@@ -113,9 +193,57 @@ impl Store for Driver {
         self.within("count", async { collection.count_documents(filter.clone()).max_time(SERVER_TIME).await }).await
     }
 
+    async fn update_one(
+        &self,
+        at: &Namespace,
+        filter: &Document,
+        update: &Document,
+        upsert: bool,
+    ) -> Result<Updated, StoreError> {
+        let collection = self.collection(at);
+        let work = async { collection.update_one(filter.clone(), update.clone()).upsert(upsert).await };
+        self.within("updateOne", work).await.map(updated)
+    }
+
+    async fn update_many(
+        &self,
+        at: &Namespace,
+        filter: &Document,
+        update: &Document,
+        upsert: bool,
+    ) -> Result<Updated, StoreError> {
+        let collection = self.collection(at);
+        let work = async { collection.update_many(filter.clone(), update.clone()).upsert(upsert).await };
+        self.within("updateMany", work).await.map(updated)
+    }
+
+    async fn replace_one(
+        &self,
+        at: &Namespace,
+        filter: &Document,
+        replacement: &Document,
+        upsert: bool,
+    ) -> Result<Updated, StoreError> {
+        let collection = self.collection(at);
+        let work = async { collection.replace_one(filter.clone(), replacement).upsert(upsert).await };
+        self.within("replaceOne", work).await.map(updated)
+    }
+
+    async fn delete_one(&self, at: &Namespace, filter: &Document) -> Result<u64, StoreError> {
+        let collection = self.collection(at);
+        Ok(self.within("deleteOne", async { collection.delete_one(filter.clone()).await }).await?.deleted_count)
+    }
+
     async fn delete_many(&self, at: &Namespace, filter: &Document) -> Result<u64, StoreError> {
         let collection = self.collection(at);
         Ok(self.within("deleteMany", async { collection.delete_many(filter.clone()).await }).await?.deleted_count)
+    }
+
+    async fn databases(&self) -> Result<Vec<DatabaseInfo>, StoreError> {
+        let found = self.within("listDatabases", async { self.client.list_databases().await }).await?;
+        let mut all: Vec<_> = found.into_iter().map(|d| DatabaseInfo { name: d.name, bytes: Some(d.size_on_disk) }).collect();
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(all)
     }
 
     async fn collections(&self, database: &str) -> Result<Vec<String>, StoreError> {
@@ -124,60 +252,52 @@ impl Store for Driver {
         names.sort();
         Ok(names)
     }
-}
 
-fn unreachable(server: &str, reason: &str) -> StoreError {
-    StoreError::Unreachable { backend: Backend::Driver, server: server.into(), reason: reason.into() }
-}
-
-/// The driver's error in our words.
-fn translate(server: &str, operation: &'static str, error: &Error) -> StoreError {
-    let unauthorized =
-        |reason: &str| StoreError::Unauthorized { backend: Backend::Driver, server: server.into(), reason: reason.into() };
-    let refused =
-        |code, message: &str| StoreError::Refused { backend: Backend::Driver, operation, code, message: message.into() };
-    match error.kind.as_ref() {
-        ErrorKind::Authentication { message, .. } => unauthorized(message),
-        ErrorKind::Command(e) if UNAUTHORIZED.contains(&e.code) => unauthorized(&e.message),
-        ErrorKind::Command(e) => refused(Some(e.code), &e.message),
-        ErrorKind::Write(WriteFailure::WriteError(e)) => refused(Some(e.code), &e.message),
-        ErrorKind::Write(WriteFailure::WriteConcernError(e)) => refused(Some(e.code), &e.message),
-        ErrorKind::ServerSelection { message, .. } => unreachable(server, &cause(message)),
-        ErrorKind::Io(e) => unreachable(server, &e.to_string()),
-        ErrorKind::DnsResolve { message, .. }
-        | ErrorKind::InvalidTlsConfig { message, .. }
-        | ErrorKind::ConnectionPoolCleared { message, .. } => unreachable(server, message),
-        ErrorKind::InvalidArgument { message, .. } => refused(None, message),
-        other => refused(None, &other.to_string()),
-    }
-}
-
-/// The first server's error out of the driver's description of the whole topology.
-fn cause(message: &str) -> String {
-    let of_server = message.split("Error: Kind: ").nth(1).and_then(|rest| rest.split(", labels:").next());
-    of_server.unwrap_or(message).trim().to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn of_a_topology_only_the_servers_own_error_is_shown() {
-        let message = "Server selection timeout: No available servers. Topology: { Type: Single, Servers: [ { Address: 127.0.0.1:1, \
-                       Type: Unknown, Error: Kind: I/O error: Connection refused (os error 111), labels: {} } ] }";
-        assert_eq!(cause(message), "I/O error: Connection refused (os error 111)");
-        assert_eq!(cause("something else"), "something else");
+    async fn statistics(&self, at: &Namespace) -> Result<Statistics, StoreError> {
+        let database = self.client.database(&at.database);
+        let command = doc! {"collStats": &at.collection};
+        let answer = self.within("collStats", async { database.run_command(command).await }).await?;
+        Ok(Statistics {
+            count: number(&answer, "count").unwrap_or(0),
+            bytes: number(&answer, "size"),
+            indexes: number(&answer, "nindexes"),
+        })
     }
 
-    #[test]
-    fn a_command_error_keeps_mongodbs_code_and_wrong_credentials_are_told_apart() {
-        let command = |code| {
-            let reply = bson::doc! {"code": code, "codeName": "X", "errmsg": "no"};
-            let command = bson::deserialize_from_document(reply).unwrap();
-            translate("h:1", "find", &Error::from(ErrorKind::Command(command)))
-        };
-        assert!(matches!(command(18), StoreError::Unauthorized { .. }));
-        assert_eq!(command(2).to_string(), "driver backend: find failed: no (code 2)");
+    async fn indexes(&self, at: &Namespace) -> Result<Vec<Document>, StoreError> {
+        let database = self.client.database(&at.database);
+        let command = doc! {"listIndexes": &at.collection};
+        let work = async { database.run_cursor_command(command).await?.try_collect().await };
+        match self.within("listIndexes", work).await {
+            // A collection nobody has written to has none.
+            Err(StoreError::Refused { code: Some(26), .. }) => Ok(Vec::new()),
+            found => found,
+        }
+    }
+
+    async fn create_index(&self, at: &Namespace, index: &Document) -> Result<(), StoreError> {
+        let database = self.client.database(&at.database);
+        let command = doc! {"createIndexes": &at.collection, "indexes": [index.clone()]};
+        self.within("createIndexes", async { database.run_command(command).await }).await.map(|_| ())
+    }
+
+    async fn drop_index(&self, at: &Namespace, name: &str) -> Result<(), StoreError> {
+        let database = self.client.database(&at.database);
+        let command = doc! {"dropIndexes": &at.collection, "index": name};
+        self.within("dropIndexes", async { database.run_command(command).await }).await.map(|_| ())
+    }
+
+    async fn explain(&self, at: &Namespace, query: &Find) -> Result<Document, StoreError> {
+        let mut find = doc! {"find": &at.collection, "filter": query.filter.clone()};
+        for (name, part) in [("projection", &query.projection), ("sort", &query.sort)] {
+            find.extend(part.clone().map(|part| (name.to_owned(), Bson::Document(part))));
+        }
+        for (name, part) in [("skip", query.skip), ("limit", query.limit)] {
+            find.extend(part.and_then(|n| i64::try_from(n).ok()).map(|n| (name.to_owned(), Bson::Int64(n))));
+        }
+        let time = i64::try_from(SERVER_TIME.as_millis()).unwrap_or(i64::MAX);
+        let command = doc! {"explain": find, "verbosity": "executionStats", "maxTimeMS": time};
+        let database = self.client.database(&at.database);
+        self.within("explain", async { database.run_command(command).await }).await
     }
 }

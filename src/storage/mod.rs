@@ -4,19 +4,24 @@
 //! [`Observed`] reports what is done with it. Documents are BSON everywhere; text forms are Extended JSON ([`query`]).
 //! What one backend cannot do it says ([`StoreError::Unsupported`]), with the reason.
 
+mod answer;
 mod data_api;
 mod driver;
+mod error;
 mod observed;
+mod order;
 pub mod query;
 mod settings;
 mod stores;
 
 use async_trait::async_trait;
 use bson::{Bson, Document};
-use thiserror::Error;
+use futures::stream::BoxStream;
 
+pub use self::answer::{DatabaseInfo, Inserted, RefusedDocument, Statistics, Updated};
 pub use self::data_api::DataApi;
 pub use self::driver::Driver;
+pub use self::error::StoreError;
 pub use self::observed::Observed;
 pub use self::settings::Settings;
 pub use self::stores::{Stores, connect};
@@ -53,6 +58,9 @@ pub struct Find {
     pub limit: Option<u64>,
 }
 
+/// Documents as they come, page by page; it ends after an error.
+pub type Pages = BoxStream<'static, Result<Vec<Document>, StoreError>>;
+
 /// A place documents are kept in. Timeouts are the implementation's: no call hangs for ever.
 #[async_trait]
 pub trait Store: Send + Sync {
@@ -61,6 +69,10 @@ pub trait Store: Send + Sync {
 
     /// Inserts one document and returns its `_id`, made by the store where the document has none.
     async fn insert_one(&self, at: &Namespace, document: Document) -> Result<Bson, StoreError>;
+
+    /// Inserts all documents it can. Those the store refuses are named in the answer where the backend tells which; the Data
+    /// API does not, so there a refusal is an error for all of them.
+    async fn insert_many(&self, at: &Namespace, documents: Vec<Document>) -> Result<Inserted, StoreError>;
 
     /// The documents that match, in order.
     async fn find(&self, at: &Namespace, query: &Find) -> Result<Vec<Document>, StoreError>;
@@ -71,63 +83,62 @@ pub trait Store: Send + Sync {
         Ok(self.find(at, &query).await?.into_iter().next())
     }
 
+    /// The documents that match, page by page, however many they are. Without a sort the Data API gives them by `_id`.
+    fn pages(&self, at: &Namespace, query: &Find) -> Pages;
+
+    /// What a pipeline makes of the collection.
+    async fn aggregate(&self, at: &Namespace, pipeline: &[Document]) -> Result<Vec<Document>, StoreError>;
+
     /// How many documents match.
     async fn count(&self, at: &Namespace, filter: &Document) -> Result<u64, StoreError>;
+
+    /// Changes the first document that matches by update operators (`$set`, ...); with `upsert` inserts one where none
+    /// matches.
+    async fn update_one(&self, at: &Namespace, filter: &Document, update: &Document, upsert: bool)
+    -> Result<Updated, StoreError>;
+
+    /// Changes every document that matches.
+    async fn update_many(
+        &self,
+        at: &Namespace,
+        filter: &Document,
+        update: &Document,
+        upsert: bool,
+    ) -> Result<Updated, StoreError>;
+
+    /// Puts another document in place of the first that matches; its `_id` stays.
+    async fn replace_one(
+        &self,
+        at: &Namespace,
+        filter: &Document,
+        replacement: &Document,
+        upsert: bool,
+    ) -> Result<Updated, StoreError>;
+
+    /// Deletes the first document that matches and returns how many that were.
+    async fn delete_one(&self, at: &Namespace, filter: &Document) -> Result<u64, StoreError>;
 
     /// Deletes what matches and returns how many that were.
     async fn delete_many(&self, at: &Namespace, filter: &Document) -> Result<u64, StoreError>;
 
+    /// The databases, by name.
+    async fn databases(&self) -> Result<Vec<DatabaseInfo>, StoreError>;
+
     /// The collections of a database, by name.
     async fn collections(&self, database: &str) -> Result<Vec<String>, StoreError>;
-}
 
-/// Why a store could not do what was asked. The texts name what to look at and carry no secret.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum StoreError {
-    /// The settings don't say where the store is, or say it wrongly.
-    #[error("{0}")]
-    Settings(String),
-    /// The store was not reached, or did not answer in time.
-    #[error("{backend} backend: {server} was not reached: {reason}")]
-    Unreachable {
-        /// Which way.
-        backend: Backend,
-        /// Where to.
-        server: String,
-        /// What happened.
-        reason: String,
-    },
-    /// The store wants other credentials.
-    #[error("{backend} backend: {server} refused the credentials: {reason}")]
-    Unauthorized {
-        /// Which way.
-        backend: Backend,
-        /// Where to.
-        server: String,
-        /// What it said.
-        reason: String,
-    },
-    /// The store answered with an error.
-    #[error("{backend} backend: {operation} failed: {message}{}", code.map(|c| format!(" (code {c})")).unwrap_or_default())]
-    Refused {
-        /// Which way.
-        backend: Backend,
-        /// MongoDB's name of the operation.
-        operation: &'static str,
-        /// MongoDB's error code, where there is one.
-        code: Option<i32>,
-        /// What it said.
-        message: String,
-    },
-    /// This backend cannot do that at all.
-    #[error("the {backend} backend cannot {operation}: {reason}")]
-    Unsupported {
-        /// Which way.
-        backend: Backend,
-        /// What was asked.
-        operation: &'static str,
-        /// Why not.
-        reason: &'static str,
-    },
+    /// How many documents a collection has, and how large it is.
+    async fn statistics(&self, at: &Namespace) -> Result<Statistics, StoreError>;
+
+    /// The indexes of a collection as MongoDB describes them: `name`, `key`, and what else there is of `unique`, `sparse`, ...
+    async fn indexes(&self, at: &Namespace) -> Result<Vec<Document>, StoreError>;
+
+    /// Makes an index, described as [`indexes`](Self::indexes) does it.
+    async fn create_index(&self, at: &Namespace, index: &Document) -> Result<(), StoreError>;
+
+    /// Drops the index of this name.
+    async fn drop_index(&self, at: &Namespace, name: &str) -> Result<(), StoreError>;
+
+    /// How the store would find what matches, and what that costs: MongoDB's `explain` with `executionStats`.
+    async fn explain(&self, at: &Namespace, query: &Find) -> Result<Document, StoreError>;
 }

@@ -73,6 +73,28 @@ impl Settings {
         Namespace::new(&self.db, collection)
     }
 
+    /// Whether everything this backend speaks to is on this machine, by the loopback interface.
+    #[must_use]
+    pub fn is_local(&self, backend: Backend) -> bool {
+        let local = |host: &str| {
+            let host = host.trim_end_matches('.').to_ascii_lowercase();
+            let address = host.trim_start_matches('[').trim_end_matches(']');
+            host == "localhost"
+                || host.ends_with(".localhost")
+                || address.parse().is_ok_and(|a: std::net::IpAddr| a.is_loopback())
+        };
+        match backend {
+            Backend::Driver => self.db_host.split(',').all(|host| {
+                let name = match host.rsplit_once(':') {
+                    Some((name, port)) if !name.ends_with(':') && port.bytes().all(|b| b.is_ascii_digit()) => name,
+                    _ => host,
+                };
+                local(name)
+            }),
+            Backend::DataApi => reqwest::Url::parse(&self.data_api_endpoint).is_ok_and(|url| url.host_str().is_some_and(local)),
+        }
+    }
+
     /// The driver's connection string. `host:port` is spoken to directly, as `mongosh` does; of several hosts the
     /// driver finds out which is which; a bare name is looked up in DNS.
     ///
@@ -198,6 +220,24 @@ mod tests {
         let error = Settings { db_host: host.into(), ..Settings::default() }.connection_string().unwrap_err().to_string();
         assert!(error.contains(says), "{error}");
         assert!(!error.contains("secret"), "{error}");
+    }
+
+    #[rstest]
+    #[case("127.0.0.1:27017", true)]
+    #[case("localhost:1", true)]
+    #[case("[::1]:1", true)]
+    #[case("::1", true)]
+    #[case("127.0.0.1:1,127.0.0.2:2", true)]
+    #[case("127.0.0.1:1,db.example:2", false)]
+    #[case("cluster0.abcde.mongodb.net", false)]
+    #[case("localhost.example", false)]
+    #[case("", false)]
+    fn only_the_loopback_interface_is_local(#[case] host: &str, #[case] expected: bool) {
+        let settings = Settings { db_host: host.into(), ..Settings::default() };
+        assert_eq!(settings.is_local(Backend::Driver), expected);
+        let settings = Settings { data_api_endpoint: format!("https://{host}/app/x"), ..Settings::default() };
+        // Several hosts, or an address without brackets, make no URL.
+        assert_eq!(settings.is_local(Backend::DataApi), expected && !host.contains(',') && host != "::1");
     }
 
     #[test]

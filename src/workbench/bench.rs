@@ -4,7 +4,7 @@ use std::sync::Arc;
 use tokio::sync::{Mutex, watch};
 
 use super::control::Control;
-use super::documents::{Documents, Question};
+use super::documents::{Documents, Surroundings};
 use super::host::Host;
 use super::local::Local;
 use super::paths::private_dir;
@@ -12,7 +12,9 @@ use super::runner::Runner;
 use super::sagas::Watched;
 use super::session::StartError;
 use super::variables::{Mask, Staged};
-use super::{Command, Connect, Delivered, EventTypeRow, OpenOptions, Reply, Source, Status, WorkbenchError};
+use super::{
+    Command, Connect, Delivered, EventTypeRow, OpenOptions, Reply, Source, Status, StoreCommand, StoreReply, WorkbenchError,
+};
 use crate::extension::Extension;
 use crate::journal::{Follower, Journal, JournalError};
 use crate::observe::{Controls, Fact, Observation, Observer, Places, Timestamp};
@@ -160,19 +162,15 @@ impl Workbench {
             }
             Command::Apply => self.apply().await,
             Command::Reveal { name } => self.reveal(&name).await,
-            Command::Collections { backend } => self.0.documents.collections(backend, &self.in_force().await).await,
-            Command::Find { backend, database, collection, filter, projection, sort, skip, limit } => {
-                let question = Question { backend, database, collection, filter, projection, sort, skip, limit };
-                self.0.documents.find(question, &self.in_force().await).await
-            }
+            Command::Store(command) => self.store(command).await.map(Reply::Store),
             Command::Sagas(command) => self.sagas(command).await,
-            Command::Count { backend, database, collection, filter } => {
-                let nothing = String::new;
-                let (projection, sort) = (nothing(), nothing());
-                let question = Question { backend, database, collection, filter, projection, sort, skip: 0, limit: 1 };
-                self.0.documents.count(question, &self.in_force().await).await
-            }
         }
+    }
+
+    async fn store(&self, command: StoreCommand) -> Result<StoreReply, WorkbenchError> {
+        let (parts, variables) = (&self.0, self.in_force().await);
+        let surroundings = Surroundings { dir: &parts.data_dir, journal: &parts.journal, variables: &variables };
+        parts.documents.carry_out(command, surroundings).await
     }
 
     /// Stops everything, in the order that loses nothing.

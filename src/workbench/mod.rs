@@ -21,8 +21,10 @@ pub(crate) mod sound;
 mod variables;
 
 pub use command::{
-    ClockCommand, ClockReply, Command, Delivered, Endpoint, EventTypeRow, Found, HeldRow, LinkStatus, Reply, SagaCommand,
-    SagaReply, Status, VariableChange, VariableRow, VariableState, WaitingRow, WorkbenchError,
+    ClockCommand, ClockReply, CollectionRow, Command, Compared, ComparedRow, Conflict, ConflictRow, DatabaseRow, Delivered,
+    Difference, Endpoint, EventTypeRow, FieldRow, FileFormat, Found, HeldRow, JobRow, JobState, LinkStatus, Reply, SagaCommand,
+    SagaReply, StagePreview, Status, StoreCommand, StoreQuery, StoreReply, StoreTarget, VariableChange, VariableRow,
+    VariableState, WaitingRow, WorkbenchError, WriterRow, Written,
 };
 pub(crate) use editor::Editing;
 pub use host::Host;

@@ -1,6 +1,6 @@
 use clap::{Args as Group, Subcommand, ValueEnum};
 
-use super::super::args::Which;
+use super::super::store::Which;
 use crate::observe::StepKind;
 use crate::observe::control::{Fault, Place};
 

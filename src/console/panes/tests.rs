@@ -4,15 +4,15 @@ use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
 use rstest::rstest;
 
-use super::super::action::Do;
-use super::super::fixture::{deliveries, empty, fill, observations, tell, trace, typical};
+use super::super::action::{Do, Inspect};
+use super::super::fixture::{deliveries, empty, fill, found, observations, tell, trace, typical};
 use super::super::message::{Answer, Ask, Message};
-use super::super::state::{Pane, State};
+use super::super::state::{Pane, Side, State};
 use super::super::story;
 use super::super::theme::Theme;
 use super::super::update::perform;
 use super::draw;
-use crate::workbench::WorkbenchError;
+use crate::workbench::{CollectionRow, Compared, ComparedRow, Difference, Found, WorkbenchError};
 
 fn drawn(state: &State) -> Buffer {
     let mut terminal = Terminal::new(TestBackend::new(state.size.0, state.size.1)).unwrap();
@@ -117,6 +117,104 @@ fn a_store_that_is_down_is_red_and_not_empty() {
     let buffer = drawn(&state);
     let red = (0..80).any(|x| (0..16).any(|y| buffer[(x, y)].symbol() == "✗" && buffer[(x, y)].fg == Color::Red));
     assert!(red);
+}
+
+#[rstest]
+#[case("tree", 1)]
+#[case("table", 2)]
+fn documents_are_looked_at_as_trees_and_as_tables(#[case] name: &str, #[case] presses: usize) {
+    for (columns, rows) in [(100, 30), (60, 16)] {
+        let mut state = zoomed(typical(columns, rows), Pane::Storage);
+        (0..presses).for_each(|_| act(&mut state, Do::Store(Inspect::View)));
+        insta::assert_snapshot!(format!("storage_{name}_{columns}x{rows}"), text(&state));
+    }
+}
+
+#[test]
+fn an_empty_collection_says_what_to_do_next_and_a_query_that_finds_nothing_too() {
+    let mut state = zoomed(typical(80, 24), Pane::Storage);
+    let nothing = Found { documents: Vec::new(), ..found() };
+    state.storage.load(nothing);
+    insta::assert_snapshot!("storage_empty", text(&state));
+    state.storage.query.filter = "{status: 'approved'}".into();
+    assert!(text(&state).contains("no document fits the filter"));
+}
+
+#[test]
+fn a_huge_collection_is_paged_and_counted_and_only_what_is_seen_is_laid_out() {
+    let mut state = zoomed(typical(160, 50), Pane::Storage);
+    let document = |n: u64| serde_json::json!({"_id": {"$numberLong": n.to_string()}, "n": {"$numberInt": "1"}});
+    let page = Found { documents: (150..200).map(document).collect(), more: true, ..found() };
+    state.storage.query.skip = 150;
+    state.storage.load(page.clone());
+    state.storage.total = Some(1_000_000);
+    let row = |name: &str, count| CollectionRow {
+        database: "connect".into(),
+        collection: name.into(),
+        count,
+        bytes: Some(count * 90),
+        indexes: Some(1),
+    };
+    state.storage.sizes = [("requests".to_owned(), row("requests", 1_000_000))].into();
+    let mut again = page;
+    again.documents[3] = document(9_999_999);
+    state.storage.load(again);
+    insta::assert_snapshot!("storage_huge", text(&state));
+}
+
+#[test]
+fn a_query_that_is_typed_shows_its_fields_and_where_it_is_wrong() {
+    let mut state = zoomed(typical(100, 30), Pane::Storage);
+    act(&mut state, Do::Filter);
+    let bar = state.storage.bar.as_mut().unwrap();
+    bar.input().paste("{status: pending}");
+    assert!(bar.read().is_none());
+    insta::assert_snapshot!("storage_bar", text(&state));
+    let mut narrow = zoomed(typical(60, 16), Pane::Storage);
+    narrow.storage.bar = state.storage.bar.take();
+    insta::assert_snapshot!("storage_bar_narrow", text(&narrow));
+}
+
+#[test]
+fn both_backends_stand_beside_each_other() {
+    let row = |key: &str, left, right, differences| ComparedRow { key: key.into(), left, right, differences };
+    let difference = |path: &str, left: &str, right: Option<&str>| Difference {
+        path: path.into(),
+        left: Some(left.into()),
+        right: right.map(Into::into),
+    };
+    let document = |n: u32| Some(serde_json::json!({"_id": {"$numberInt": n.to_string()}, "id": format!("PR-{n}")}));
+    let compared = Compared {
+        left: "data-api connect.requests_http".into(),
+        right: "driver connect.requests".into(),
+        key: "id".into(),
+        same: 1,
+        rows: vec![
+            row(
+                "PR-1",
+                document(1),
+                document(1),
+                vec![difference("asset.status", "active", Some("draft")), difference("note", "a \u{7} note", None)],
+            ),
+            row("PR-2", document(2), None, Vec::new()),
+            row("PR-3", document(3), document(3), Vec::new()),
+        ],
+        more: false,
+    };
+    for (columns, rows) in [(100, 30), (60, 16)] {
+        let mut state = zoomed(typical(columns, rows), Pane::Storage);
+        state.storage.side = Some(Box::new(Side { compared: Some(compared.clone()), ..Side::default() }));
+        insta::assert_snapshot!(format!("storage_compare_{columns}x{rows}"), text(&state));
+    }
+}
+
+#[test]
+fn a_document_is_edited_as_canonical_extended_json() {
+    for (columns, rows) in [(100, 30), (60, 16)] {
+        let mut state = zoomed(typical(columns, rows), Pane::Storage);
+        act(&mut state, Do::Store(Inspect::Edit));
+        insta::assert_snapshot!(format!("storage_edit_{columns}x{rows}"), text(&state));
+    }
 }
 
 #[test]

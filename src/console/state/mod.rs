@@ -1,5 +1,6 @@
 //! What the console knows: plain data, changed only by [`update`](super::update), drawn by the [panes](super::panes).
 
+mod editor;
 mod events;
 mod input;
 mod logs;
@@ -13,6 +14,7 @@ mod variables;
 
 use jiff::tz::TimeZone;
 
+pub(crate) use editor::{Editor, EditorFor, Prompt, PromptFor};
 pub(crate) use events::{Events, Span};
 pub(crate) use input::Input;
 pub(crate) use logs::Logs;
@@ -20,7 +22,7 @@ pub(crate) use overlay::{Choice, Chooser, Confirm, Form, Overlay, Pager, Pending
 pub(crate) use saga::{Cell, Saga, SagaColumn};
 pub(crate) use sagas::{SagaRequest, Sagas, requests};
 pub(crate) use scroll::Scroll;
-pub(crate) use storage::{Part, Storage};
+pub(crate) use storage::{Bar, FIELDS, Mark, Node, Part, Pick, Side, Storage, StoreAsk, View, cells};
 pub(crate) use trace::{Trace, TraceLine};
 pub(crate) use variables::{Revealed, Variables};
 

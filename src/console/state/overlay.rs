@@ -1,7 +1,7 @@
 use super::super::action::Do;
 use super::super::theme::Pieces;
-use super::{Input, Scroll};
-use crate::workbench::Command;
+use super::{Editor, Input, Pick, Prompt, Scroll, StoreAsk};
+use crate::workbench::{Command, StoreCommand};
 
 /// What lies over the panes and takes the keys.
 #[derive(Debug)]
@@ -11,6 +11,8 @@ pub(crate) enum Overlay {
     Pager(Pager),
     Confirm(Confirm),
     Form(Box<Form>),
+    Editor(Box<Editor>),
+    Prompt(Box<Prompt>),
 }
 
 /// A long text, shown whole.
@@ -63,6 +65,7 @@ impl Pager {
 pub(crate) enum Pending {
     Quit,
     Apply,
+    Store(StoreAsk, Box<StoreCommand>),
 }
 
 /// A question before something that matters.
@@ -93,7 +96,11 @@ pub(crate) struct Form {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Purpose {
     Act(Do),
-    Ask(Command),
+    /// Create an object for this event type.
+    Trigger(String),
+    Pick(Pick),
+    /// Put the clock forward, or change the course of sagas.
+    Ask(Box<Command>),
 }
 
 /// One thing that can be chosen.

@@ -1,11 +1,10 @@
-use super::super::action::{self, ACTIONS, Context, Do};
+use super::super::action::{self, ACTIONS, Context, Do, Inspect};
 use super::super::keymap;
 use super::super::message::{Ask, Effect};
-use super::super::state::{Choice, Chooser, Confirm, Form, Input, Overlay, Pane, Pending, Purpose, Scroll, State, Typing};
+use super::super::state::{Choice, Chooser, Confirm, Form, Input, Overlay, Pane, Part, Pending, Purpose, Scroll, State, Typing};
 use super::super::story;
 use super::super::theme::{Piece, Tone};
-use super::{journal, moves, stepping, typing};
-use crate::observe::Backend;
+use super::{journal, moves, stepping, storage, typing};
 use crate::workbench::{Command, EventTypeRow, Status, VariableChange};
 
 /// The event type of a Test Subscription.
@@ -73,11 +72,12 @@ pub(crate) fn perform(state: &mut State, what: Do, effects: &mut Vec<Effect>) {
             scroll: Scroll::default(),
             pending: Pending::Apply,
         })),
-        Do::SwitchBackend => switch(state, effects),
+        Do::SwitchBackend => storage::switch(state, effects),
+        Do::Store(what) => storage::perform(state, what, effects),
         Do::Reload => reload(state, effects),
         Do::NextPage | Do::PreviousPage => {
             state.storage.turn(what == Do::NextPage);
-            documents(state, effects);
+            storage::documents(state, effects);
         }
         Do::NextPane => state.focus_on(state.focus.step(1)),
         Do::PreviousPane => state.focus_on(state.focus.step(Pane::ALL.len() - 1)),
@@ -111,12 +111,6 @@ pub(crate) fn stage(state: &mut State, change: VariableChange, effects: &mut Vec
     effects.push(Effect::Command(Ask::Stage, Command::Stage { changes: vec![change] }));
 }
 
-/// Asks for the documents of the collection that is shown.
-pub(crate) fn documents(state: &mut State, effects: &mut Vec<Effect>) {
-    let question = state.storage.question();
-    effects.push(Effect::Command(Ask::Documents(state.storage.asked), question));
-}
-
 fn replay(state: &mut State, effects: &mut Vec<Effect>) {
     let Some(delivery) = state.events.selected().map(|d| d.id) else { return };
     state.say(Tone::Note, format!("Replaying #{delivery} ..."));
@@ -142,6 +136,12 @@ fn beside(state: &mut State, by: isize, effects: &mut Vec<Effect>) {
 }
 
 fn open(state: &mut State) {
+    if state.focus == Pane::Storage
+        && state.storage.part == Part::Document
+        && action::of(Do::Store(Inspect::Fold)).is_some_and(|fold| (fold.available)(state).is_ok())
+    {
+        return storage::fold(state);
+    }
     let pager = match state.focus {
         Pane::Events => story::detail(state),
         Pane::Trace => story::line_detail(state).or_else(|| story::detail(state)),
@@ -156,10 +156,10 @@ fn open(state: &mut State) {
 }
 
 fn filter(state: &mut State) {
-    let before = match state.focus {
-        Pane::Storage => state.storage.filter.clone(),
-        _ => state.events.filter.clone(),
-    };
+    if state.focus == Pane::Storage {
+        return storage::open_bar(state);
+    }
+    let before = state.events.filter.clone();
     state.typing = Some(Typing { pane: state.focus, input: Input::new(&before), before });
 }
 
@@ -213,36 +213,21 @@ pub(super) fn open_form(state: &mut State) {
     state.overlays.push(Overlay::Form(Box::new(form)));
 }
 
-fn switch(state: &mut State, effects: &mut Vec<Effect>) {
-    state.storage.backend = match state.storage.backend {
-        Backend::Driver => Backend::DataApi,
-        Backend::DataApi => Backend::Driver,
-    };
-    state.storage.leave();
-    state.storage.collection = None;
-    state.storage.collections.clear();
-    reload_storage(state, effects);
-}
-
 fn reload(state: &mut State, effects: &mut Vec<Effect>) {
     if state.focus == Pane::Variables {
         state.variables.busy = true;
         effects.push(Effect::Command(Ask::Variables, Command::Variables));
     } else {
-        reload_storage(state, effects);
+        storage::reload(state, effects);
     }
 }
 
-fn reload_storage(state: &mut State, effects: &mut Vec<Effect>) {
-    state.storage.busy = true;
-    state.storage.asked += 1;
-    effects.push(Effect::Command(Ask::Collections, Command::Collections { backend: state.storage.backend }));
-}
-
 fn close(state: &mut State, effects: &mut Vec<Effect>) {
+    if state.focus == Pane::Storage && storage::close(state, effects) {
+        return;
+    }
     match state.focus {
         Pane::Events if !state.events.filter.is_empty() => typing::set_filter(state, Pane::Events, "", effects),
-        Pane::Storage if !state.storage.filter.is_empty() => typing::set_filter(state, Pane::Storage, "", effects),
         _ if state.toast.take().is_none() => state.zoomed = false,
         _ => {}
     }
@@ -310,7 +295,7 @@ fn event_types(state: &State) -> Vec<Choice> {
         detail: format!("{}{}", row.category, if row.subscribed { "" } else { ", nobody subscribes to it" }),
         keys: String::new(),
         refused: None,
-        purpose: Purpose::Ask(Command::Trigger { event_type: row.name.clone(), object: None, set: Vec::new() }),
+        purpose: Purpose::Trigger(row.name.clone()),
     };
     let (wanted, others): (Vec<_>, Vec<_>) = state.event_types.iter().partition(|row| row.subscribed);
     wanted.into_iter().chain(others).map(choice).collect()

@@ -7,6 +7,12 @@ use crate::workbench::VariableChange;
 
 /// Gives a text that came back from the editor to whatever handed it out.
 pub(crate) fn take(state: &mut State, edit: Edit, text: Result<Option<Secret>, String>, effects: &mut Vec<Effect>) {
+    let edit = match edit {
+        Edit::Text { title, text: before, purpose } => {
+            return super::storage::returned(state, (title, before, purpose), text, effects);
+        }
+        other => other,
+    };
     let text = match text {
         Ok(Some(text)) => text,
         Ok(None) => return state.say(Tone::Note, "Unchanged: nothing was saved in the editor."),
@@ -18,5 +24,6 @@ pub(crate) fn take(state: &mut State, edit: Edit, text: Result<Option<Secret>, S
             let value = text.reveal().strip_suffix('\n').unwrap_or(text.reveal()).to_owned();
             acts::stage(state, VariableChange::Set { name, value, secure }, effects);
         }
+        Edit::Text { .. } => {}
     }
 }

@@ -21,7 +21,7 @@ pub(super) fn choices(state: &State) -> Chooser {
         detail: due_within(state, seconds),
         keys: String::new(),
         refused: None,
-        purpose: Purpose::Ask(Command::Clock(ClockCommand::Forward { seconds })),
+        purpose: Purpose::Ask(Box::new(Command::Clock(ClockCommand::Forward { seconds }))),
     };
     Chooser::new("Put the clock forward by", STEPS.into_iter().map(choice).collect())
 }

@@ -9,6 +9,7 @@ mod moves;
 mod overlays;
 mod replies;
 mod stepping;
+mod storage;
 #[cfg(test)]
 mod tests;
 mod typing;
@@ -66,7 +67,7 @@ fn start(state: &mut State, effects: &mut Vec<Effect>) {
     effects.push(Effect::Command(Ask::EventTypes, Command::EventTypes));
     state.variables.busy = true;
     effects.push(Effect::Command(Ask::Variables, Command::Variables));
-    effects.push(Effect::Command(Ask::Collections, Command::Collections { backend: state.storage.backend }));
+    effects.push(storage::collections(state));
     journal::refresh(state, effects);
     effects.push(Effect::Read(Query::Logs));
 }
@@ -92,7 +93,7 @@ fn sweep(state: &mut State, effects: &mut Vec<Effect>) {
     if state.pending.documents_stale && !state.storage.busy && layout::shows(state, Pane::Storage) {
         state.pending.documents_stale = false;
         state.pending.swept = state.now;
-        effects.push(Effect::Command(Ask::Collections, Command::Collections { backend: state.storage.backend }));
+        effects.push(storage::collections(state));
     }
 }
 
@@ -105,6 +106,7 @@ fn tick(state: &mut State, effects: &mut Vec<Effect>) {
         state.variables.revealed = None;
         state.dirty = true;
     }
+    storage::tick(state, effects);
     // Times that go on are drawn anew; a screen without any is left alone.
     state.dirty |= counts(state) || state.age != age(state);
     state.age = age(state);
@@ -126,7 +128,8 @@ fn counts(state: &State) -> bool {
 /// After how many seconds the state wants to hear of the time again.
 pub(crate) fn patience(state: &State) -> u64 {
     let shown = state.toast.is_some() || state.variables.revealed.is_some();
-    let hurried = counts(state) || shown || state.pending.variables_stale || state.pending.documents_stale;
+    let hurried =
+        storage::hurried(state) || counts(state) || shown || state.pending.variables_stale || state.pending.documents_stale;
     if hurried { 1 } else { 5 }
 }
 

@@ -1,7 +1,7 @@
 use super::super::action::Do;
 use super::super::message::{Effect, Query};
-use super::super::state::{Pane, Part, Scroll, Span, State};
-use super::{acts, journal};
+use super::super::state::{Pane, Scroll, Span, State};
+use super::{journal, storage};
 
 /// Columns a sideways step scrolls.
 const SIDEWAYS: usize = 8;
@@ -32,7 +32,7 @@ pub(crate) fn perform(state: &mut State, what: Do, effects: &mut Vec<Effect>) {
             let by = distance(what, &state.variables.scroll).unwrap_or(0);
             state.variables.scroll.step(by, len);
         }
-        Pane::Storage => storage(state, what, effects),
+        Pane::Storage => storage::moves(state, what, effects),
         Pane::Logs => {
             let by = distance(what, &state.logs.scroll).unwrap_or(0);
             state.logs.step(by);
@@ -72,38 +72,6 @@ fn trace(state: &mut State, what: Do) {
         _ => {
             let by = distance(what, &state.trace.scroll).unwrap_or(0);
             state.trace.scroll.step(by, state.trace.lines.len());
-        }
-    }
-}
-
-fn storage(state: &mut State, what: Do, effects: &mut Vec<Effect>) {
-    let storage = &mut state.storage;
-    match (what, storage.part) {
-        (Do::Left, Part::Document) => storage.part = Part::Documents,
-        (Do::Left, _) => storage.part = Part::Collections,
-        (Do::Right, Part::Collections) => storage.part = Part::Documents,
-        (Do::Right, _) => storage.part = Part::Document,
-        (_, Part::Collections) => {
-            let mut place = Scroll::default();
-            place.at = storage.collections.iter().position(|c| Some(c) == storage.collection.as_ref()).unwrap_or_default();
-            let by = distance(what, &place).unwrap_or(0);
-            place.step(by, storage.collections.len());
-            let chosen = storage.collections.get(place.at).cloned();
-            if chosen.is_some() && chosen != storage.collection {
-                storage.leave();
-                storage.collection = chosen;
-                acts::documents(state, effects);
-            }
-        }
-        (_, Part::Documents) => {
-            let by = distance(what, &storage.scroll).unwrap_or(0);
-            storage.scroll.step(by, storage.documents.len());
-            storage.inside = Scroll::default();
-        }
-        (_, Part::Document) => {
-            let lines = storage.selected().map_or(0, |d| super::super::json::lines(d).len());
-            let by = distance(what, &storage.inside).unwrap_or(0);
-            storage.inside.step(by, lines);
         }
     }
 }

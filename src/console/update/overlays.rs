@@ -7,7 +7,7 @@ use super::super::keymap::{self, Chord};
 use super::super::message::{Ask, Edit, Effect};
 use super::super::state::{Chooser, Confirm, Form, Input, Overlay, Pager, Pending, Purpose, Scroll, State};
 use super::super::theme::Tone;
-use super::{acts, moves};
+use super::{acts, moves, storage};
 use crate::observe::Secret;
 use crate::workbench::{Command, VariableChange};
 
@@ -24,6 +24,7 @@ pub(crate) fn press(state: &mut State, overlay: Overlay, key: KeyEvent, effects:
             pager.needle.clear();
             Some(Overlay::Pager(pager))
         }
+        Overlay::Editor(editor) => storage::press_in_editor(state, editor, key, effects),
         _ if key.code == KeyCode::Esc || Some(chord) == keymap::parse("ctrl-c") => None,
         Overlay::Help(mut scroll) => (!matches!(what, Some(Do::Quit | Do::Help))).then(|| {
             roll(&mut scroll, what, usize::MAX / 2);
@@ -33,6 +34,7 @@ pub(crate) fn press(state: &mut State, overlay: Overlay, key: KeyEvent, effects:
         Overlay::Confirm(confirm) => answer(state, confirm, key, what, effects),
         Overlay::Chooser(chooser) => choose(state, chooser, key, what, effects),
         Overlay::Form(form) => fill(state, form, key, effects),
+        Overlay::Prompt(prompt) => storage::press_in_prompt(state, prompt, key, effects),
     };
     state.overlays.extend(back);
 }
@@ -91,6 +93,7 @@ fn answer(
                 state.say(Tone::Note, "Applying; waiting for the runtime to acknowledge ...");
                 effects.push(Effect::Command(Ask::Apply, Command::Apply));
             }
+            Pending::Store(ask, command) => effects.push(Effect::Command(Ask::Store(ask), Command::Store(*command))),
         },
         (KeyCode::Char('n'), _) | (_, Some(Do::Quit)) => {}
         (_, what) => {
@@ -133,13 +136,18 @@ fn chosen(state: &mut State, chooser: Box<Chooser>, effects: &mut Vec<Effect>) -
     }
     match choice.purpose.clone() {
         Purpose::Act(what) => acts::perform_anywhere(state, what, effects),
-        Purpose::Ask(Command::Trigger { event_type, .. }) => acts::trigger(state, &event_type, effects),
-        Purpose::Ask(command @ Command::Clock(_)) => {
-            state.events.follow();
-            effects.push(Effect::Command(Ask::Forward, command));
+        Purpose::Trigger(event_type) => acts::trigger(state, &event_type, effects),
+        Purpose::Pick(pick) => storage::picked(state, pick, effects),
+        Purpose::Ask(command) => {
+            let ask = match &*command {
+                Command::Clock(_) => {
+                    state.events.follow();
+                    Ask::Forward
+                }
+                _ => Ask::Sagas,
+            };
+            effects.push(Effect::Command(ask, *command));
         }
-        Purpose::Ask(command @ Command::Sagas(_)) => effects.push(Effect::Command(Ask::Sagas, command)),
-        Purpose::Ask(command) => effects.push(Effect::Command(Ask::Trigger, command)),
     }
     None
 }

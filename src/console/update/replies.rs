@@ -1,9 +1,9 @@
 use super::super::message::{Ask, Effect};
 use super::super::state::{Revealed, Span, State};
 use super::super::theme::Tone;
-use super::{acts, complain, journal};
+use super::{acts, complain, journal, storage};
 use crate::observe::{LinkState, Secret, Timestamp};
-use crate::workbench::{ClockReply, Command, Delivered, Reply, SagaCommand, Status, VariableRow, WorkbenchError};
+use crate::workbench::{ClockReply, Command, Delivered, Reply, SagaCommand, Status, StoreReply, VariableRow, WorkbenchError};
 
 /// How long a secret is shown, in microseconds.
 const SHOWN_FOR: i64 = 8_000_000;
@@ -81,26 +81,18 @@ pub(crate) fn take(state: &mut State, ask: &Ask, reply: Result<Reply, WorkbenchE
                 acts::open_form(state);
             }
         }
-        (Ask::Collections, Ok(Reply::Collections { database, collections, own })) => {
-            let storage = &mut state.storage;
-            storage.collections_error = None;
-            storage.database = database;
-            storage.collections = collections;
-            // Whoever looks at the extension's own collection goes along when a variable names another one.
-            let own_moved = storage.collection == storage.own && own.is_some() && own != storage.own;
-            if storage.collection.is_none() || own_moved {
-                storage.leave();
-                storage.collection = own.clone().or_else(|| storage.collections.first().cloned());
-            }
-            storage.own = own;
-            acts::documents(state, effects);
+        (Ask::Collections, Ok(Reply::Store(reply @ StoreReply::Collections { .. }))) => storage::listed(state, reply, effects),
+        (Ask::Documents(asked), Ok(Reply::Store(StoreReply::Documents(found)))) if *asked == state.storage.asked => {
+            state.storage.load(found);
+            storage::count(state, effects);
         }
-        (Ask::Documents(asked), Ok(Reply::Documents(found))) if *asked == state.storage.asked => state.storage.load(found),
+        (Ask::Store(asked), Ok(Reply::Store(reply))) => storage::take(state, asked, Ok(reply), effects),
+        (Ask::Store(asked), Err(why)) => storage::take(state, asked, Err(why), effects),
         (Ask::Documents(asked), Err(why)) if *asked == state.storage.asked => state.storage.fail(why.to_string()),
         (Ask::Documents(_), _) => return,
         (Ask::Collections, Err(why)) => {
             state.storage.collections_error = Some(why.to_string());
-            acts::documents(state, effects);
+            storage::documents(state, effects);
         }
         (Ask::Variables, Err(why)) => state.variables.error = Some(why.to_string()),
         (Ask::Quit, Ok(Reply::Status(status))) => acts::quit_unless_running(state, &status, effects),

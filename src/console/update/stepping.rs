@@ -109,7 +109,7 @@ fn faults(state: &State) -> Vec<Choice> {
 }
 
 fn choice(name: String, detail: &str, command: SagaCommand) -> Choice {
-    let purpose = Purpose::Ask(Command::Sagas(command));
+    let purpose = Purpose::Ask(Box::new(Command::Sagas(command)));
     Choice { name, detail: detail.into(), keys: String::new(), refused: None, purpose }
 }
 

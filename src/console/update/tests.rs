@@ -10,11 +10,12 @@ use super::super::story;
 use super::super::theme::Tone;
 use crate::observe::{Backend, Secret};
 use crate::workbench::{
-    ClockCommand, ClockReply, Command, Delivered, Reply, Status, VariableChange, VariableState, WorkbenchError,
+    ClockCommand, ClockReply, Command, Delivered, Reply, Status, StoreCommand, StoreReply, StoreTarget, VariableChange,
+    VariableState, WorkbenchError,
 };
 
 /// Presses keys by their names in the table; any other word is typed letter by letter.
-fn press(state: &mut State, keys: &str) -> Vec<Effect> {
+pub(super) fn press(state: &mut State, keys: &str) -> Vec<Effect> {
     let mut effects = Vec::new();
     for word in keys.split(' ') {
         let chords = match keymap::parse(word) {
@@ -29,7 +30,7 @@ fn press(state: &mut State, keys: &str) -> Vec<Effect> {
     effects
 }
 
-fn commands(effects: &[Effect]) -> Vec<&Command> {
+pub(super) fn commands(effects: &[Effect]) -> Vec<&Command> {
     effects.iter().filter_map(|e| if let Effect::Command(_, command) = e { Some(command) } else { None }).collect()
 }
 
@@ -267,12 +268,18 @@ fn any_event_type_can_be_chosen_by_a_few_letters() {
 fn switching_the_backend_reads_collections_and_documents_of_the_other() {
     let mut state = typical(120, 40);
     let effects = press(&mut state, "4 b");
-    assert_eq!(commands(&effects), [&Command::Collections { backend: Backend::DataApi }]);
+    assert_eq!(commands(&effects), [&Command::Store(StoreCommand::Collections { backend: Backend::DataApi, database: None })]);
     assert!(state.storage.documents.is_empty(), "documents of the other backend are not left standing");
-    let reply = Reply::Collections { database: "connect".into(), collections: vec!["h".into()], own: Some("h".into()) };
+    let reply = Reply::Store(StoreReply::Collections {
+        database: "connect".into(),
+        collections: vec!["h".into()],
+        own: Some("h".into()),
+        note: None,
+        read_only: false,
+    });
     let effects = tell(&mut state, Message::Reply(Ask::Collections, Ok(reply)));
     assert!(
-        matches!(&commands(&effects)[..], [Command::Find { backend: Backend::DataApi, collection: Some(c), .. }] if c == "h")
+        matches!(&commands(&effects)[..], [Command::Store(StoreCommand::Find { target: StoreTarget { backend: Backend::DataApi, collection: Some(c), .. }, .. }), ..] if c == "h")
     );
 }
 
@@ -293,7 +300,7 @@ fn a_late_answer_of_another_collection_is_dropped() {
     press(&mut state, "4 left down");
     assert_eq!((state.storage.part, state.storage.collection.as_deref()), (Part::Collections, Some("requests_http")));
     let late = state.storage.asked - 1;
-    tell(&mut state, Message::Reply(Ask::Documents(late), Ok(Reply::Documents(fixture::found()))));
+    tell(&mut state, Message::Reply(Ask::Documents(late), Ok(Reply::Store(StoreReply::Documents(fixture::found())))));
     assert!(state.storage.documents.is_empty());
 }
 

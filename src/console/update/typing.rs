@@ -3,7 +3,7 @@ use crossterm::event::{KeyCode, KeyEvent};
 use super::super::keymap::{Chord, parse};
 use super::super::message::{Effect, Query};
 use super::super::state::{Overlay, Pane, Span, State, Typing};
-use super::{acts, overlays};
+use super::{overlays, storage};
 
 /// A key while a filter is typed. Events are narrowed with every key, documents at Enter, for a half-typed query is only
 /// an error.
@@ -30,6 +30,8 @@ pub(crate) fn paste(state: &mut State, pasted: &str, effects: &mut Vec<Effect>) 
         }
         Some(Overlay::Form(form)) if form.on_value => form.value.paste(pasted),
         Some(Overlay::Form(form)) => form.name.paste(pasted),
+        Some(Overlay::Editor(editor)) => editor.paste(pasted),
+        Some(Overlay::Prompt(prompt)) => prompt.input.paste(pasted),
         Some(Overlay::Pager(pager)) => {
             if let Some(input) = &mut pager.typing {
                 input.paste(pasted);
@@ -37,7 +39,9 @@ pub(crate) fn paste(state: &mut State, pasted: &str, effects: &mut Vec<Effect>) 
         }
         Some(_) => {}
         None => {
-            if let Some(typing) = &mut state.typing {
+            if let Some(bar) = &mut state.storage.bar {
+                storage::paste_into_bar(bar, pasted);
+            } else if let Some(typing) = &mut state.typing {
                 typing.input.paste(pasted);
                 let (pane, text) = (typing.pane, typing.input.text().to_owned());
                 if pane == Pane::Events {
@@ -51,13 +55,7 @@ pub(crate) fn paste(state: &mut State, pasted: &str, effects: &mut Vec<Effect>) 
 /// Narrows a pane, and reads it again if that changed anything.
 pub(crate) fn set_filter(state: &mut State, pane: Pane, filter: &str, effects: &mut Vec<Effect>) {
     state.dirty = true;
-    if pane == Pane::Storage {
-        if state.storage.filter != filter {
-            state.storage.filter = filter.into();
-            state.storage.leave();
-            acts::documents(state, effects);
-        }
-    } else if state.events.filter != filter {
+    if pane == Pane::Events && state.events.filter != filter {
         state.events.filter = filter.into();
         state.events.paused = false;
         state.events.span = Span::Tail;

@@ -2,6 +2,7 @@
 
 mod chooser;
 mod confirm;
+mod editor;
 mod form;
 mod help;
 mod lines;
@@ -24,6 +25,8 @@ pub(crate) fn overlay(frame: &mut Frame<'_>, state: &State, overlay: &Overlay) {
         Overlay::Pager(pager) => pager::draw(frame, state, pager),
         Overlay::Confirm(confirm) => confirm::draw(frame, state, confirm),
         Overlay::Form(form) => form::draw(frame, state, form),
+        Overlay::Editor(editor) => editor::draw(frame, state, editor),
+        Overlay::Prompt(prompt) => editor::prompt(frame, state, prompt),
     }
 }
 

@@ -10,7 +10,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::observe::{Backend, LinkState, Timestamp};
+use crate::observe::{LinkState, Timestamp};
+
+mod store;
+
+pub use store::{
+    CollectionRow, Compared, ComparedRow, Conflict, ConflictRow, DatabaseRow, Difference, FieldRow, FileFormat, Found, JobRow,
+    JobState, StagePreview, StoreCommand, StoreQuery, StoreReply, StoreTarget, WriterRow, Written,
+};
 
 /// What can be asked of a session.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -68,41 +75,8 @@ pub enum Command {
     },
     /// How to reach the sandbox, credentials in clear. [`Reply::Sandbox`].
     Sandbox,
-    /// The collections of the extension's database. [`Reply::Collections`].
-    Collections {
-        /// Through which backend.
-        backend: Backend,
-    },
-    /// Documents. [`Reply::Documents`].
-    Find {
-        /// Through which backend.
-        backend: Backend,
-        /// The database; without it the extension's own (`DB`).
-        database: Option<String>,
-        /// The collection; without it the extension's own for that backend (`HTTP_COLLECTION`, `DRIVER_COLLECTION`).
-        collection: Option<String>,
-        /// A filter as a developer types it: Extended JSON or mongosh literals. Empty finds all.
-        filter: String,
-        /// A projection in the same language, or empty.
-        projection: String,
-        /// A sort in the same language, or empty.
-        sort: String,
-        /// How many to pass over.
-        skip: u64,
-        /// How many at most.
-        limit: u64,
-    },
-    /// How many documents match. [`Reply::Count`].
-    Count {
-        /// Through which backend.
-        backend: Backend,
-        /// As for [`Command::Find`].
-        database: Option<String>,
-        /// As for [`Command::Find`].
-        collection: Option<String>,
-        /// As for [`Command::Find`].
-        filter: String,
-    },
+    /// Ask or change the stores. [`Reply::Store`].
+    Store(StoreCommand),
     /// Breakpoints and faults of sagas. [`Reply::Sagas`].
     Sagas(SagaCommand),
 }
@@ -160,26 +134,8 @@ pub enum Reply {
         /// Its key.
         api_key: String,
     },
-    /// Collections.
-    Collections {
-        /// The database they are of.
-        database: String,
-        /// Their names.
-        collections: Vec<String>,
-        /// The extension's own for that backend.
-        own: Option<String>,
-    },
-    /// Documents.
-    Documents(Found),
-    /// How many documents match.
-    Count {
-        /// The database.
-        database: String,
-        /// The collection.
-        collection: String,
-        /// How many.
-        count: u64,
-    },
+    /// What the stores said.
+    Store(StoreReply),
     /// The breakpoints and faults that are set.
     Sagas(SagaReply),
 }
@@ -223,21 +179,6 @@ pub struct WaitingRow {
     pub event_type: String,
     /// When it comes.
     pub due: Timestamp,
-}
-
-/// Documents, and where they are from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Found {
-    /// The database.
-    pub database: String,
-    /// The collection.
-    pub collection: String,
-    /// The documents, as canonical Extended JSON.
-    pub documents: Vec<Value>,
-    /// Whether there are more behind the limit.
-    pub more: bool,
-    /// How long it took, in microseconds.
-    pub micros: u64,
 }
 
 /// One change of a variable.

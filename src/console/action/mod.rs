@@ -1,6 +1,10 @@
 //! Everything the console can be told to do, as one table. The keymap, the help, the command palette and the bottom line
 //! come from it.
 
+mod inspect;
+
+pub(crate) use inspect::Inspect;
+
 use super::state::{Pane, State};
 
 /// Where an action's keys count.
@@ -61,6 +65,7 @@ pub(crate) enum Do {
     Reload,
     NextPage,
     PreviousPage,
+    Store(Inspect),
     Up,
     Down,
     Left,
@@ -101,6 +106,7 @@ pub(crate) struct Action {
 }
 
 use Context::{Everywhere, Pane as In};
+use Do::Store;
 use Pane::{Events, Logs, Storage, Trace, Variables};
 
 const ANY: &[Context] = &[Everywhere];
@@ -155,7 +161,7 @@ fn has_more(state: &State) -> Result<(), &'static str> {
 }
 
 fn has_previous(state: &State) -> Result<(), &'static str> {
-    (state.storage.skip > 0).then_some(()).ok_or("these are the first documents")
+    (state.storage.query.skip > 0).then_some(()).ok_or("these are the first documents")
 }
 
 const fn act(
@@ -221,7 +227,7 @@ pub(crate) const ACTIONS: &[Action] = &[
     act(
         Do::Filter,
         "filter",
-        "type a filter; in Events !text leaves out what has it; an empty one shows all again",
+        "type a filter; in Events !text leaves out what has it, in Storage Tab goes on to projection, sort and skip; an empty one shows all again",
         &["/"],
         &[In(Events), In(Storage)],
     )
@@ -291,6 +297,52 @@ pub(crate) const ACTIONS: &[Action] = &[
         .when(has_staged),
     act(Do::SwitchBackend, "switch backend", "look through the driver or through the Data API", &["b"], &[In(Storage)])
         .hint("backend"),
+    act(Store(Inspect::SideBySide), "both backends", "the same query to both backends, what differs field by field; again: back to one", &["B"], &[In(Storage)])
+        .hint("both")
+        .when(inspect::has_collection),
+    act(Store(Inspect::View), "view", "show documents as JSON, as a tree or as a table", &["v"], &[In(Storage)]).hint("view"),
+    act(Store(Inspect::Fold), "fold", "fold or unfold the selected branch of the tree", &["space"], &[In(Storage)]).when(inspect::is_tree),
+    act(Store(Inspect::Edit), "edit document", "edit the selected document; only what you changed is saved", &["e"], &[In(Storage)])
+        .hint("edit")
+        .when(inspect::can_edit),
+    act(Store(Inspect::Insert), "insert document", "type a new document", &["i"], &[In(Storage)]).hint("insert").when(inspect::can_write),
+    act(Store(Inspect::Clone), "clone document", "a new document like the selected one, with another _id", &["c"], &[In(Storage)])
+        .when(inspect::can_edit),
+    act(Store(Inspect::Delete), "delete document", "delete the selected document; asks first", &["d"], &[In(Storage)])
+        .when(inspect::can_change)
+        .destructive(),
+    act(Store(Inspect::Undo), "undo", "undo the last write of this session", &["u"], &[In(Storage)]).when(ready),
+    act(Store(Inspect::Pipeline), "pipeline", "type an aggregation pipeline, previewed stage by stage", &["p"], &[In(Storage)])
+        .hint("pipeline")
+        .when(inspect::has_collection),
+    act(Store(Inspect::Queries), "queries", "what was asked of this collection before, favourites first", &["H"], &[In(Storage)])
+        .when(inspect::has_collection),
+    act(Store(Inspect::Favourite), "favourite", "keep the present query among the favourites, or no longer", &["F"], &[In(Storage)])
+        .when(inspect::has_collection),
+    act(Store(Inspect::Event), "its event", "go to the delivery that wrote the selected document", &["o"], &[In(Storage)])
+        .hint("its event")
+        .when(inspect::has_document),
+    act(Store(Inspect::Document), "its document", "go to the document that the selected line, or the delivery, wrote", &["o"], &[In(Trace)])
+        .when(inspect::has_store_call),
+    act(Store(Inspect::Databases), "databases", "choose another database", &["D"], &[In(Storage)]).when(inspect::by_driver),
+    act(Store(Inspect::Indexes), "indexes", "the indexes of the collection", &["I"], &[In(Storage)]).when(inspect::by_driver),
+    act(Store(Inspect::CreateIndex), "create index", "make an index", &["K"], &[In(Storage)]).when(inspect::can_index),
+    act(Store(Inspect::DropIndex), "drop index", "drop an index; asks first", &["ctrl-k"], &[In(Storage)]).when(inspect::can_index).destructive(),
+    act(Store(Inspect::Explain), "explain", "how the server carries the query out, in words", &["x"], &[In(Storage)]).when(inspect::by_driver),
+    act(Store(Inspect::Schema), "schema", "which fields documents have, of which types, by a sample", &["s"], &[In(Storage)])
+        .when(inspect::has_collection),
+    act(Store(Inspect::Export), "export", "write all that the query finds into a file, in the background", &["w"], &[In(Storage)])
+        .when(inspect::has_collection),
+    act(Store(Inspect::Import), "import", "insert the documents of a file, in the background", &["W"], &[In(Storage)])
+        .when(inspect::can_write),
+    act(Store(Inspect::StopJob), "stop export or import", "stop the export or import that is going on", &["X"], &[In(Storage)])
+        .when(inspect::has_job),
+    act(Store(Inspect::Newest), "newest first", "the newest documents first, or the store's own order", &["N"], &[In(Storage)])
+        .when(inspect::has_collection),
+    act(Store(Inspect::Live), "live", "read the page again every second, or no longer; + is new, ~ is changed", &["A"], &[In(Storage)])
+        .when(inspect::has_collection),
+    act(Store(Inspect::Unlock), "unlock", "allow writing to a deployment that is not on this machine, for this session", &["L"], &[In(Storage)])
+        .when(inspect::is_locked),
     act(Do::NextPage, "next documents", "the next page of documents", &["]"], &[In(Storage)]).when(has_more),
     act(Do::PreviousPage, "previous documents", "the page of documents before", &["["], &[In(Storage)]).when(has_previous),
     act(Do::Reload, "reload", "read the pane again", &["R"], &[In(Storage), In(Variables)]).when(ready),

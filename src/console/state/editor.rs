@@ -1,0 +1,112 @@
+use crossterm::event::{KeyCode, KeyEvent};
+use ratatui::style::{Modifier, Style};
+use serde_json::Value;
+use tui_textarea::{CursorMove, TextArea};
+
+use super::super::theme::Pieces;
+use super::Input;
+use crate::workbench::StoreTarget;
+
+/// What becomes of a text that is edited in place.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum EditorFor {
+    /// The document it was made of.
+    Save {
+        /// Where it is.
+        target: StoreTarget,
+        /// As it was when it was opened.
+        base: Value,
+    },
+    /// A new document.
+    Insert(StoreTarget),
+    /// A pipeline: asked as a query, previewed while it is typed.
+    Pipeline,
+}
+
+/// A text of several lines, edited in place.
+#[derive(Debug)]
+pub(crate) struct Editor {
+    pub(crate) title: String,
+    area: TextArea<'static>,
+    before: String,
+    pub(crate) purpose: EditorFor,
+    /// What is wrong with it.
+    pub(crate) error: Option<String>,
+    /// Whether throwing away what was typed was asked for once already.
+    pub(crate) sure: bool,
+    /// What the stages of a pipeline make.
+    pub(crate) preview: Vec<Pieces>,
+    /// The text whose preview was asked for last.
+    pub(crate) previewed: Option<String>,
+}
+
+impl Editor {
+    pub(crate) fn new(title: String, text: &str, purpose: EditorFor) -> Self {
+        let mut area = TextArea::new(text.split('\n').map(|line| line.trim_end_matches('\r').to_owned()).collect());
+        area.set_cursor_line_style(Style::new());
+        area.set_line_number_style(Style::new().add_modifier(Modifier::DIM));
+        area.set_tab_length(2);
+        Self { title, area, before: text.into(), purpose, error: None, sure: false, preview: Vec::new(), previewed: None }
+    }
+
+    pub(crate) fn text(&self) -> String {
+        self.area.lines().join("\n")
+    }
+
+    pub(crate) fn changed(&self) -> bool {
+        self.text() != self.before
+    }
+
+    pub(crate) fn key(&mut self, key: KeyEvent) -> bool {
+        self.sure = false;
+        let changed = if key.code == KeyCode::Enter { self.new_line() } else { self.area.input(key) };
+        if changed {
+            self.error = None;
+        }
+        changed
+    }
+
+    /// A line that begins where the one before did.
+    fn new_line(&mut self) -> bool {
+        let line = self.area.lines().get(self.area.cursor().0).cloned().unwrap_or_default();
+        let indent = line.len() - line.trim_start_matches(' ').len();
+        self.area.insert_newline();
+        self.area.insert_str(" ".repeat(indent));
+        true
+    }
+
+    pub(crate) fn paste(&mut self, text: &str) {
+        self.area.insert_str(text.replace("\r\n", "\n").replace('\r', "\n"));
+    }
+
+    /// Points at a place that is wrong; both counted from 1.
+    pub(crate) fn point_at(&mut self, line: usize, column: usize, why: String) {
+        let place = |n: usize| u16::try_from(n.saturating_sub(1)).unwrap_or(u16::MAX);
+        self.area.move_cursor(CursorMove::Jump(place(line), place(column)));
+        self.error = Some(why);
+    }
+
+    /// The editor, to be drawn.
+    pub(crate) fn area(&self) -> &TextArea<'static> {
+        &self.area
+    }
+}
+
+/// What a line that is asked for is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PromptFor {
+    Export,
+    Import,
+    CreateIndex,
+    DropIndex,
+}
+
+/// One line that is asked for.
+#[derive(Debug)]
+pub(crate) struct Prompt {
+    pub(crate) title: String,
+    pub(crate) hint: String,
+    pub(crate) input: Input,
+    pub(crate) purpose: PromptFor,
+    pub(crate) error: Option<String>,
+}

@@ -1,0 +1,151 @@
+use std::path::{Path, PathBuf};
+
+use crossterm::event::{KeyCode, KeyEvent};
+
+use super::super::super::action::Inspect;
+use super::super::super::message::Effect;
+use super::super::super::state::{Input, Overlay, Pane, Pick, Prompt, PromptFor, State, StoreAsk};
+use super::super::super::theme::Tone;
+use super::super::journal;
+use super::{ask, collections, confirm, line, place, run};
+use crate::storage::query::parse_document;
+use crate::workbench::{FileFormat, StoreCommand, StoreQuery};
+
+/// Asks for one line.
+pub(super) fn prompt(state: &mut State, what: Inspect) {
+    let collection = state.storage.collection.clone().unwrap_or_default();
+    let (title, hint, text, purpose) = match what {
+        Inspect::Import => ("Import into", "a file: one document a line, an array, or .csv", String::new(), PromptFor::Import),
+        Inspect::CreateIndex => {
+            ("An index of", "its keys, like {status: 1}; then options, like {unique: true}", "{}".into(), PromptFor::CreateIndex)
+        }
+        Inspect::DropIndex => ("Drop an index of", "its name (I lists them)", String::new(), PromptFor::DropIndex),
+        _ => {
+            ("Export all that the query finds of", "a file; .csv makes a table", format!("{collection}.jsonl"), PromptFor::Export)
+        }
+    };
+    let title = format!("{title} {}", place(state));
+    state.overlays.push(Overlay::Prompt(Box::new(Prompt {
+        title,
+        hint: hint.into(),
+        input: Input::new(&text),
+        purpose,
+        error: None,
+    })));
+}
+
+/// A key while a line is asked for; `None` closes it.
+pub(in super::super) fn press_in_prompt(
+    state: &mut State,
+    mut prompt: Box<Prompt>,
+    key: KeyEvent,
+    effects: &mut Vec<Effect>,
+) -> Option<Overlay> {
+    if key.code != KeyCode::Enter {
+        if prompt.input.key(key) {
+            prompt.error = None;
+        }
+        return Some(Overlay::Prompt(prompt));
+    }
+    let text = prompt.input.text().trim().to_owned();
+    match submit(state, prompt.purpose, &text, effects) {
+        Ok(()) => None,
+        Err(why) => {
+            prompt.error = Some(why);
+            Some(Overlay::Prompt(prompt))
+        }
+    }
+}
+
+fn submit(state: &mut State, purpose: PromptFor, text: &str, effects: &mut Vec<Effect>) -> Result<(), String> {
+    if text.is_empty() {
+        return Err("Something must stand here; Esc leaves.".into());
+    }
+    let target = state.storage.target();
+    match purpose {
+        PromptFor::Export => {
+            let to = path(text)?;
+            let query = StoreQuery { skip: 0, limit: 0, ..state.storage.query.clone() };
+            ask(effects, StoreAsk::Job, StoreCommand::Export { target, query, format: format(&to), to });
+        }
+        PromptFor::Import => {
+            let from = path(text)?;
+            ask(effects, StoreAsk::Job, StoreCommand::Import { target, format: format(&from), from });
+        }
+        PromptFor::CreateIndex => {
+            let (keys, options) = two_documents(text)?;
+            ask(effects, StoreAsk::Write, StoreCommand::CreateIndex { target, keys, options });
+        }
+        PromptFor::DropIndex => {
+            let said = format!("The index {text} of {} will be dropped; making it again may take a while.", place(state));
+            let command = StoreCommand::DropIndex { target, name: text.into() };
+            confirm(state, "Drop an index", vec![line(Tone::Plain, said)], StoreAsk::Write, command);
+        }
+    }
+    Ok(())
+}
+
+/// Keys, and options behind them.
+fn two_documents(text: &str) -> Result<(String, String), String> {
+    let mut ends = text.char_indices().filter(|(_, c)| *c == '}').map(|(at, _)| at + 1);
+    let split = ends.find(|at| parse_document(text.get(..*at).unwrap_or_default()).is_ok());
+    let (keys, options) = text.split_at(split.unwrap_or(text.len()));
+    let options = options.trim_start_matches([' ', ',']);
+    for part in [keys, options] {
+        parse_document(part).map_err(|e| e.to_string())?;
+    }
+    Ok((keys.into(), options.into()))
+}
+
+/// `~` is the home directory, as in a shell.
+fn path(text: &str) -> Result<PathBuf, String> {
+    let home = text.strip_prefix("~/").and_then(|rest| Some(Path::new(&std::env::var_os("HOME")?).join(rest)));
+    std::path::absolute(home.unwrap_or_else(|| text.into())).map_err(|e| format!("That is no path: {e}"))
+}
+
+fn format(path: &Path) -> FileFormat {
+    if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv")) { FileFormat::Csv } else { FileFormat::Ejson }
+}
+
+/// Does what was chosen from a list.
+pub(in super::super) fn picked(state: &mut State, pick: Pick, effects: &mut Vec<Effect>) {
+    match pick {
+        Pick::Database(name) => {
+            let storage = &mut state.storage;
+            storage.leave();
+            storage.elsewhere = Some(name);
+            storage.collection = None;
+            storage.collections.clear();
+            storage.sizes.clear();
+            effects.push(collections(state));
+        }
+        Pick::Query(query) => run(state, query, false, effects),
+        Pick::Delivery(id) => to_delivery(state, id, effects),
+    }
+}
+
+/// Shows a delivery and what it did.
+pub(super) fn to_delivery(state: &mut State, id: i64, effects: &mut Vec<Effect>) {
+    // A filter might hide it.
+    state.events.filter.clear();
+    state.zoomed = false;
+    if state.events.go_to(id) {
+        journal::refresh(state, effects);
+    }
+    state.focus_on(Pane::Trace);
+    state.say(Tone::Note, format!("Delivery #{id} wrote it; o goes back to the document."));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_follow_the_keys() {
+        let told = |text: &str| two_documents(text).map(|(a, b)| format!("{a}|{b}"));
+        assert_eq!(told("{a: 1}").unwrap(), "{a: 1}|");
+        assert_eq!(told("{a: 1}, {unique: true}").unwrap(), "{a: 1}|{unique: true}");
+        assert_eq!(told("{'a}b': 1} {sparse: true}").unwrap(), "{'a}b': 1}|{sparse: true}");
+        assert!(told("{a: 1").is_err() && told("{a: 1} nonsense").is_err());
+    }
+}

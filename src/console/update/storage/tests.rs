@@ -1,0 +1,213 @@
+use serde_json::json;
+
+use super::super::super::fixture::{found, tell, typical};
+use super::super::super::message::{Ask, Effect, Message};
+use super::super::super::state::{Overlay, Pane, State, StoreAsk};
+use super::super::super::theme::Tone;
+use super::super::tests::{commands, press};
+use crate::observe::Backend;
+use crate::workbench::{
+    Command, Conflict, ConflictRow, Found, JobRow, JobState, Reply, StoreCommand, StoreQuery, StoreReply, WorkbenchError,
+    WriterRow, Written,
+};
+
+fn storage() -> State {
+    let mut state = typical(120, 40);
+    state.focus_on(Pane::Storage);
+    state
+}
+
+fn answer(state: &mut State, asked: StoreAsk, reply: StoreReply) -> Vec<Effect> {
+    tell(state, Message::Reply(Ask::Store(asked), Ok(Reply::Store(reply))))
+}
+
+fn stores(effects: &[Effect]) -> Vec<&StoreCommand> {
+    commands(effects).into_iter().filter_map(|c| if let Command::Store(c) = c { Some(c) } else { None }).collect()
+}
+
+#[test]
+fn a_query_that_cannot_be_read_is_not_asked_and_pointed_at() {
+    let mut state = storage();
+    assert!(stores(&press(&mut state, "/ {id:} enter")).is_empty());
+    let bar = state.storage.bar.as_ref().unwrap();
+    assert_eq!(bar.error.as_ref().map(|(at, _)| *at), Some(4), "{:?}", bar.error);
+    press(&mut state, "esc");
+    assert!(state.storage.bar.is_none());
+}
+
+#[test]
+fn a_query_is_asked_with_all_its_parts_and_remembered() {
+    let mut state = storage();
+    let effects = press(&mut state, "/ {n:1} tab {n:1} tab {n:-1} tab 7 enter");
+    let asked = stores(&effects);
+    let wanted = |q: &StoreQuery| q.filter == "{n:1}" && q.projection == "{n:1}" && q.sort == "{n:-1}" && q.skip == 7;
+    assert!(matches!(asked[0], StoreCommand::Remember { query, favourite: None, .. } if wanted(query)), "{asked:?}");
+    assert!(matches!(asked[1], StoreCommand::Find { query, .. } if wanted(query)), "{asked:?}");
+    let effects = press(&mut state, "esc");
+    assert!(matches!(stores(&effects)[..], [StoreCommand::Find { query, .. }] if query.filter.is_empty()));
+}
+
+#[test]
+fn what_is_new_or_changed_is_marked_until_another_page_is_read() {
+    let mut state = storage();
+    let mut again = found();
+    again.documents[1]["quantity"] = json!({"$numberInt": "11"});
+    again.documents.push(json!({"_id": {"$numberInt": "9"}}));
+    state.storage.load(again);
+    let marks: Vec<bool> = state.storage.marks.iter().map(Option::is_some).collect();
+    assert_eq!(marks, [false, true, false, true]);
+    state.storage.query.filter = "{}".into();
+    state.storage.load(found());
+    assert!(state.storage.marks.iter().all(Option::is_none), "another question has no news");
+}
+
+#[test]
+fn saving_sends_what_was_opened_and_what_was_typed_and_a_failure_gives_the_text_back() {
+    let mut state = storage();
+    press(&mut state, "e");
+    assert!(matches!(state.overlays.last(), Some(Overlay::Editor(_))));
+    press(&mut state, "ctrl-a");
+    let effects = press(&mut state, "ctrl-s");
+    let [StoreCommand::Save { base, edited, retype: false, .. }] = stores(&effects)[..] else { panic!("{effects:?}") };
+    assert_eq!(serde_json::from_str::<serde_json::Value>(edited).unwrap(), *base, "nothing was lost on the way to the editor");
+    assert_eq!(*base, found().documents[0]);
+    let asked = StoreAsk::Save { target: state.storage.target(), base: base.clone(), edited: "{mine: 1}".into() };
+    tell(&mut state, Message::Reply(Ask::Store(asked), Err(WorkbenchError::Failed("the disk is full".into()))));
+    let Some(Overlay::Editor(editor)) = state.overlays.last() else { panic!("the text is gone") };
+    assert_eq!((editor.text(), editor.error.as_deref()), ("{mine: 1}".to_owned(), Some("the disk is full")));
+}
+
+#[test]
+fn typed_text_is_thrown_away_only_when_that_is_said_twice() {
+    let mut state = storage();
+    press(&mut state, "i x");
+    press(&mut state, "esc");
+    assert!(matches!(state.overlays.last(), Some(Overlay::Editor(editor)) if editor.sure));
+    press(&mut state, "esc");
+    assert!(state.overlays.is_empty());
+}
+
+#[test]
+fn a_conflict_is_shown_and_saved_over_only_after_a_yes() {
+    let mut state = storage();
+    let (base, theirs, yours) = (json!({"_id": 1, "a": 1}), json!({"_id": 1, "a": 2}), json!({"_id": 1, "a": 3}));
+    let row = ConflictRow { path: "a".into(), base: Some(json!(1)), yours: Some(json!(3)), theirs: Some(json!(2)), clash: true };
+    let conflict = Conflict {
+        base: base.clone(),
+        theirs: Some(theirs.clone()),
+        yours: yours.clone(),
+        merged: yours.clone(),
+        rows: vec![row],
+    };
+    let asked = StoreAsk::Save { target: state.storage.target(), base, edited: yours.to_string() };
+    let effects = answer(&mut state, asked, StoreReply::Conflict(Box::new(conflict)));
+    assert!(stores(&effects).is_empty(), "nothing is written over what somebody else wrote");
+    assert!(matches!(state.overlays.last(), Some(Overlay::Confirm(_))));
+    let effects = press(&mut state, "enter");
+    let [StoreCommand::Save { base, edited, .. }] = stores(&effects)[..] else { panic!("{effects:?}") };
+    assert_eq!((base, edited), (&theirs, &yours.to_string()));
+}
+
+#[test]
+fn a_document_leads_to_its_delivery_and_several_are_to_choose_from() {
+    let mut state = storage();
+    assert!(matches!(stores(&press(&mut state, "o"))[..], [StoreCommand::Writers { .. }]));
+    let writer = |delivery| WriterRow {
+        delivery,
+        event_type: "x".into(),
+        object_id: "PR-1".into(),
+        operation: Some("insertOne".into()),
+        at: crate::observe::Timestamp(0),
+    };
+    answer(&mut state, StoreAsk::Writers, StoreReply::Writers { writers: vec![writer(3)] });
+    assert_eq!((state.focus, state.events.selected().map(|d| d.id)), (Pane::Trace, Some(3)));
+    state.focus_on(Pane::Storage);
+    answer(&mut state, StoreAsk::Writers, StoreReply::Writers { writers: vec![writer(1), writer(2)] });
+    press(&mut state, "enter");
+    assert_eq!(state.events.selected().map(|d| d.id), Some(2), "the latest first");
+    state.focus_on(Pane::Storage);
+    answer(&mut state, StoreAsk::Writers, StoreReply::Writers { writers: Vec::new() });
+    assert!(state.toast.as_ref().is_some_and(|t| t.tone == Tone::Warn));
+}
+
+#[test]
+fn what_cannot_be_done_says_why() {
+    let mut state = storage();
+    state.storage.backend = Backend::DataApi;
+    for key in ["x", "I", "D"] {
+        assert!(stores(&press(&mut state, key)).is_empty());
+        assert!(state.toast.as_ref().is_some_and(|t| t.text.contains("no action for it")), "{key}");
+    }
+    state.storage.read_only = true;
+    for key in ["e", "i", "d", "W"] {
+        press(&mut state, key);
+        assert!(state.overlays.is_empty() && state.toast.as_ref().is_some_and(|t| t.text.contains("L unlocks")), "{key}");
+    }
+    let effects = press(&mut state, "L enter");
+    assert!(matches!(stores(&effects)[..], [StoreCommand::Unlock { backend: Backend::DataApi }]));
+    answer(&mut state, StoreAsk::Unlock, StoreReply::Unlocked { place: "db.example".into() });
+    press(&mut state, "i");
+    assert!(matches!(state.overlays.last(), Some(Overlay::Editor(_))));
+}
+
+#[test]
+fn deleting_asks_first_and_says_that_it_can_be_undone() {
+    let mut state = storage();
+    assert!(stores(&press(&mut state, "d")).is_empty());
+    assert!(stores(&press(&mut state, "esc")).is_empty(), "no is no");
+    let effects = press(&mut state, "d enter");
+    let [StoreCommand::Delete { filter, many: false, .. }] = stores(&effects)[..] else { panic!("{effects:?}") };
+    assert!(filter.contains("66f0a1b2c3d4e5f607182901"), "{filter}");
+    let written = Written { message: "Deleted 1 document.".into(), written: 1, can_undo: true, ..Written::default() };
+    answer(&mut state, StoreAsk::Write, StoreReply::Written(written));
+    assert!(state.toast.as_ref().is_some_and(|t| t.text.contains("u undoes it")));
+    assert!(matches!(stores(&press(&mut state, "u"))[..], [StoreCommand::Undo]));
+}
+
+#[test]
+fn a_job_is_watched_while_it_runs_and_its_end_is_said_once() {
+    let mut state = storage();
+    let job = |state, done| JobRow {
+        job: 1,
+        what: "export of x to y".into(),
+        done,
+        total: Some(10),
+        state,
+        message: Some("wrote 10 documents".into()),
+        refused: Vec::new(),
+        refusals: 0,
+    };
+    answer(&mut state, StoreAsk::Job, StoreReply::Job(job(JobState::Running, 1)));
+    assert!(matches!(stores(&tell(&mut state, Message::Tick))[..], [StoreCommand::Job { job: 1 }]));
+    assert!(matches!(stores(&press(&mut state, "X"))[..], [StoreCommand::Cancel { job: 1 }]));
+    answer(&mut state, StoreAsk::Job, StoreReply::Job(job(JobState::Done, 10)));
+    assert!(state.toast.as_ref().is_some_and(|t| t.text.contains("wrote 10 documents")));
+    assert!(stores(&tell(&mut state, Message::Tick)).is_empty());
+}
+
+#[test]
+fn only_one_preview_is_asked_for_at_a_time_and_the_last_text_gets_one() {
+    let mut state = storage();
+    let effects = press(&mut state, "p");
+    let [StoreCommand::Preview { pipeline, .. }] = stores(&effects)[..] else { panic!("{effects:?}") };
+    let first = pipeline.clone();
+    assert!(stores(&press(&mut state, "space space")).is_empty());
+    let effects = answer(&mut state, StoreAsk::Preview(first), StoreReply::Preview { stages: Vec::new() });
+    assert!(matches!(stores(&effects)[..], [StoreCommand::Preview { .. }]));
+}
+
+#[test]
+fn the_number_of_documents_is_counted_aside_where_the_page_does_not_tell() {
+    let mut state = storage();
+    let effects = press(&mut state, "/ {n:1} enter");
+    assert_eq!(stores(&effects).len(), 2);
+    let asked = state.storage.asked;
+    let page = Found { more: true, ..found() };
+    let effects = tell(&mut state, Message::Reply(Ask::Documents(asked), Ok(Reply::Store(StoreReply::Documents(page)))));
+    assert!(matches!(stores(&effects)[..], [StoreCommand::Count { .. }]));
+    let count = |count| StoreReply::Count { database: "connect".into(), collection: "requests".into(), count };
+    answer(&mut state, StoreAsk::Count(asked - 1), count(5));
+    assert_eq!(state.storage.total, None, "the answer to an older question is no answer");
+    answer(&mut state, StoreAsk::Count(asked), count(1_234));
+    assert_eq!(state.storage.total, Some(1_234));
+}

@@ -1,0 +1,56 @@
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+
+use super::super::state::{Editor, EditorFor, Prompt, State};
+use super::super::theme::{Piece, Tone};
+use super::{put, window, wrap};
+
+/// A text edited in place; of a pipeline, what comes out of its stages beside it.
+pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, editor: &Editor) {
+    let screen = frame.area();
+    let hint = match editor.purpose {
+        EditorFor::Pipeline => "Ctrl-S asks it · Ctrl-O your editor · Esc leaves",
+        _ => "Ctrl-S saves · Ctrl-O your editor · Esc leaves",
+    };
+    let inner = window(frame, state.theme, &editor.title, hint, screen.width, screen.height);
+    let trouble = editor.error.as_ref().map(|why| wrap(&[Piece::new(Tone::Bad, format!("✗ {why}"))], usize::from(inner.width)));
+    let trouble = trouble.unwrap_or_default();
+    let rows = u16::try_from(trouble.len()).unwrap_or(0).min(inner.height / 2);
+    let [text, error] = Layout::vertical([Constraint::Min(0), Constraint::Length(rows)]).areas(inner);
+    let (text, preview) = if editor.purpose == EditorFor::Pipeline { beside(text) } else { (text, None) };
+    frame.render_widget(editor.area(), text);
+    for (y, row) in (error.y..error.bottom()).zip(&trouble) {
+        put(frame.buffer_mut(), state.theme, Rect { y, height: 1, ..error }, row, 0);
+    }
+    let Some(preview) = preview else { return };
+    for (y, row) in (preview.y..preview.bottom()).zip(&editor.preview) {
+        put(frame.buffer_mut(), state.theme, Rect { y, height: 1, ..preview }, row, 0);
+    }
+}
+
+/// Beside each other where it is wide, below each other where it is not.
+fn beside(area: Rect) -> (Rect, Option<Rect>) {
+    let [one, _, other] = if area.width >= 90 {
+        Layout::horizontal([Constraint::Percentage(45), Constraint::Length(2), Constraint::Min(0)]).areas(area)
+    } else {
+        Layout::vertical([Constraint::Percentage(45), Constraint::Length(1), Constraint::Min(0)]).areas(area)
+    };
+    (one, Some(other))
+}
+
+/// One line that is asked for.
+pub(crate) fn prompt(frame: &mut Frame<'_>, state: &State, prompt: &Prompt) {
+    let columns = frame.area().width.saturating_sub(4).min(90);
+    let inner = window(frame, state.theme, &prompt.title, "Enter does it · Esc cancels", columns, 6);
+    if inner.height < 2 {
+        return;
+    }
+    put(frame.buffer_mut(), state.theme, Rect { height: 1, ..inner }, &[Piece::new(Tone::Dim, &prompt.hint)], 0);
+    frame.render_widget(prompt.input.area(), Rect { y: inner.y + 1, height: 1, ..inner });
+    if let Some(why) = prompt.error.as_ref().filter(|_| inner.height > 2) {
+        let rows = wrap(&[Piece::new(Tone::Bad, format!("✗ {why}"))], usize::from(inner.width));
+        for (y, row) in (inner.y + 2..inner.bottom()).zip(&rows) {
+            put(frame.buffer_mut(), state.theme, Rect { y, height: 1, ..inner }, row, 0);
+        }
+    }
+}
