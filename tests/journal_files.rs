@@ -70,16 +70,19 @@ fn a_journal_of_a_newer_version_is_refused_with_what_to_do() {
 }
 
 #[test]
-fn a_damaged_journal_is_named_and_left_as_it_is() {
+fn a_reader_names_a_damaged_journal_and_the_next_session_sets_it_aside_as_it_is() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("journal.sqlite");
     let noise: Vec<u8> = (0..20_000_u32).flat_map(|n| (n * 7919).to_le_bytes()).collect();
     std::fs::write(&file, &noise).unwrap();
-    for error in [Journal::open(dir.path()).unwrap_err(), Reader::open(dir.path()).unwrap_err()] {
-        assert!(matches!(error, JournalError::Corrupt { .. }), "{error:?}");
-        assert!(error.to_string().contains("journal.sqlite"), "{error}");
-    }
-    assert_eq!(std::fs::read(&file).unwrap(), noise);
+    let error = Reader::open(dir.path()).unwrap_err();
+    assert!(matches!(error, JournalError::Corrupt { .. }) && error.to_string().contains("journal.sqlite"), "{error:?}");
+    let journal = Journal::open(dir.path()).unwrap();
+    let mended = journal.mended().unwrap();
+    assert_eq!(std::fs::read(&mended.aside).unwrap(), noise, "it is kept, under another name");
+    assert!(mended.to_string().contains("nothing of it can be read"), "{mended}");
+    drop(journal);
+    assert!(Journal::open(dir.path()).unwrap().mended().is_none(), "the new one is sound");
 }
 
 #[test]

@@ -106,7 +106,7 @@ async fn lists_are_read_page_by_page_and_filtered() {
     let even = DeliveryFilter { text: Some("pr-EVEN".into()), ..all.clone() };
     assert_eq!(ids(&even, &Window::newest(2)), [18, 20]);
     assert_eq!(reader.count(&even).unwrap(), 10);
-    assert_eq!(ids(&DeliveryFilter::typed("!pr-even"), &Window::newest(2)), [17, 19]);
+    assert_eq!(ids(&DeliveryFilter::parse("!pr-even").unwrap(), &Window::newest(2)), [17, 19]);
     let odd = DeliveryFilter { text: Some("odd-ä".into()), ..all.clone() };
     assert_eq!(reader.count(&odd).unwrap(), 10);
     let failed = DeliveryFilter { result: Some("fail".into()), object_id: Some("PR-Even".into()), ..all };

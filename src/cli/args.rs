@@ -2,7 +2,12 @@ use std::path::PathBuf;
 
 use clap::{Args as Group, Parser, Subcommand};
 
+use super::captures::Keep;
+use super::case::Case;
+use super::replay::Replay;
+use super::scenario::Scenario;
 use super::store::Store;
+use super::trigger::Trigger;
 
 /// A terminal developer console for CloudBlue Connect extensions.
 ///
@@ -48,9 +53,19 @@ pub(super) enum Verb {
     /// Run the extension without a screen and print what happens
     Run(Run),
     /// Create an object (a Test Subscription, say) in the local Connect and deliver it
-    Trigger(Trigger),
-    /// Run past deliveries again
-    Replay(Replay),
+    Trigger(Box<Trigger>),
+    /// Run past deliveries again: as they were, edited, with other variables, with recorded answers, into shadow collections
+    Replay(Box<Replay>),
+    /// Deliveries as regression tests: saved into a directory, run again headless
+    Case {
+        #[command(subcommand)]
+        verb: Case,
+    },
+    /// Requests driven through their life by a file
+    Scenario {
+        #[command(subcommand)]
+        verb: Scenario,
+    },
     /// The deliveries so far
     Events {
         #[command(subcommand)]
@@ -101,29 +116,6 @@ pub(super) struct Run {
 }
 
 #[derive(Group)]
-pub(super) struct Trigger {
-    /// The event type, `asset_purchase_request_processing` for instance
-    pub(super) event_type: String,
-    /// The object as a JSON file (`-` for stdin) instead of the built-in sample
-    #[arg(long, value_name = "FILE")]
-    pub(super) file: Option<PathBuf>,
-    /// Change the object: a dotted path and a JSON value or text (`asset.params.0.value=hello`)
-    #[arg(long, value_name = "PATH=VALUE", value_parser = pair)]
-    pub(super) set: Vec<(String, String)>,
-    #[command(flatten)]
-    pub(super) wait: Wait,
-}
-
-#[derive(Group)]
-pub(super) struct Replay {
-    /// Numbers of deliveries, as `events list` shows them
-    #[arg(required = true, value_name = "ID")]
-    pub(super) deliveries: Vec<i64>,
-    #[command(flatten)]
-    pub(super) wait: Wait,
-}
-
-#[derive(Group)]
 pub(super) struct Wait {
     /// Wait for the result and print it; exit status 1 when the task failed
     #[arg(long)]
@@ -167,12 +159,14 @@ pub(super) enum Events {
         #[command(flatten)]
         filter: Filter,
     },
+    #[command(flatten)]
+    Keep(Keep),
 }
 
 #[derive(Group)]
 pub(super) struct Filter {
-    /// Only what has this text in its type, object, result, reason or task
-    #[arg(long, value_name = "TEXT")]
+    /// Only what fits: texts, `result=fail`, `since=2h`, `asset.product.id=PRD-1`, `body~timeout`; `!` leaves out
+    #[arg(long, value_name = "FILTER")]
     pub(super) filter: Option<String>,
     /// Only this event type
     #[arg(long = "type", value_name = "EVENT_TYPE")]
@@ -256,7 +250,7 @@ pub(super) struct Platform {
     pub(super) tls_port: u16,
 }
 
-fn pair(text: &str) -> Result<(String, String), String> {
+pub(super) fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((path, value)) if !path.is_empty() => Ok((path.to_owned(), value.to_owned())),
         _ => Err("it takes the form PATH=VALUE".into()),

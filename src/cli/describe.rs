@@ -47,6 +47,11 @@ pub(super) fn describe(fact: &Fact, whole: bool) -> String {
         Fact::RedeliveryScheduled { task_id, object_id, due } => {
             format!("{object_id} ({task_id}) comes again at {}", super::output::clock(*due))
         }
+        Fact::Marked { task_id, marks, detail } => {
+            let marks = marks.iter().map(|mark| mark.as_str()).collect::<Vec<_>>().join(", ");
+            format!("{task_id} is {marks}{}{detail}", if detail.is_empty() { "" } else { ": " })
+        }
+        Fact::Pinned { delivery, pinned } => format!("delivery {delivery} {}", if *pinned { "pinned" } else { "unpinned" }),
         Fact::Variables { what, names } => format!("variables {what}: {}", names.join(", ")),
     }
 }

@@ -3,6 +3,7 @@ use std::io;
 use std::process::ExitCode;
 
 use crate::journal::JournalError;
+use crate::replay::{CaseError, FileError, ReplayError};
 use crate::workbench::WorkbenchError;
 
 /// Why a command ends with a status other than 0.
@@ -63,6 +64,24 @@ impl From<JournalError> for CliError {
             }
             _ => Self::Failed(error.to_string()),
         }
+    }
+}
+
+impl From<ReplayError> for CliError {
+    fn from(error: ReplayError) -> Self {
+        Self::Usage(error.to_string())
+    }
+}
+
+impl From<FileError> for CliError {
+    fn from(error: FileError) -> Self {
+        Self::Usage(error.to_string())
+    }
+}
+
+impl From<CaseError> for CliError {
+    fn from(error: CaseError) -> Self {
+        Self::Usage(error.to_string())
     }
 }
 

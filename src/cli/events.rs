@@ -5,18 +5,28 @@ use serde::Serialize;
 use super::args::{Events, Filter};
 use super::describe::describe;
 use super::output::{clock, span};
-use super::{CliError, Setting, clock};
-use crate::journal::{DeliveryFilter, DeliveryRow, DeliveryState, ObservationRow, Window};
+use super::{CliError, Setting, clock as clock_verbs};
+use crate::journal::{DeliveryFilter, DeliveryRow, DeliveryState, FilterError, ObservationRow, Window};
 
 /// The columns of [`delivery_cells`].
 pub(super) const HEADING: &[&str] =
     &["ID", "TIME", "EVENT TYPE", "OBJECT", "STATUS", "RESULT", "TOOK", "TRY", "ORIGIN", "REASON"];
 
-impl From<Filter> for DeliveryFilter {
-    fn from(filter: Filter) -> Self {
-        let typed = Self::typed(filter.filter.as_deref().unwrap_or_default());
-        Self { event_type: filter.event_type, object_id: filter.object, result: filter.result, ..typed }
+impl TryFrom<Filter> for DeliveryFilter {
+    type Error = CliError;
+
+    fn try_from(filter: Filter) -> Result<Self, CliError> {
+        let typed = filter.filter.as_deref().unwrap_or_default();
+        let parsed = Self::parse(typed).map_err(|error| unreadable(typed, &error))?;
+        Ok(Self { event_type: filter.event_type, object_id: filter.object, result: filter.result, ..parsed })
     }
+}
+
+/// The error with the place in the line it is about.
+pub(super) fn unreadable(line: &str, error: &FilterError) -> CliError {
+    let before: String = line.chars().take(error.at).collect();
+    let after: String = line.chars().skip(error.at).collect();
+    CliError::usage(format!("the filter can't be read: {}; it is at the arrow: {before} --> {after}", error.message))
 }
 
 /// A delivery as the columns of a table.
@@ -32,7 +42,11 @@ pub(super) fn delivery_cells(row: &DeliveryRow) -> Vec<String> {
         (Some(origin), None) => origin.clone(),
         (None, None) => "-".into(),
     };
-    let origin = if row.injected > 0 { format!("{origin}, injected") } else { origin };
+    let mut origin = if row.injected > 0 { format!("{origin}, injected") } else { origin };
+    for mark in row.marks.iter().map(String::as_str).chain(row.pinned.then_some("pinned")) {
+        origin.push_str(", ");
+        origin.push_str(mark);
+    }
     let reason = row.message.as_deref().and_then(|m| m.lines().next()).unwrap_or_default();
     vec![
         row.id.to_string(),
@@ -51,12 +65,13 @@ pub(super) fn delivery_cells(row: &DeliveryRow) -> Vec<String> {
 /// `events list|show|tail`
 pub(super) async fn events(setting: Setting, verb: Events) -> Result<(), CliError> {
     match verb {
-        Events::List { filter, limit } => list(&setting, &filter.into(), limit).await,
+        Events::List { filter, limit } => list(&setting, &filter.try_into()?, limit).await,
         Events::Show { id } => show(&setting, id).await,
-        Events::Waiting => clock::waiting(&setting).await,
-        Events::Release { which } => clock::release(&setting, &which).await,
-        Events::Forward { by } => clock::forward(&setting, by).await,
-        Events::Tail { filter } => tail(&setting, &filter.into()).await,
+        Events::Waiting => clock_verbs::waiting(&setting).await,
+        Events::Release { which } => clock_verbs::release(&setting, &which).await,
+        Events::Forward { by } => clock_verbs::forward(&setting, by).await,
+        Events::Keep(keep) => super::captures::keep(setting, keep).await,
+        Events::Tail { filter } => tail(&setting, &filter.try_into()?).await,
     }
 }
 
@@ -67,6 +82,9 @@ async fn list(setting: &Setting, filter: &DeliveryFilter, limit: usize) -> Resul
     let rows = reader.deliveries(filter, &Window::newest(limit))?;
     if setting.output.is_json() {
         return rows.iter().try_for_each(|row| setting.output.object(row));
+    }
+    if rows.is_empty() && *filter != DeliveryFilter::default() {
+        return setting.output.line("No delivery fits. `body~TEXT` looks into payloads, `events list` shows all.");
     }
     if rows.is_empty() {
         return empty(setting);
@@ -122,13 +140,12 @@ async fn tail(setting: &Setting, filter: &DeliveryFilter) -> Result<(), CliError
             let over =
                 matches!(seen.observation.fact, crate::observe::Fact::Answered(_) | crate::observe::Fact::Interrupted { .. });
             if let (true, Some(id)) = (over, seen.delivery)
-                && let Some(row) = reader.delivery(id)?
-                && fits(filter, &row)
+                && let [row] = reader.deliveries(filter, &Window { before: Some(id + 1), ..Window::after(id - 1, 1) })?.as_slice()
             {
                 if setting.output.is_json() {
-                    setting.output.object(&row)?;
+                    setting.output.object(row)?;
                 } else {
-                    setting.output.line(&delivery_cells(&row).join("  "))?;
+                    setting.output.line(&delivery_cells(row).join("  "))?;
                 }
             }
         }
@@ -139,14 +156,4 @@ async fn tail(setting: &Setting, filter: &DeliveryFilter) -> Result<(), CliError
     }
     session.close().await;
     Ok(())
-}
-
-fn fits(filter: &DeliveryFilter, row: &DeliveryRow) -> bool {
-    let same = |wanted: &Option<String>, have: Option<&str>| wanted.as_deref().is_none_or(|w| Some(w) == have);
-    let text = filter.text.as_deref().map(str::to_lowercase);
-    let hay = [Some(&row.event_type), Some(&row.object_id), row.result.as_ref(), row.message.as_ref(), Some(&row.task_id)];
-    same(&filter.event_type, Some(&row.event_type))
-        && same(&filter.object_id, Some(&row.object_id))
-        && same(&filter.result, row.result.as_deref())
-        && text.is_none_or(|text| hay.into_iter().flatten().any(|h| h.to_lowercase().contains(&text)))
 }

@@ -5,7 +5,10 @@
 //! 0 done, 1 the thing failed, 2 wrong usage.
 
 mod args;
+mod captures;
+mod case;
 mod clock;
+mod compared;
 mod deployment;
 mod describe;
 mod doctor;
@@ -14,8 +17,10 @@ mod error;
 mod events;
 mod log;
 mod output;
+mod replay;
 mod run;
 mod sagas;
+mod scenario;
 mod serve;
 mod store;
 mod trigger;
@@ -31,7 +36,7 @@ use error::CliError;
 use output::Output;
 
 use crate::console;
-use crate::journal::Reader;
+use crate::journal::{Journal, JournalError, Reader};
 use crate::probe;
 use crate::workbench::{self, Connect, OpenOptions, Ports, Session, Source};
 
@@ -105,7 +110,20 @@ impl Setting {
     /// The journal alone, for commands that only read; `None` where nothing was ever recorded.
     fn reader(&self) -> Result<Option<Reader>, CliError> {
         let dir = &self.options.data_dir;
-        if dir.join("journal.sqlite").exists() { Ok(Some(Reader::open(dir)?)) } else { Ok(None) }
+        if !dir.join("journal.sqlite").exists() {
+            return Ok(None);
+        }
+        match Reader::open(dir) {
+            // Nobody uses it: what can be read of it is taken over now, as a session would do.
+            Err(JournalError::Corrupt { .. }) => {
+                let journal = Journal::open(dir)?;
+                if let Some(mended) = journal.mended() {
+                    output::remark(&mended.to_string());
+                }
+                Ok(Some(Reader::open(dir)?))
+            }
+            opened => Ok(Some(opened?)),
+        }
     }
 }
 
@@ -126,8 +144,10 @@ async fn dispatch(args: Args, source: Source) -> Result<(), CliError> {
     match args.verb {
         None => open_console(setting).await,
         Some(Verb::Run(run)) => run::run(setting, run).await,
-        Some(Verb::Trigger(trigger)) => trigger::trigger(setting, trigger).await,
-        Some(Verb::Replay(replay)) => trigger::replay(setting, replay).await,
+        Some(Verb::Trigger(trigger)) => trigger::trigger(setting, *trigger).await,
+        Some(Verb::Replay(replay)) => replay::replay(setting, *replay).await,
+        Some(Verb::Case { verb }) => case::case(setting, verb).await,
+        Some(Verb::Scenario { verb }) => scenario::scenario(setting, verb).await,
         Some(Verb::Events { verb }) => events::events(setting, verb).await,
         Some(Verb::Env { verb }) => env::env(setting, verb).await,
         Some(Verb::Sagas { verb }) => sagas::sagas(setting, verb).await,

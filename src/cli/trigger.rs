@@ -1,37 +1,109 @@
-//! `trigger` and `replay`: a task is made and, if wanted, its result waited for.
+//! `trigger`: a task is made and, if wanted, its result waited for.
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::Args as Group;
 use serde_json::Value;
 
-use super::args::{Replay, Trigger, Wait};
+use super::args::{Wait, pair};
 use super::events::{HEADING, delivery_cells};
 use super::{CliError, Output, Setting, output};
 use crate::journal::{DeliveryRow, DeliveryState};
-use crate::workbench::{Command, Delivered, Reply, Session};
+use crate::platform::Platform;
+use crate::replay::Capture;
+use crate::workbench::{CaptureCommand, CaptureReply, Command, Delivered, Editing, Reply, SavedEvent, Session};
 
 /// How often a session without news is asked what is wrong.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+#[derive(Group)]
+pub(super) struct Trigger {
+    /// The event type, `asset_purchase_request_processing` for instance; or @NAME of a saved event; or #ID of a delivery,
+    /// for a new object like its
+    #[arg(value_name = "EVENT_TYPE|@NAME|#ID")]
+    pub(super) event: String,
+    /// The object as a JSON file (`-` for stdin) instead of the built-in sample
+    #[arg(long, value_name = "FILE")]
+    pub(super) file: Option<PathBuf>,
+    /// Change the object: a dotted path and a JSON value or text (`asset.params.0.value=hello`)
+    #[arg(long, value_name = "PATH=VALUE", value_parser = pair)]
+    pub(super) set: Vec<(String, String)>,
+    /// Change the object in the editor named by VISUAL or EDITOR first
+    #[arg(long)]
+    pub(super) edit: bool,
+    /// Remember the event by a name, for `trigger @NAME`
+    #[arg(long, value_name = "NAME")]
+    pub(super) save: Option<String>,
+    #[command(flatten)]
+    pub(super) wait: Wait,
+}
 
 /// `trigger EVENT_TYPE`
 pub(super) async fn trigger(setting: Setting, args: Trigger) -> Result<(), CliError> {
     let object = args.file.as_deref().map(read_object).transpose()?;
     let session = setting.ready().await?;
-    let command = Command::Trigger { event_type: args.event_type, object, set: args.set };
-    let outcome = send(&session, setting.output, vec![command], &args.wait).await;
+    let made = async {
+        let mut event = event(&session, &args.event).await?;
+        event.object = object.or(event.object);
+        event.set.extend(args.set);
+        if args.edit {
+            let sample = event.object.take().or_else(|| Platform::sample(&event.event_type)).unwrap_or_default();
+            event.object = Some(edited(&setting.options.data_dir, &sample)?);
+        }
+        if let Some(name) = args.save {
+            let command = CaptureCommand::SaveEvent { name, event: event.clone() };
+            session.command(Command::Captures(command)).await?;
+        }
+        let SavedEvent { event_type, object, set } = event;
+        send(&session, setting.output, vec![Command::Trigger { event_type, object, set }], &args.wait).await
+    };
+    let outcome = made.await;
     session.close().await;
     outcome
 }
 
-/// `replay ID...`
-pub(super) async fn replay(setting: Setting, args: Replay) -> Result<(), CliError> {
-    let session = setting.ready().await?;
-    let commands = args.deliveries.into_iter().map(|delivery| Command::Replay { delivery }).collect();
-    let outcome = send(&session, setting.output, commands, &args.wait).await;
-    session.close().await;
-    outcome
+/// What is to be triggered: a type, a saved event, an object like that of a delivery.
+async fn event(session: &Session, given: &str) -> Result<SavedEvent, CliError> {
+    if let Some(name) = given.strip_prefix('@') {
+        let Reply::Captures(CaptureReply::Saved { events }) =
+            session.command(Command::Captures(CaptureCommand::SavedEvents)).await?
+        else {
+            return Err(unexpected());
+        };
+        let names = events.iter().map(|(name, _)| format!("@{name}")).collect::<Vec<_>>().join(", ");
+        let known = if names.is_empty() {
+            "none is saved yet: `trigger TYPE --save NAME` does".into()
+        } else {
+            format!("there are {names}")
+        };
+        let found = events.into_iter().find(|(saved, _)| saved == name).map(|(_, event)| event);
+        return found.ok_or_else(|| CliError::usage(format!("there is no saved event @{name}; {known}")));
+    }
+    match given.strip_prefix('#').map(str::parse) {
+        Some(Ok(id)) => {
+            let capture = Capture::of(&session.reader()?, id).map_err(|e| CliError::usage(e.to_string()))?;
+            Ok(SavedEvent { event_type: capture.event_type, object: Some(capture.object), set: Vec::new() })
+        }
+        Some(Err(_)) => Err(CliError::usage(format!("{given} is no number of a delivery, such as #12"))),
+        None => Ok(SavedEvent { event_type: given.into(), object: None, set: Vec::new() }),
+    }
+}
+
+/// An object as the developer's editor leaves it.
+pub(super) fn edited(data_dir: &Path, object: &Value) -> Result<Value, CliError> {
+    let text = serde_json::to_string_pretty(object).unwrap_or_default() + "\n";
+    let editing = Editing::begin(data_dir, "object.json", &text)?;
+    let status = editing.command().status().map_err(|e| CliError::failed(format!("the editor can't be started: {e}")))?;
+    match editing.end(status)? {
+        Some(text) => json_object("the edited object", &text),
+        None => Ok(object.clone()),
+    }
+}
+
+fn unexpected() -> CliError {
+    CliError::failed("the session answered something else than was asked".into())
 }
 
 async fn send(session: &Session, output: Output, commands: Vec<Command>, wait: &Wait) -> Result<(), CliError> {
@@ -66,7 +138,7 @@ async fn send(session: &Session, output: Output, commands: Vec<Command>, wait: &
     if failed { Err(CliError::Told) } else { Ok(()) }
 }
 
-fn tell(output: Output, delivered: &Delivered) -> Result<(), CliError> {
+pub(super) fn tell(output: Output, delivered: &Delivered) -> Result<(), CliError> {
     if output.is_json() {
         return output.object(delivered);
     }
@@ -74,7 +146,7 @@ fn tell(output: Output, delivered: &Delivered) -> Result<(), CliError> {
 }
 
 /// Waits until the delivery of a task is over and its result with the platform.
-async fn result_of(session: &Session, task_id: &str, within: Duration) -> Result<DeliveryRow, CliError> {
+pub(super) async fn result_of(session: &Session, task_id: &str, within: Duration) -> Result<DeliveryRow, CliError> {
     let reader = session.reader()?;
     let mut news = session.news();
     let before = troubles(session).await?;
@@ -112,7 +184,7 @@ async fn troubles(session: &Session) -> Result<Vec<String>, CliError> {
 }
 
 /// Reads a JSON object from a file or stdin.
-fn read_object(path: &Path) -> Result<Value, CliError> {
+pub(super) fn read_object(path: &Path) -> Result<Value, CliError> {
     let name = path.display();
     let mut text = String::new();
     let read = if path == Path::new("-") {
@@ -121,8 +193,12 @@ fn read_object(path: &Path) -> Result<Value, CliError> {
         std::fs::File::open(path).and_then(|mut file| file.read_to_string(&mut text))
     };
     read.map_err(|e| CliError::usage(format!("{name} can't be read: {e}")))?;
+    json_object(&name.to_string(), &text)
+}
+
+fn json_object(name: &str, text: &str) -> Result<Value, CliError> {
     // Some editors begin a file with a byte order mark.
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let value: Value =
         serde_json::from_str(text).map_err(|e| CliError::usage(format!("{name} is not JSON: {e}; nothing was delivered")))?;
     if value.is_object() { Ok(value) } else { Err(CliError::usage(format!("{name} holds JSON, but not an object"))) }

@@ -40,6 +40,9 @@ pub(crate) fn delivery(id: i64, result: Option<&str>) -> DeliveryRow {
         attempt: 1,
         origin: Some("trigger".into()),
         replay_of: None,
+        marks: Vec::new(),
+        pinned: false,
+        wait: None,
         api_calls: 2,
         store_calls: 2,
         store_errors: 0,
@@ -311,13 +314,13 @@ pub(crate) fn fill(state: &mut State, rows: Vec<DeliveryRow>) -> Vec<Effect> {
     let (filter, span) = (state.events.filter(), state.events.span);
     let total = rows.len();
     let failures = rows.iter().filter(|d| matches!(d.result.as_deref(), Some("fail" | "retry"))).count();
-    tell(state, Message::Read(Answer::Deliveries { filter, span, rows, total, failures }))
+    tell(state, Message::Read(Answer::Deliveries { filter, span, rows, reached: None, total, failures }))
 }
 
 /// Answers the question for the trace of the selected delivery.
 pub(crate) fn trace(state: &mut State, rows: Vec<ObservationRow>) -> Vec<Effect> {
     let delivery = state.events.selected().cloned().map(Box::new);
-    tell(state, Message::Read(Answer::Trace { delivery, rows }))
+    tell(state, Message::Read(Answer::Trace { delivery, rows, variables: Vec::new() }))
 }
 
 /// The value of a JSON text; for short tests.

@@ -3,8 +3,8 @@
 use crossterm::event::KeyEvent;
 
 use super::state::{EditorFor, Saga, SagaRequest, Span, StoreAsk};
-use crate::journal::{DeliveryFilter, DeliveryRow, LogRow, ObservationRow};
-use crate::observe::{Secret, Timestamp};
+use crate::journal::{DeliveryFilter, DeliveryRow, Gap, LogRow, Metrics, ObservationRow};
+use crate::observe::{Secret, SeenVariable, Timestamp};
 use crate::sagas::Difference;
 use crate::workbench::{Command, Reply, WorkbenchError};
 
@@ -39,6 +39,8 @@ pub(crate) enum Message {
 /// back after it. The text is a secret until the pane says otherwise: it is in no debug print, and its file is gone.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Edit {
+    /// The object of a delivery that is to be run again.
+    Object { delivery: i64 },
     /// The value of a variable, and whether it becomes a secret where that is known.
     Variable { name: String, secure: Option<bool> },
     /// A text that is otherwise edited in place: its title, as it was handed out, and what becomes of it.
@@ -60,6 +62,10 @@ pub(crate) enum Ask {
     Quit,
     Trigger,
     Replay(i64),
+    /// Something about captures.
+    Captures,
+    /// A shadow run of this delivery: when it is over, it is compared.
+    Shadow(i64),
     EventTypes,
     Waiting,
     /// The value of a secure variable.
@@ -88,7 +94,17 @@ pub(crate) enum Query {
         filter: DeliveryFilter,
         span: Span,
     },
+    /// A search that took too long goes on before this delivery.
+    Earlier {
+        filter: DeliveryFilter,
+        before: i64,
+        /// How many are still wanted.
+        limit: usize,
+    },
     Trace(i64),
+    /// How the deliveries of the last hour, day and week went.
+    Metrics,
+    Gaps,
     /// The saga of a request, by the object's id.
     Saga(String),
     /// The requests with a saga.
@@ -105,13 +121,25 @@ pub(crate) enum Answer {
         filter: DeliveryFilter,
         span: Span,
         rows: Vec<DeliveryRow>,
+        /// How far back was looked, where the search was not at its end.
+        reached: Option<i64>,
         total: usize,
         failures: usize,
+    },
+    Earlier {
+        filter: DeliveryFilter,
+        before: i64,
+        rows: Vec<DeliveryRow>,
+        reached: Option<i64>,
     },
     Trace {
         delivery: Option<Box<DeliveryRow>>,
         rows: Vec<ObservationRow>,
+        variables: Vec<SeenVariable>,
     },
+    Metrics(Vec<Metrics>),
+    /// Times without a link.
+    Gaps(Vec<Gap>),
     Saga(Saga),
     SagaRequests(Vec<SagaRequest>),
     /// `None` where one of the two is not there.

@@ -10,11 +10,12 @@ use super::message::{Answer, Message, Query};
 use super::source::{Reading, Source};
 use super::state::{self, Span};
 use super::story;
-use crate::journal::{DeliveryFilter, JournalError};
+use crate::journal::{DeliveryFilter, Found, JournalError};
+use crate::observe::Fact;
 use crate::sagas::{Trace, difference};
 
 /// How many deliveries are held in memory.
-const STRETCH: usize = 256;
+pub(crate) const STRETCH: usize = 256;
 /// How many deliveries of one request are compared.
 const COLUMNS: usize = 12;
 /// How many log lines.
@@ -54,24 +55,40 @@ fn open<'a>(reader: &'a mut Option<Box<dyn Reading>>, source: &Arc<dyn Source>) 
 fn read(reader: &dyn Reading, query: &Query) -> Result<Answer, JournalError> {
     Ok(match query {
         Query::Deliveries { filter, span } => {
-            let rows = reader.deliveries(filter, *span, STRETCH)?;
-            let total = reader.count(filter)?;
-            let failures = ["fail", "retry"].into_iter().try_fold(0, |sum, result| {
-                let failed = DeliveryFilter { result: Some(result.into()), ..DeliveryFilter::default() };
-                reader.count(&failed).map(|n| sum + n)
-            })?;
-            Answer::Deliveries { filter: filter.clone(), span: *span, rows, total, failures }
+            let Found { rows, reached } = reader.deliveries(filter, *span, STRETCH)?;
+            // How many fit is only counted where that is known without looking at each.
+            let total = if *filter == DeliveryFilter::default() { reader.count(filter)? } else { rows.len() };
+            let failures = reader.failures()?;
+            Answer::Deliveries { filter: filter.clone(), span: *span, rows, reached, total, failures }
         }
-        Query::Trace(id) => Answer::Trace { delivery: reader.delivery(*id)?.map(Box::new), rows: reader.observations(*id)? },
+        Query::Earlier { filter, before, limit } => {
+            let Found { rows, reached } = reader.earlier(filter, *before, *limit)?;
+            Answer::Earlier { filter: filter.clone(), before: *before, rows, reached }
+        }
+        Query::Gaps => Answer::Gaps(reader.gaps()?),
+        Query::Metrics => Answer::Metrics(reader.metrics()?),
+        Query::Trace(id) => {
+            let rows = reader.observations(*id)?;
+            let own = rows.iter().find_map(|row| match &row.observation.fact {
+                Fact::Configured { variables, .. } => Some(variables.clone()),
+                _ => None,
+            });
+            let variables = match (own, rows.first()) {
+                (Some(own), _) => own,
+                (None, Some(first)) => reader.variables(first.row)?,
+                (None, None) => Vec::new(),
+            };
+            Answer::Trace { delivery: reader.delivery(*id)?.map(Box::new), rows, variables }
+        }
         Query::Saga(object_id) => {
             let filter = DeliveryFilter { object_id: Some(object_id.clone()), ..DeliveryFilter::default() };
-            let deliveries = reader.deliveries(&filter, Span::Tail, COLUMNS)?;
+            let deliveries = reader.deliveries(&filter, Span::Tail, COLUMNS)?.rows;
             let told = deliveries.into_iter().map(|d| reader.observations(d.id).map(|rows| (d, rows)));
             Answer::Saga(story::saga(object_id.clone(), told.collect::<Result<_, _>>()?))
         }
         Query::SagaRequests => {
             let filter = DeliveryFilter { saga: true, ..DeliveryFilter::default() };
-            Answer::SagaRequests(state::requests(reader.deliveries(&filter, Span::Tail, STRETCH)?))
+            Answer::SagaRequests(state::requests(reader.deliveries(&filter, Span::Tail, STRETCH)?.rows))
         }
         Query::Difference(a, b) => {
             let trace = |id| {

@@ -1,11 +1,20 @@
 //! What the console needs from a session: commands in, the journal out. Nothing else reaches it from outside.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use tokio::sync::watch;
 
 use super::state::Span;
-use crate::journal::{DeliveryFilter, DeliveryRow, JournalError, LogFilter, LogRow, ObservationRow, Reader, Window};
+use crate::journal::{
+    DeliveryFilter, DeliveryRow, Found, Gap, JournalError, LogFilter, LogRow, Metrics, ObservationRow, Reader, Window,
+};
+use crate::observe::{Fact, SeenVariable, Timestamp};
 use crate::workbench::{Command, Reply, Session, WorkbenchError};
+
+/// A search that takes longer is broken off and goes on with the next question: what was found is shown, and a filter
+/// typed meanwhile is not kept waiting.
+const PATIENCE: Duration = Duration::from_millis(40);
 
 /// A session, as the console sees it.
 #[async_trait]
@@ -34,16 +43,44 @@ impl Source for Session {
 }
 
 impl Reading for Reader {
-    fn deliveries(&self, filter: &DeliveryFilter, span: Span, limit: usize) -> Result<Vec<DeliveryRow>, JournalError> {
+    fn deliveries(&self, filter: &DeliveryFilter, span: Span, limit: usize) -> Result<Found, JournalError> {
+        let within = Some(PATIENCE);
         match span {
-            Span::Tail => Reader::deliveries(self, filter, &Window::newest(limit)),
-            Span::Start => Reader::deliveries(self, filter, &Window::after(0, limit)),
+            Span::Tail => self.search(filter, &Window::newest(limit), within),
+            Span::Start => {
+                let found = self.search(filter, &Window::after(0, limit), within)?;
+                Ok(Found { reached: None, ..found })
+            }
             Span::Around(id) => {
-                let mut rows = Reader::deliveries(self, filter, &Window::before(id, limit / 2))?;
-                rows.extend(Reader::deliveries(self, filter, &Window::after(id - 1, limit - limit / 2))?);
-                Ok(rows)
+                let mut found = self.search(filter, &Window::before(id, limit / 2), within)?;
+                found.rows.extend(self.search(filter, &Window::after(id - 1, limit - limit / 2), within)?.rows);
+                Ok(found)
             }
         }
+    }
+
+    fn earlier(&self, filter: &DeliveryFilter, before: i64, limit: usize) -> Result<Found, JournalError> {
+        self.search(filter, &Window::before(before, limit), Some(PATIENCE))
+    }
+
+    fn failures(&self) -> Result<usize, JournalError> {
+        Reader::failures(self).map(|n| usize::try_from(n).unwrap_or(usize::MAX))
+    }
+
+    fn gaps(&self) -> Result<Vec<Gap>, JournalError> {
+        Reader::gaps(self, 50)
+    }
+
+    fn metrics(&self) -> Result<Vec<Metrics>, JournalError> {
+        Reader::metrics(self, Timestamp::now())
+    }
+
+    fn variables(&self, row: i64) -> Result<Vec<SeenVariable>, JournalError> {
+        let configured = |fact| match fact {
+            Fact::Configured { variables, .. } => Some(variables),
+            _ => None,
+        };
+        Ok(self.settings_before(row)?.into_iter().find_map(configured).unwrap_or_default())
     }
 
     fn count(&self, filter: &DeliveryFilter) -> Result<usize, JournalError> {
@@ -66,7 +103,17 @@ impl Reading for Reader {
 /// The journal, read by a thread of its own: these block.
 pub(crate) trait Reading: Send {
     /// A stretch of at most `limit` deliveries, oldest first.
-    fn deliveries(&self, filter: &DeliveryFilter, span: Span, limit: usize) -> Result<Vec<DeliveryRow>, JournalError>;
+    fn deliveries(&self, filter: &DeliveryFilter, span: Span, limit: usize) -> Result<Found, JournalError>;
+    /// More of them before a delivery.
+    fn earlier(&self, filter: &DeliveryFilter, before: i64, limit: usize) -> Result<Found, JournalError>;
+    /// How many failed.
+    fn failures(&self) -> Result<usize, JournalError>;
+    /// The newest times without a link.
+    fn gaps(&self) -> Result<Vec<Gap>, JournalError>;
+    /// How they went in the last hour, day and week.
+    fn metrics(&self) -> Result<Vec<Metrics>, JournalError>;
+    /// The variables in force before a row.
+    fn variables(&self, row: i64) -> Result<Vec<SeenVariable>, JournalError>;
     /// How many there are.
     fn count(&self, filter: &DeliveryFilter) -> Result<usize, JournalError>;
     /// One delivery.

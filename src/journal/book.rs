@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use super::feed::{Feed, Follower, Tap};
 use super::queue::Queue;
 use super::writer::{Announcer, Writer};
-use super::{JournalError, Reader, Redactor, schema};
+use super::{JournalError, Mended, Reader, Redactor, Retention, schema};
 use crate::observe::{Observation, Observer};
 
 /// How many observations may wait for the disk. Whoever observes one more waits until there is room.
@@ -29,6 +29,8 @@ pub struct Journal(Arc<Inner>);
 struct Inner {
     dir: PathBuf,
     redactor: Redactor,
+    mended: Option<Mended>,
+    retention: Arc<Mutex<Retention>>,
     queue: Arc<Queue<Observation>>,
     feed: Tap,
     news: watch::Receiver<i64>,
@@ -42,11 +44,13 @@ impl Journal {
     /// when the last process ended are noted as interrupted.
     ///
     /// # Errors
-    /// [`JournalError::InUse`] where another process writes it; [`JournalError::Newer`], [`JournalError::Foreign`] and
-    /// [`JournalError::Corrupt`] for a file that is not for this program, which is left as it is.
+    /// [`JournalError::InUse`] where another process writes it; [`JournalError::Newer`] and [`JournalError::Foreign`] for a
+    /// file that is not for this program, which is left as it is. A damaged one is set aside, and what can be read of it
+    /// taken over: see [`mended`](Self::mended).
     pub fn open(dir: &Path) -> Result<Self, JournalError> {
         let redactor = Redactor::new();
         let writer = Writer::open(dir, redactor.clone())?;
+        let (mended, retention) = (writer.mended.clone(), Arc::clone(&writer.retention));
         let queue = Arc::new(Queue::new(WAITING));
         let (news, settled, trouble) = (watch::channel(writer.last()), watch::channel(0), watch::channel(None));
         let announcer = Announcer { feed: Feed::new(), news: news.0, settled: settled.0, trouble: trouble.0 };
@@ -65,7 +69,7 @@ impl Journal {
             .map_err(|source| JournalError::Create { path: dir.into(), source })?;
         let (dir, thread) = (dir.to_owned(), Mutex::new(Some(thread)));
         let (news, settled, trouble) = (news.1, settled.1, trouble.1);
-        Ok(Self(Arc::new(Inner { dir, redactor, queue, feed, news, settled, trouble, thread })))
+        Ok(Self(Arc::new(Inner { dir, redactor, mended, retention, queue, feed, news, settled, trouble, thread })))
     }
 
     /// A new reader of this journal.
@@ -94,6 +98,22 @@ impl Journal {
     #[must_use]
     pub fn trouble(&self) -> watch::Receiver<Option<String>> {
         self.0.trouble.clone()
+    }
+
+    /// What became of the journal that was found here, where it was damaged.
+    #[must_use]
+    pub fn mended(&self) -> Option<&Mended> {
+        self.0.mended.as_ref()
+    }
+
+    /// How much is kept from now on, also by the sessions to come.
+    ///
+    /// # Errors
+    /// [`JournalError::Create`] where that can't be kept.
+    pub fn set_retention(&self, retention: Retention) -> Result<(), JournalError> {
+        retention.save(&self.0.dir)?;
+        *self.0.retention.lock().unwrap_or_else(PoisonError::into_inner) = retention;
+        Ok(())
     }
 
     /// What keeps secrets out of it.

@@ -6,24 +6,35 @@
 //! one; a [`Follower`] in this process that keeps up is given what was just written instead.
 
 mod book;
+mod damage;
 mod error;
 mod feed;
+mod filter;
+mod marks;
+mod metrics;
 mod queue;
 mod reader;
 mod record;
 pub mod redact;
+mod retention;
 mod row;
 mod schema;
+mod search;
 mod summary;
 mod window;
 mod writer;
 mod writes;
 
 pub use book::Journal;
+pub use damage::Mended;
 pub use error::JournalError;
 pub use feed::Follower;
+pub use filter::{Column, DeliveryFilter, FilterError, Moment, Op, Term};
+pub use metrics::{Bucket, Metrics};
 pub use reader::Reader;
 pub use redact::Redactor;
-pub use row::{DeliveryFilter, DeliveryRow, DeliveryState, LogRow, ObservationRow};
+pub use retention::{Retention, Usage};
+pub use row::{DeliveryRow, DeliveryState, Gap, LogRow, ObservationRow};
+pub use search::Found;
 pub use window::{LogFilter, Window};
 pub use writes::DocumentWrite;

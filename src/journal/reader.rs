@@ -6,20 +6,23 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 use serde_json::Value as JsonValue;
 
+use super::filter::{Conditions, conditions};
 use super::record::{severity, state};
 use super::{
-    DeliveryFilter, DeliveryRow, DeliveryState, DocumentWrite, JournalError, LogFilter, LogRow, ObservationRow, Window, schema,
-    writes,
+    DeliveryFilter, DeliveryRow, DeliveryState, DocumentWrite, Gap, JournalError, LogFilter, LogRow, ObservationRow, Window,
+    schema, writes,
 };
-use crate::observe::{DeliveryKey, Fact, Observation, Timestamp};
+use crate::observe::{DeliveryKey, Fact, LinkState, Observation, Timestamp};
 
 /// The most rows one call returns, whatever was asked for: memory stays bounded.
-const MOST: usize = 10_000;
+pub(super) const MOST: usize = 10_000;
 
 /// Reads a journal, also while another process writes it. It never changes anything.
 pub struct Reader {
-    conn: Connection,
-    path: PathBuf,
+    pub(super) conn: Connection,
+    pub(super) path: PathBuf,
+    /// Whether a session writes it: without one nothing is running.
+    pub(super) live: bool,
 }
 
 impl fmt::Debug for Reader {
@@ -38,7 +41,7 @@ impl Reader {
         let (conn, path) = (schema::open_for_reading(dir)?, schema::file(dir));
         let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
         conn.create_scalar_function("has", -1, flags, has).map_err(|source| schema::error(&path, source))?;
-        Ok(Self { conn, path })
+        Ok(Self { conn, path, live: schema::is_written(dir) })
     }
 
     /// The number of the last row; 0 while there is none.
@@ -54,21 +57,7 @@ impl Reader {
     /// # Errors
     /// As [`last_row`](Self::last_row).
     pub fn deliveries(&self, filter: &DeliveryFilter, window: &Window) -> Result<Vec<DeliveryRow>, JournalError> {
-        let (mut conditions, mut values) = conditions(filter);
-        for (id, condition) in [(window.after, "id > ?"), (window.before, "id < ?")] {
-            if let Some(id) = id {
-                conditions.push(condition.into());
-                values.push(id.into());
-            }
-        }
-        let order = if window.after.is_some() { "ASC" } else { "DESC" };
-        let limit = window.limit.min(MOST);
-        let sql = format!("SELECT * FROM deliveries WHERE {} ORDER BY id {order} LIMIT {limit}", conditions.join(" AND "));
-        let mut rows = self.many(&sql, &values, delivery)?;
-        if window.after.is_none() {
-            rows.reverse();
-        }
-        Ok(rows)
+        Ok(self.search(filter, window, None)?.rows)
     }
 
     /// How many deliveries fit.
@@ -76,9 +65,36 @@ impl Reader {
     /// # Errors
     /// As [`last_row`](Self::last_row).
     pub fn count(&self, filter: &DeliveryFilter) -> Result<u64, JournalError> {
-        let (conditions, values) = conditions(filter);
-        let sql = format!("SELECT count(*) FROM deliveries WHERE {}", conditions.join(" AND "));
-        Ok(self.one(&sql, &values, |row| row.get::<_, i64>(0))?.and_then(|n| u64::try_from(n).ok()).unwrap_or_default())
+        let whole = |n: Option<i64>| n.and_then(|n| u64::try_from(n).ok()).unwrap_or_default();
+        if *filter == DeliveryFilter::default() {
+            // Counting a million takes a while; the numbers are known.
+            let sql = "SELECT coalesce(max(id), 0) - (SELECT value FROM meta WHERE name = 'removed') FROM deliveries";
+            return Ok(whole(self.one(sql, &[], |row| row.get(0))?));
+        }
+        if filter.reads_payloads() {
+            let (mut count, mut window) = (0, Window::newest(MOST));
+            loop {
+                let rows = self.search(filter, &window, None)?.rows;
+                count += rows.len() as u64;
+                match rows.first() {
+                    Some(first) if rows.len() == MOST => window = Window::before(first.id, MOST),
+                    _ => return Ok(count),
+                }
+            }
+        }
+        let Conditions { sql, values, .. } = conditions(filter, Timestamp::now(), self.live);
+        let sql = format!("SELECT count(*) FROM deliveries WHERE {}", joined(&sql));
+        Ok(whole(self.one(&sql, &values, |row| row.get(0))?))
+    }
+
+    /// How many deliveries failed or are to be tried again.
+    ///
+    /// # Errors
+    /// As [`last_row`](Self::last_row).
+    pub fn failures(&self) -> Result<u64, JournalError> {
+        // Word for word the condition of the index.
+        let sql = "SELECT count(*) FROM deliveries WHERE result IN ('fail', 'retry')";
+        Ok(self.one(sql, &[], |row| row.get::<_, i64>(0))?.and_then(|n| u64::try_from(n).ok()).unwrap_or_default())
     }
 
     /// One delivery.
@@ -86,7 +102,7 @@ impl Reader {
     /// # Errors
     /// As [`last_row`](Self::last_row).
     pub fn delivery(&self, id: i64) -> Result<Option<DeliveryRow>, JournalError> {
-        self.one("SELECT * FROM deliveries WHERE id = ?", &[id.into()], delivery)
+        self.one("SELECT * FROM deliveries WHERE id = ?", &[id.into()], |row| delivery(row, self.live))
     }
 
     /// The latest delivery of a task.
@@ -95,7 +111,7 @@ impl Reader {
     /// As [`last_row`](Self::last_row).
     pub fn delivery_of_task(&self, task_id: &str) -> Result<Option<DeliveryRow>, JournalError> {
         let task = task_id.to_owned().into();
-        self.one("SELECT * FROM deliveries WHERE task_id = ? ORDER BY id DESC LIMIT 1", &[task], delivery)
+        self.one("SELECT * FROM deliveries WHERE task_id = ? ORDER BY id DESC LIMIT 1", &[task], |row| delivery(row, self.live))
     }
 
     /// The number of a delivery by the name the runtime gave it.
@@ -131,6 +147,49 @@ impl Reader {
     pub fn observations_after(&self, delivery_id: i64, row: i64, limit: usize) -> Result<Vec<ObservationRow>, JournalError> {
         let sql = "SELECT row, at, delivery, step, body FROM observations WHERE delivery = ? AND row > ? ORDER BY row LIMIT ?";
         self.many(sql, &[delivery_id.into(), row.into(), at_most(limit)], stored)?.into_iter().map(observation).collect()
+    }
+
+    /// What was said last before a row of the extension and of its configuration, outside any delivery.
+    ///
+    /// # Errors
+    /// As [`observations`](Self::observations).
+    pub fn settings_before(&self, row: i64) -> Result<Vec<Fact>, JournalError> {
+        let mut facts = Vec::new();
+        for kind in ["extension", "configured"] {
+            // Word for word the condition of the index, and then the one that is wanted.
+            let sql = "SELECT row, at, delivery, step, body FROM observations WHERE kind IN ('configured', 'extension')
+                       AND kind = ? AND delivery IS NULL AND row < ? ORDER BY row DESC LIMIT 1";
+            let kind = kind.to_owned().into();
+            if let Some(found) = self.one(sql, &[kind, row.into()], stored)? {
+                facts.push(observation(found)?.observation.fact);
+            }
+        }
+        Ok(facts)
+    }
+
+    /// The newest gaps of the link, oldest first: from its loss to its return.
+    ///
+    /// # Errors
+    /// As [`observations`](Self::observations).
+    pub fn gaps(&self, limit: usize) -> Result<Vec<Gap>, JournalError> {
+        // Word for word the condition of the index.
+        let sql = "SELECT row, at, delivery, step, body FROM observations WHERE kind = 'link' ORDER BY row DESC LIMIT ?";
+        let mut gaps: Vec<Gap> = Vec::new();
+        let mut links = self.many(sql, &[at_most(limit.saturating_mul(4))], stored)?;
+        links.reverse();
+        for link in links {
+            let ObservationRow { observation, .. } = observation(link)?;
+            let Fact::Link { state, detail } = observation.fact else { continue };
+            let open = gaps.last_mut().filter(|gap| gap.until.is_none());
+            match (state, open) {
+                (LinkState::Waiting, None) => gaps.push(Gap { from: observation.at, until: None, why: detail }),
+                (LinkState::Connected | LinkState::Closed, Some(gap)) => gap.until = Some(observation.at),
+                _ => {}
+            }
+        }
+        let more = gaps.len().saturating_sub(limit);
+        gaps.drain(..more);
+        Ok(gaps)
     }
 
     /// What came after a row, oldest first, at most `limit`.
@@ -188,7 +247,7 @@ impl Reader {
         Ok(all)
     }
 
-    fn one<T>(
+    pub(super) fn one<T>(
         &self,
         sql: &str,
         values: &[Value],
@@ -200,7 +259,7 @@ impl Reader {
             .map_err(|source| schema::error(&self.path, source))
     }
 
-    fn many<T>(
+    pub(super) fn many<T>(
         &self,
         sql: &str,
         values: &[Value],
@@ -213,30 +272,13 @@ impl Reader {
     }
 }
 
-fn at_most(limit: usize) -> Value {
-    i64::try_from(limit.min(MOST)).unwrap_or_default().into()
+/// Conditions that must all hold.
+pub(super) fn joined(conditions: &[String]) -> String {
+    if conditions.is_empty() { "1".into() } else { conditions.join(" AND ") }
 }
 
-fn conditions(filter: &DeliveryFilter) -> (Vec<String>, Vec<Value>) {
-    let mut conditions = vec!["1".to_owned()];
-    let mut values: Vec<Value> = Vec::new();
-    let columns = [("event_type", &filter.event_type), ("object_id", &filter.object_id), ("result", &filter.result)];
-    for (column, wanted) in columns {
-        if let Some(wanted) = wanted {
-            conditions.push(format!("{column} = ?"));
-            values.push(wanted.clone().into());
-        }
-    }
-    if filter.saga {
-        conditions.push("saga IS NOT NULL".into());
-    }
-    for (text, not) in [(&filter.text, ""), (&filter.without, "NOT ")] {
-        if let Some(text) = text.as_ref().filter(|text| !text.is_empty()) {
-            conditions.push(format!("{not}has(?, event_type, object_id, result, message, task_id)"));
-            values.push(text.to_lowercase().into());
-        }
-    }
-    (conditions, values)
+fn at_most(limit: usize) -> Value {
+    i64::try_from(limit.min(MOST)).unwrap_or_default().into()
 }
 
 /// SQL's `has(needle, text, ...)`: whether one of the texts contains the needle, letter case aside. The needle comes in
@@ -256,7 +298,7 @@ fn contains_folded(text: &str, needle: &str) -> bool {
     }
 }
 
-fn delivery(row: &Row<'_>) -> rusqlite::Result<DeliveryRow> {
+pub(super) fn delivery(row: &Row<'_>, live: bool) -> rusqlite::Result<DeliveryRow> {
     let number = |n: i64| u64::try_from(n).unwrap_or_default();
     Ok(DeliveryRow {
         id: row.get("id")?,
@@ -267,6 +309,8 @@ fn delivery(row: &Row<'_>) -> rusqlite::Result<DeliveryRow> {
         arrived_at: Timestamp(row.get("arrived_at")?),
         object_status: row.get("object_status")?,
         state: match row.get::<_, i64>("state")? {
+            // Whoever handled it is gone.
+            state::RUNNING if !live => DeliveryState::Interrupted,
             state::RUNNING => DeliveryState::Running,
             state::ANSWERED => DeliveryState::Answered,
             state::SENT => DeliveryState::Sent,
@@ -285,6 +329,9 @@ fn delivery(row: &Row<'_>) -> rusqlite::Result<DeliveryRow> {
         logs: row.get("logs")?,
         saga: row.get("saga")?,
         injected: row.get("injected")?,
+        marks: row.get::<_, String>("marks")?.split(',').filter(|mark| !mark.is_empty()).map(Into::into).collect(),
+        pinned: row.get("pinned")?,
+        wait: row.get::<_, Option<i64>>("wait")?.map(number),
     })
 }
 

@@ -1,6 +1,7 @@
 use rusqlite::{OptionalExtension, Transaction, params};
 use serde_json::Value;
 
+use super::marks;
 use super::summary::Changes;
 use super::writes;
 use crate::observe::{DeliveryKey, Fact, Level, Observation, Origin, TaskArrived, Timestamp};
@@ -29,6 +30,7 @@ pub(super) fn record(
             changes.write(tx)?;
             unsent(tx, task_id)?
         }
+        (Fact::Marked { .. } | Fact::Pinned { .. }, None) => marks::note(tx, fact)?,
         (_, Some(key)) if delivery.is_none() => known(tx, key)?,
         _ => delivery,
     };
@@ -40,7 +42,7 @@ pub(super) fn record(
         .prepare_cached("INSERT INTO observations (at, delivery, step, kind, level, body) VALUES (?, ?, ?, ?, ?, ?)")?
         .insert(params![observation.at.0, delivery, observation.step, kind(fact), level, body])?;
     if let Fact::TaskQueued { task_id, origin, .. } = fact {
-        queued(tx, task_id, origin)?;
+        queued(tx, task_id, origin, observation.at)?;
     }
     if let Some(id) = delivery {
         writes::note(tx, row, fact)?;
@@ -59,23 +61,47 @@ pub(super) fn severity(level: Level) -> i64 {
     }
 }
 
+/// What was known of a task before it arrived.
+#[derive(Default)]
+struct Came {
+    origin: Option<String>,
+    replay_of: Option<i64>,
+    marks: String,
+    queued_at: Option<i64>,
+}
+
 fn arrived(tx: &Transaction<'_>, key: &DeliveryKey, task: &TaskArrived, at: Timestamp) -> rusqlite::Result<i64> {
-    let origin: Option<(String, Option<i64>)> = tx
-        .prepare_cached("DELETE FROM queued WHERE task_id = ? RETURNING origin, replay_of")?
-        .query_row([&task.task_id], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    let (origin, replay_of) = origin.map_or((None, None), |(origin, of)| (Some(origin), of));
+    let came = tx
+        .prepare_cached("DELETE FROM queued WHERE task_id = ? RETURNING origin, replay_of, marks, at")?
+        .query_row([&task.task_id], |row| {
+            Ok(Came { origin: row.get(0)?, replay_of: row.get(1)?, marks: row.get(2)?, queued_at: row.get(3)? })
+        })
+        .optional()?
+        .unwrap_or_default();
+    let wait = came.queued_at.map(|queued| at.0.saturating_sub(queued).max(0));
     // An interactive task carries its object.
     let status = task.task.pointer("/input/data").and_then(status_of);
     tx.prepare_cached(
         "INSERT INTO deliveries
-           (key, task_id, category, event_type, object_id, arrived_at, object_status, origin, replay_of, attempt)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,
+           (key, task_id, category, event_type, object_id, arrived_at, object_status, origin, replay_of, marks, wait, attempt)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,
            1 + (SELECT coalesce(max(attempt), 0) FROM deliveries WHERE object_id = ?5 AND event_type = ?4))
          ON CONFLICT (key) DO UPDATE SET task_id = excluded.task_id RETURNING id",
     )?
     .query_row(
-        params![key.as_str(), task.task_id, task.category, task.event_type, task.object_id, at.0, status, origin, replay_of],
+        params![
+            key.as_str(),
+            task.task_id,
+            task.category,
+            task.event_type,
+            task.object_id,
+            at.0,
+            status,
+            came.origin,
+            came.replay_of,
+            came.marks,
+            wait
+        ],
         |row| row.get(0),
     )
 }
@@ -91,7 +117,7 @@ fn unsent(tx: &Transaction<'_>, task_id: &str) -> rusqlite::Result<Option<i64>> 
         .query_row(params![task_id, state::ANSWERED, state::INTERRUPTED], |row| row.get(0))
 }
 
-fn queued(tx: &Transaction<'_>, task_id: &str, origin: &Origin) -> rusqlite::Result<()> {
+fn queued(tx: &Transaction<'_>, task_id: &str, origin: &Origin, at: Timestamp) -> rusqlite::Result<()> {
     let (origin, of) = match origin {
         Origin::Trigger => ("trigger", None),
         Origin::Reschedule => ("reschedule", None),
@@ -99,8 +125,8 @@ fn queued(tx: &Transaction<'_>, task_id: &str, origin: &Origin) -> rusqlite::Res
         Origin::Redelivery => ("redelivery", None),
         Origin::Replay(of) => ("replay", Some(*of)),
     };
-    tx.prepare_cached("INSERT OR REPLACE INTO queued (task_id, origin, replay_of) VALUES (?, ?, ?)")?
-        .execute(params![task_id, origin, of])?;
+    tx.prepare_cached("INSERT OR REPLACE INTO queued (task_id, origin, replay_of, at) VALUES (?, ?, ?, ?)")?
+        .execute(params![task_id, origin, of, at.0])?;
     Ok(())
 }
 
@@ -131,6 +157,8 @@ fn kind(fact: &Fact) -> &'static str {
         Fact::ResultSent { .. } => "result_sent",
         Fact::Interrupted { .. } => "interrupted",
         Fact::RedeliveryScheduled { .. } => "redelivery_scheduled",
+        Fact::Marked { .. } => "marked",
+        Fact::Pinned { .. } => "pinned",
         Fact::Variables { .. } => "variables",
     }
 }

@@ -62,6 +62,15 @@ pub struct DeliveryRow {
     /// does by itself.
     #[serde(default)]
     pub injected: i64,
+    /// What is special about it: `edited`, `variables`, `hermetic`, `shadow`, `fault`, `imported`.
+    #[serde(default)]
+    pub marks: Vec<String>,
+    /// Whether it outlives retention.
+    #[serde(default)]
+    pub pinned: bool,
+    /// How long the task waited in Connect's queue, in microseconds, where that is known.
+    #[serde(default)]
+    pub wait: Option<u64>,
 }
 
 /// Where a delivery stands.
@@ -76,36 +85,6 @@ pub enum DeliveryState {
     Sent,
     /// Will never be answered: the process ended meanwhile.
     Interrupted,
-}
-
-/// Which deliveries to list. Everything given must fit; texts fit where they are contained, letter case aside.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct DeliveryFilter {
-    /// In type, object, result, reason or task id.
-    pub text: Option<String>,
-    /// In none of those.
-    pub without: Option<String>,
-    /// The event type, whole.
-    pub event_type: Option<String>,
-    /// The object's id, whole.
-    pub object_id: Option<String>,
-    /// The result, whole.
-    pub result: Option<String>,
-    /// Only those for which a saga was resolved.
-    pub saga: bool,
-}
-
-impl DeliveryFilter {
-    /// A filter as a developer types it: a text to be contained, or after an exclamation mark one not to be.
-    #[must_use]
-    pub fn typed(text: &str) -> Self {
-        let given = |text: &str| Some(text.trim()).filter(|t| !t.is_empty()).map(Into::into);
-        match text.trim().strip_prefix('!') {
-            Some(without) => Self { without: given(without), ..Self::default() },
-            None => Self { text: given(text), ..Self::default() },
-        }
-    }
 }
 
 /// A log line with its place in the journal.
@@ -123,4 +102,15 @@ pub struct LogRow {
     pub target: String,
     /// What it says.
     pub message: String,
+}
+
+/// A time without a link to Connect.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gap {
+    /// When it was lost.
+    pub from: Timestamp,
+    /// When it was there again.
+    pub until: Option<Timestamp>,
+    /// Why it was lost.
+    pub why: String,
 }

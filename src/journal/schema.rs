@@ -8,11 +8,11 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use super::JournalError;
 
 /// The version this program writes, in `user_version`.
-pub(super) const VERSION: i64 = 2;
+pub(super) const VERSION: i64 = 3;
 /// Says whose file it is, in `application_id`: "CCjl".
 const APPLICATION: i64 = 0x4343_6a6c;
 
-/// Observations are only ever added. `deliveries` sums them up, in the same transaction; `queued` remembers where a task
+/// Observations are only ever added, until [`super::retention`] lets the oldest go. `deliveries` sums them up, in the same transaction; `queued` remembers where a task
 /// came from until it arrives. An index is here because a query in [`super::reader`] or [`super::record`] needs it.
 const TABLES: &str = "
 CREATE TABLE observations (
@@ -37,13 +37,31 @@ CREATE INDEX deliveries_running ON deliveries (id) WHERE state = 0;
 CREATE TABLE queued (task_id TEXT PRIMARY KEY, origin TEXT NOT NULL, replay_of INTEGER) STRICT, WITHOUT ROWID;
 ";
 
-/// What each version added to the one before: the first takes a file from version 1 to 2. A new file gets the tables above
+/// What each version added to the one before: sagas; then marks and pins, how long a task waited, what retention took away
+/// and indexes for the filters. A new file gets the tables above
 /// and all of these.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [
+    "
 ALTER TABLE deliveries ADD COLUMN saga TEXT;
 ALTER TABLE deliveries ADD COLUMN injected INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX deliveries_with_saga ON deliveries (id) WHERE saga IS NOT NULL;
-"];
+",
+    "
+ALTER TABLE deliveries ADD COLUMN marks TEXT NOT NULL DEFAULT '';
+ALTER TABLE deliveries ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE deliveries ADD COLUMN wait INTEGER;
+ALTER TABLE queued ADD COLUMN marks TEXT NOT NULL DEFAULT '';
+ALTER TABLE queued ADD COLUMN at INTEGER;
+CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+INSERT INTO meta (name, value) VALUES ('removed', 0);
+CREATE INDEX deliveries_of_type ON deliveries (event_type);
+CREATE INDEX deliveries_of_result ON deliveries (result);
+CREATE INDEX deliveries_failed ON deliveries (id) WHERE result IN ('fail', 'retry');
+CREATE INDEX deliveries_pinned ON deliveries (id) WHERE pinned = 1;
+CREATE INDEX links ON observations (row) WHERE kind = 'link';
+CREATE INDEX settings ON observations (row) WHERE kind IN ('configured', 'extension');
+",
+];
 
 /// Where the journal of a data directory is.
 pub(super) fn file(dir: &Path) -> PathBuf {
@@ -154,7 +172,16 @@ pub(super) fn lock(dir: &Path) -> Result<File, JournalError> {
     let path = dir.join("journal.lock");
     let create = |source| JournalError::Create { path: path.clone(), source };
     let mut lock = private_file(&path).map_err(create)?;
-    match lock.try_lock() {
+    let mut taken = lock.try_lock();
+    for _ in 0..3 {
+        // A reader that looks whether somebody writes holds it for a moment.
+        if !matches!(taken, Err(fs::TryLockError::WouldBlock)) {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(3));
+        taken = lock.try_lock();
+    }
+    match taken {
         Ok(()) => {}
         Err(fs::TryLockError::WouldBlock) => {
             let mut text = String::new();
@@ -168,6 +195,12 @@ pub(super) fn lock(dir: &Path) -> Result<File, JournalError> {
     Ok(lock)
 }
 
+/// Whether a process writes this directory's journal now.
+pub(super) fn is_written(dir: &Path) -> bool {
+    let Ok(lock) = File::open(dir.join("journal.lock")) else { return false };
+    matches!(lock.try_lock_shared(), Err(fs::TryLockError::WouldBlock))
+}
+
 fn private_dir(dir: &Path) -> std::io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
@@ -177,7 +210,7 @@ fn private_dir(dir: &Path) -> std::io::Result<()> {
 }
 
 /// Opens or creates a file only its owner can read; SQLite gives the files beside it the same mode.
-fn private_file(path: &Path) -> std::io::Result<File> {
+pub(super) fn private_file(path: &Path) -> std::io::Result<File> {
     let mut options = File::options();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]

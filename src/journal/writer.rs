@@ -1,7 +1,8 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tokio::sync::watch;
@@ -10,8 +11,8 @@ use super::feed::{Feed, Place};
 use super::queue::Queue;
 use super::record::{record, state};
 use super::summary::Changes;
-use super::{JournalError, Redactor, schema};
-use crate::observe::{DeliveryKey, Fact, Level, Observation};
+use super::{JournalError, Mended, Redactor, Retention, damage, retention, schema};
+use crate::observe::{DeliveryKey, Fact, Level, Observation, Timestamp};
 
 /// How many deliveries are kept in mind; the others are looked up.
 const IN_MIND: usize = 4096;
@@ -21,6 +22,8 @@ const CHECKPOINT_BUSY: usize = 16 << 20;
 /// How often a batch is tried before the disk counts as broken, and the first pause; each is twice as long.
 const TRIES: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
+/// How often it is looked whether the journal has become too large or too old.
+const TRIM_EVERY: Duration = Duration::from_secs(3);
 
 /// The only one that writes: a connection, and the right to it for as long as it lives.
 pub(super) struct Writer {
@@ -32,6 +35,11 @@ pub(super) struct Writer {
     body: Vec<u8>,
     rows_since_checkpoint: usize,
     last: i64,
+    /// What became of a journal that was damaged.
+    pub(super) mended: Option<Mended>,
+    /// How much is kept, and when that was looked at last.
+    pub(super) retention: Arc<Mutex<Retention>>,
+    trimmed: Instant,
     _lock: File,
 }
 
@@ -51,11 +59,40 @@ impl Writer {
     /// Takes the journal of `dir`, and notes which deliveries the last process left unanswered.
     pub(super) fn open(dir: &Path, redactor: Redactor) -> Result<Self, JournalError> {
         let lock = schema::lock(dir)?;
-        let conn = schema::open_for_writing(dir)?;
+        let mut mended = damage::look(dir).map(|reason| damage::mend(dir, reason)).transpose()?;
+        let conn = match schema::open_for_writing(dir) {
+            Err(JournalError::Corrupt { reason, .. }) if mended.is_none() => {
+                mended = Some(damage::mend(dir, reason)?);
+                schema::open_for_writing(dir)?
+            }
+            opened => opened?,
+        };
         let path = schema::file(dir);
-        let (keys, body) = (HashMap::new(), Vec::new());
-        let mut writer = Self { conn, path, redactor, keys, body, rows_since_checkpoint: 0, last: 0, _lock: lock };
-        writer.interrupt_running().map_err(|source| schema::error(&writer.path, source))?;
+        let (keys, body, rows_since_checkpoint, last) = (HashMap::new(), Vec::new(), 0, 0);
+        let (retention, trimmed) = (Arc::default(), Instant::now());
+        let mut writer =
+            Self { conn, path, redactor, keys, body, rows_since_checkpoint, last, mended: None, retention, trimmed, _lock: lock };
+        if let Err(source) = writer.interrupt_running() {
+            match schema::error(&writer.path, source) {
+                JournalError::Corrupt { reason, .. } if mended.is_none() => {
+                    let Self { conn, redactor, _lock, .. } = writer;
+                    drop(conn);
+                    damage::mend(dir, reason.clone()).map(|again| mended = Some(again))?;
+                    drop(_lock);
+                    let mut writer = Self::open(dir, redactor)?;
+                    writer.mended = mended;
+                    return Ok(writer);
+                }
+                other => return Err(other),
+            }
+        }
+        writer.retention = Arc::new(Mutex::new(Retention::load(dir)));
+        if let Some(mended) = &mended {
+            let message = mended.to_string();
+            let fact = Fact::Log { level: Level::Error, target: "journal".into(), message };
+            writer.write(&mut [Observation::now(fact)], &mut Vec::new()).map_err(|source| schema::error(&writer.path, source))?;
+        }
+        writer.mended = mended;
         Ok(writer)
     }
 
@@ -131,14 +168,37 @@ impl Writer {
                     announcer.news.send_replace(self.last);
                 }
                 Err(error) => {
-                    lost.add(count, schema::error(&self.path, error).to_string());
+                    let error = schema::error(&self.path, error);
+                    if let (JournalError::Corrupt { .. }, Some(dir)) = (&error, self.path.parent()) {
+                        damage::note(dir);
+                    }
+                    lost.add(count, error.to_string());
                     announcer.trouble.send_replace(Some(lost.words()));
                 }
             }
             announcer.settled.send_modify(|settled| *settled += count);
             batch.clear();
             self.checkpoint(queue.is_empty());
+            self.trim(queue);
         }
+    }
+
+    /// Lets the oldest go where there is too much, a portion after each batch, as long as nobody waits for the disk.
+    fn trim(&mut self, queue: &Queue<Observation>) {
+        if self.trimmed.elapsed() < TRIM_EVERY {
+            return;
+        }
+        let retention = *self.retention.lock().unwrap_or_else(PoisonError::into_inner);
+        let begun = Instant::now();
+        // That it can't be done (the disk is in trouble) is said when something can't be written.
+        while retention::trim(&mut self.conn, &retention, Timestamp::now()).unwrap_or(false) {
+            self.rows_since_checkpoint += 1024;
+            if !queue.is_empty() || begun.elapsed() > TRIM_EVERY {
+                // Goes on after the next batch.
+                return;
+            }
+        }
+        self.trimmed = Instant::now();
     }
 
     fn try_to_write(&mut self, batch: &mut [Observation], rows: &mut Vec<Place>, tries: u32) -> rusqlite::Result<()> {

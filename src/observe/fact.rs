@@ -144,6 +144,22 @@ pub enum Fact {
         /// When it is due, in microseconds since 1970.
         due: super::Timestamp,
     },
+    /// A task was asked for in a special way: its deliveries bear these marks.
+    Marked {
+        /// The task.
+        task_id: String,
+        /// Which.
+        marks: Vec<Mark>,
+        /// In words: which paths were edited, which variables were others.
+        detail: String,
+    },
+    /// A delivery was pinned (it outlives the journal's retention), or is no longer.
+    Pinned {
+        /// The journal's number of it.
+        delivery: i64,
+        /// Whether it is now.
+        pinned: bool,
+    },
     /// Variables were changed or applied in the console or on the command line; the names only.
     Variables {
         /// `staged`, `unstaged`, `applied`.
@@ -260,6 +276,39 @@ pub enum Origin {
     Redelivery,
     /// A capture run again; the journal's number of the original delivery.
     Replay(i64),
+}
+
+/// What is special about a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mark {
+    /// A replay of a changed object.
+    Edited,
+    /// It ran with other variables than those that are stored.
+    Variables,
+    /// A replay whose API calls were answered from the recording.
+    Hermetic,
+    /// A replay into shadow collections.
+    Shadow,
+    /// Something was made to fail in it.
+    Fault,
+    /// It was read from a file, and happened elsewhere.
+    Imported,
+}
+
+impl Mark {
+    /// Its name, as in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Edited => "edited",
+            Self::Variables => "variables",
+            Self::Hermetic => "hermetic",
+            Self::Shadow => "shadow",
+            Self::Fault => "fault",
+            Self::Imported => "imported",
+        }
+    }
 }
 
 /// The state of the WebSocket to Connect.

@@ -12,7 +12,7 @@ mod secret;
 
 pub use control::Controls;
 pub use fact::{
-    Answer, ApiCall, Backend, Fact, Level, LinkState, Origin, SeenVariable, StepKind, StepOutcome, StoreCall, TaskArrived,
+    Answer, ApiCall, Backend, Fact, Level, LinkState, Mark, Origin, SeenVariable, StepKind, StepOutcome, StoreCall, TaskArrived,
 };
 pub use places::Places;
 pub use scope::{DeliveryKey, Scope, Step};

@@ -125,7 +125,7 @@ impl Core {
 }
 
 /// For whom a task is, where the extension is one of many accounts.
-fn installation(state: &mut State, event: &EventType, object_id: &str) -> Option<String> {
+pub(super) fn installation(state: &mut State, event: &EventType, object_id: &str) -> Option<String> {
     if state.capabilities.audience.is_empty() || event.category == Category::Interactive {
         return None;
     }

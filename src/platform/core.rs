@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::access::Access;
 use super::foreign::Foreign;
 use super::hub::{Capabilities, Runners};
+use super::recording::Recordings;
 use super::state::{Alarms, Disk, Objects, Variables};
 use super::tasks::Tasks;
 use crate::observe::{Fact, Level, Observation, Observer};
@@ -30,6 +31,7 @@ pub(crate) struct Core {
     pub(crate) kept: usize,
     pub(crate) closing: CancellationToken,
     pub(crate) foreign: Arc<Foreign>,
+    pub(crate) recordings: Recordings,
     state: Mutex<State>,
 }
 
@@ -50,7 +52,20 @@ impl Core {
     pub(crate) fn new(access: Access, observer: Arc<dyn Observer>, disk: Disk, dir: PathBuf, kept: usize, state: State) -> Self {
         let (clock, answered, settled, closing) = (Notify::new(), Notify::new(), Notify::new(), CancellationToken::new());
         let foreign = Arc::clone(&state.foreign);
-        Self { access, observer, disk, dir, clock, answered, settled, kept, closing, foreign, state: Mutex::new(state) }
+        Self {
+            access,
+            observer,
+            disk,
+            dir,
+            clock,
+            answered,
+            settled,
+            kept,
+            closing,
+            foreign,
+            recordings: Recordings::default(),
+            state: Mutex::new(state),
+        }
     }
 
     /// Takes hold of the state.

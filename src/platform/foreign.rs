@@ -66,6 +66,18 @@ pub(crate) struct Concern {
     look_up: Option<String>,
 }
 
+impl Concern {
+    /// The task whose object the runner itself is looking up, if that is what the call is.
+    pub(crate) fn look_up(&self) -> Option<&str> {
+        self.look_up.as_deref()
+    }
+}
+
+/// The task a call says it is made for.
+pub(crate) fn task_of(parts: &Parts) -> Option<&str> {
+    parts.headers.get(TASK_HEADER)?.to_str().ok()
+}
+
 impl Foreign {
     pub(crate) fn new(observed: Observed, observer: Arc<dyn Observer>) -> Arc<Self> {
         Arc::new(Self { observed, scope: Scope::new(observer), out: AtomicUsize::new(0), inside: Mutex::default() })

@@ -21,6 +21,8 @@ pub(crate) mod foreign;
 mod hub;
 mod ids;
 mod nearest;
+mod recording;
+mod rerun;
 mod rest;
 mod rql;
 mod schedule;
@@ -44,6 +46,8 @@ pub use access::Access;
 pub use error::PlatformError;
 pub use foreign::Observed;
 pub use hub::{Connection, RunnerType};
+pub use recording::{Exchange, NOT_RECORDED, Recording};
+pub use rerun::Rerun;
 pub use state::StoredVariable;
 pub use trigger::Queued;
 
@@ -190,15 +194,6 @@ impl Platform {
         set: &[(String, String)],
     ) -> Result<Queued, PlatformError> {
         self.0.core.trigger(event_type, object, set).await
-    }
-
-    /// Puts an object back as it was captured and queues a task for it; `of` is the journal's number of the delivery that
-    /// is replayed.
-    ///
-    /// # Errors
-    /// As [`trigger`](Self::trigger).
-    pub async fn replay(&self, event_type: &str, object: Value, of: i64) -> Result<Queued, PlatformError> {
-        self.0.core.replay(event_type, object, of).await
     }
 
     /// What an interactive task was answered with, if that was lately.

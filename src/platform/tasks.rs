@@ -46,6 +46,12 @@ pub(crate) struct Task {
     /// How long handlers worked on it in all, in seconds.
     #[serde(default)]
     pub(crate) runtime_total: f64,
+    /// Whether it never comes again by itself: a run that answers from a recording, or into shadow collections.
+    #[serde(default)]
+    pub(crate) once: bool,
+    /// Whether it is delivered while all others are held.
+    #[serde(default)]
+    pub(crate) ahead: bool,
     /// Where it is.
     pub(crate) state: TaskState,
 }
@@ -86,6 +92,8 @@ impl Task {
             installation: None,
             created: Timestamp::now(),
             runtime_total: 0.0,
+            once: false,
+            ahead: false,
             state: TaskState::Queued,
         }
     }
@@ -190,6 +198,12 @@ impl Tasks {
             settled: 0,
         };
         for mut task in loaded {
+            if task.once {
+                // Its recording, or its variables, went with the process it was made in.
+                let done = Done { output: Output::default(), completed: Timestamp::now(), runtime_total: task.runtime_total };
+                tasks.disk.write(Write::TaskDone(task.id, serde_json::to_string(&done).unwrap_or_default()));
+                continue;
+            }
             if let TaskState::Sent { connection, .. } = &mut task.state {
                 *connection = NO_CONNECTION;
             }

@@ -126,6 +126,10 @@ pub(crate) fn choose_status(object: &mut Value, event: &EventType, subscribed: &
 /// # Errors
 /// [`PlatformError::Path`] when the path does not exist; it says what does.
 pub(crate) fn set(object: &mut Value, path: &str, value: &str) -> Result<(), PlatformError> {
+    if !path.is_empty() && path.split('.').any(str::is_empty) {
+        let reason = "a name in it is empty: names have one dot between them, and none at the ends".into();
+        return Err(PlatformError::Path { path: path.into(), reason });
+    }
     let mut place = object;
     let mut walked = String::new();
     for name in path.split('.') {
@@ -146,8 +150,32 @@ pub(crate) fn set(object: &mut Value, path: &str, value: &str) -> Result<(), Pla
         }
         walked.push_str(name);
     }
-    *place = serde_json::from_str(value).unwrap_or_else(|_| value.into());
+    *place = fitting(place, value).map_err(|reason| PlatformError::Path { path: path.into(), reason })?;
     Ok(())
+}
+
+/// The value in the type of what is there; where that is nothing, as JSON or else text.
+fn fitting(there: &Value, value: &str) -> Result<Value, String> {
+    let parsed: Option<Value> = serde_json::from_str(value).ok();
+    let same = match (there, &parsed) {
+        (Value::Null, _) | (_, Some(Value::Null)) => true,
+        // Connect writes many a number as text: `25` for a text is the text "25".
+        (Value::String(_), Some(Value::String(_))) => true,
+        (Value::String(_), _) => return Ok(value.into()),
+        (Value::Bool(_), Some(Value::Bool(_))) | (Value::Number(_), Some(Value::Number(_))) => true,
+        (Value::Array(_), Some(Value::Array(_))) | (Value::Object(_), Some(Value::Object(_))) => true,
+        _ => false,
+    };
+    if same {
+        return Ok(parsed.unwrap_or_else(|| value.into()));
+    }
+    let sort = match there {
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::Array(_) => "a list",
+        _ => "an object",
+    };
+    Err(format!("there is {sort}, and `{value}` is none"))
 }
 
 fn keys(value: &Value) -> String {
@@ -217,6 +245,8 @@ mod tests {
         set(&mut object, "note", "bench:success").unwrap();
         set(&mut object, "answered", "true").unwrap();
         assert_eq!(object["asset"]["items"][0]["quantity"], "25");
+        set(&mut object, "asset.items.0.quantity", "26").unwrap();
+        assert_eq!(object["asset"]["items"][0]["quantity"], "26", "a text stays a text");
         assert_eq!(object["note"], "bench:success");
         assert_eq!(object["answered"], true);
     }
@@ -227,6 +257,10 @@ mod tests {
     #[case("asset.items.7", "there is no `7` in `asset.items`; it is a list of 2 elements")]
     #[case("status.x", "there is no `x` in `status`; it is the value \"pending\"")]
     #[case("", "there is no `` in the object")]
+    #[case("asset..id", "a name in it is empty")]
+    #[case("answered", "there is true or false, and `1` is none")]
+    #[case("asset.items", "there is a list, and `1` is none")]
+    #[case("asset", "there is an object, and `1` is none")]
     fn a_path_that_leads_nowhere_says_what_is_there(#[case] path: &str, #[case] expected: &str) {
         let error = set(&mut sample(), path, "1").unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");

@@ -53,19 +53,6 @@ impl Core {
         Ok(queued)
     }
 
-    /// See [`Platform::replay`](super::Platform::replay).
-    pub(super) async fn replay(self: &Arc<Self>, event_type: &str, object: Value, of: i64) -> Result<Queued, PlatformError> {
-        let event = known(event_type)?;
-        let (queued, written) = {
-            let object_id = checked(event, &object)?;
-            let mut guard = self.lock();
-            let queued = self.queue(&mut guard, event, object_id, object, Origin::Replay(of));
-            (queued, self.disk.barrier())
-        };
-        written.passed().await?;
-        Ok(queued)
-    }
-
     fn fresh(&self, event: &EventType, given: Option<Value>) -> Value {
         let Some(mut object) = given else {
             let mut object = event.sample();
@@ -119,8 +106,9 @@ impl Core {
     }
 }
 
-fn undelivered(state: &State, event: &EventType) -> String {
+pub(super) fn undelivered(state: &State, event: &EventType) -> String {
     match (state.runners.ready().count(), event.category) {
+        _ if state.runners.held => "deliveries are held; the task waits until they are released".into(),
         (0, _) => "no runner is connected; the task waits for one".into(),
         (_, Category::Scheduled) => "no connected runner declares a method that can be scheduled; the task waits".into(),
         (_, category) => {
@@ -130,7 +118,7 @@ fn undelivered(state: &State, event: &EventType) -> String {
     }
 }
 
-fn known(event_type: &str) -> Result<&'static EventType, PlatformError> {
+pub(super) fn known(event_type: &str) -> Result<&'static EventType, PlatformError> {
     catalogue::find(event_type).ok_or_else(|| PlatformError::UnknownEventType {
         event_type: event_type.into(),
         known: catalogue::EVENT_TYPES.iter().map(|e| e.name).collect(),
@@ -138,7 +126,7 @@ fn known(event_type: &str) -> Result<&'static EventType, PlatformError> {
 }
 
 /// The id of an object that can be one of the event type.
-fn checked(event: &EventType, object: &Value) -> Result<String, PlatformError> {
+pub(super) fn checked(event: &EventType, object: &Value) -> Result<String, PlatformError> {
     let wrong = |reason: &str| Err(PlatformError::Object(format!("the object for {}: {reason}", event.name)));
     let Some(fields) = object.as_object().filter(|fields| !fields.is_empty()) else {
         return wrong("it must be a JSON object, and not an empty one");

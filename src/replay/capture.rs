@@ -1,8 +1,10 @@
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::journal::{DeliveryRow, DeliveryState, JournalError, Reader, redact};
+use super::Recorded;
+use crate::journal::{DeliveryRow, DeliveryState, JournalError, ObservationRow, Reader, redact};
 use crate::observe::Fact;
+use crate::platform::{Exchange, Recording};
 
 /// All that is needed to run a delivery again.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,19 +49,64 @@ impl Capture {
     /// # Errors
     /// [`ReplayError`] says what is missing.
     pub fn of(reader: &Reader, delivery_id: i64) -> Result<Self, ReplayError> {
-        let row = reader.delivery(delivery_id)?.ok_or(ReplayError::Unknown(delivery_id))?;
-        let observations = reader.observations(delivery_id)?;
-        let object = observations.into_iter().find_map(|seen| match seen.observation.fact {
-            Fact::ObjectFetched { object } => Some(object),
+        Self::from_recorded(&Recorded::of(reader, delivery_id)?)
+    }
+
+    /// The capture in a recording.
+    ///
+    /// # Errors
+    /// [`ReplayError::NoObject`].
+    pub fn from_recorded(recorded: &Recorded) -> Result<Self, ReplayError> {
+        let row = &recorded.delivery;
+        let object = recorded.observations.iter().find_map(|seen| match &seen.observation.fact {
+            Fact::ObjectFetched { object } => Some(object.clone()),
             // An interactive task brings its object.
-            Fact::TaskArrived(mut task) => task.task.pointer_mut("/input/data").map(Value::take).filter(|data| !data.is_null()),
+            Fact::TaskArrived(task) => task.task.pointer("/input/data").filter(|data| !data.is_null()).cloned(),
             _ => None,
         });
-        let object = object.ok_or_else(|| ReplayError::NoObject { delivery: delivery_id, why: why_not(&row) })?;
-        let mut redacted = Vec::new();
-        placeholders(&object, "", &mut redacted);
-        let DeliveryRow { id: delivery, category, event_type, object_id, .. } = row;
+        let object = object.ok_or_else(|| ReplayError::NoObject { delivery: row.id, why: why_not(row) })?;
+        let redacted = Self::placeholders_of(&object);
+        let DeliveryRow { id: delivery, category, event_type, object_id, .. } = row.clone();
         Ok(Self { delivery, category, event_type, object_id, object, redacted })
+    }
+
+    /// The calls of a recording, and what they were answered with.
+    #[must_use]
+    pub fn recording(recorded: &Recorded, allow_unrecorded: bool) -> Recording {
+        let fetched = recorded.observations.iter().find_map(|seen| match &seen.observation.fact {
+            Fact::ObjectFetched { object } => Some(object),
+            _ => None,
+        });
+        let exchange = |seen: &ObservationRow| match &seen.observation.fact {
+            Fact::ApiCall(call) => {
+                let status = call.status?;
+                // The look-up of the object is recorded once: as the object.
+                let looked_up = || fetched.filter(|_| call.method == "GET" && status == 200).cloned();
+                Some(Exchange {
+                    method: call.method.clone(),
+                    path: call.path.clone(),
+                    request: call.request.clone(),
+                    status,
+                    response: call.response.clone().or_else(looked_up),
+                    content_range: call.content_range.clone(),
+                })
+            }
+            _ => None,
+        };
+        let DeliveryRow { id, event_type, object_id, .. } = &recorded.delivery;
+        Recording {
+            exchanges: recorded.observations.iter().filter_map(exchange).collect(),
+            allow_unrecorded,
+            of: format!("delivery {id} ({event_type} {object_id})"),
+        }
+    }
+
+    /// Where in an object placeholders stand, as dotted paths.
+    #[must_use]
+    pub fn placeholders_of(object: &Value) -> Vec<String> {
+        let mut found = Vec::new();
+        placeholders(object, "", &mut found);
+        found
     }
 
     /// What a developer should know before the replay; `None` where it is exact.

@@ -9,18 +9,19 @@ use super::host::Host;
 use super::local::Local;
 use super::paths::private_dir;
 use super::runner::Runner;
+use super::runs::Runs;
 use super::sagas::Watched;
 use super::session::StartError;
 use super::variables::{Mask, Staged};
 use super::{
-    Command, Connect, Delivered, EventTypeRow, OpenOptions, Reply, Source, Status, StoreCommand, StoreReply, WorkbenchError,
+    Command, Connect, Delivered, EventTypeRow, OpenOptions, Reply, RunAgain, Source, Status, StoreCommand, StoreReply,
+    WorkbenchError,
 };
 use crate::extension::Extension;
 use crate::journal::{Follower, Journal, JournalError};
 use crate::observe::{Controls, Fact, Observation, Observer, Places, Timestamp};
 use crate::platform::{Platform, Queued};
 use crate::relay::{Relay, RelayOptions};
-use crate::replay::Capture;
 use crate::runtime::RuntimeOptions;
 use crate::runtime::guest::Hook;
 use crate::sandbox;
@@ -43,6 +44,7 @@ pub(super) struct Parts {
     pub(super) controls: Controls,
     pub(super) troubles: Vec<String>,
     pub(super) control: std::sync::OnceLock<Control>,
+    pub(super) runs: Runs,
 }
 
 /// What is worth knowing about the extension once the runtime has it.
@@ -78,7 +80,7 @@ impl Workbench {
         let (controls, places) = (Controls::default(), Places::default());
         let watched = Watched { journal: journal.clone(), controls: controls.clone(), places: places.clone() };
         let observer: Arc<dyn Observer> = Arc::new(watched);
-        let mut troubles = Vec::new();
+        let mut troubles: Vec<String> = journal.mended().map(ToString::to_string).into_iter().collect();
         let local = match &options.connect {
             Connect::Local => Some(Local::start(&options, &journal, &observer, &mut troubles).await?),
             Connect::Remote(_) => None,
@@ -106,6 +108,7 @@ impl Workbench {
             controls,
             troubles,
             control: std::sync::OnceLock::new(),
+            runs: Runs::default(),
         }));
         let control = Control::open(workbench.clone(), &options.data_dir).await?;
         let _ = workbench.0.control.set(control);
@@ -139,7 +142,7 @@ impl Workbench {
             }
             Command::Trigger { event_type, object, set } => {
                 let queued = self.local()?.platform.trigger(&event_type, object, &set).await.map_err(|e| usage(&e))?;
-                Ok(delivered(queued, None))
+                Ok(Reply::Delivered(as_delivered(queued, None)))
             }
             Command::EventTypes => self.event_types(),
             Command::Waiting => self.waiting(),
@@ -148,7 +151,12 @@ impl Workbench {
                 self.waiting()
             }
             Command::Clock(command) => self.clock(&command),
-            Command::Replay { delivery } => self.replay(delivery).await,
+            Command::Replay { delivery } => {
+                let run = RunAgain { delivery: Some(delivery), ..RunAgain::default() };
+                self.run_again(run).await.map(|(delivered, _)| Reply::Delivered(delivered))
+            }
+            Command::Act(act) => self.act(act).await,
+            Command::Captures(command) => self.captures(command).await.map(Reply::Captures),
             Command::Variables => self.rows(None).await,
             Command::Sandbox => Ok(self.local()?.sandbox_reply()),
             Command::Stage { changes } => self.stage(changes).await,
@@ -216,10 +224,16 @@ impl Workbench {
             stepping: *self.0.controls.changes().borrow(),
             armed: set.breakpoints.len() + set.faults.len() + set.writes.len(),
             endpoints: local.map_or_else(Vec::new, Local::endpoints),
-            troubles: self.0.troubles.iter().cloned().chain(self.0.journal.trouble().borrow().clone()).collect(),
+            troubles: self.troubles(),
             data_dir: self.0.data_dir.display().to_string(),
             joined: false,
         }
+    }
+
+    fn troubles(&self) -> Vec<String> {
+        let stopped = self.0.journal.trouble().borrow().as_ref().map(|why| format!("capture stopped: {why}"));
+        let held = self.0.local.as_ref().is_some_and(|l| l.platform.is_held()).then(|| "deliveries are held".to_owned());
+        stopped.into_iter().chain(self.0.troubles.iter().cloned()).chain(held).collect()
     }
 
     fn event_types(&self) -> Result<Reply, WorkbenchError> {
@@ -235,15 +249,6 @@ impl Workbench {
 
     fn waiting(&self) -> Result<Reply, WorkbenchError> {
         Ok(Reply::Waiting { tasks: self.waiting_rows()? })
-    }
-
-    async fn replay(&self, delivery: i64) -> Result<Reply, WorkbenchError> {
-        let local = self.local()?;
-        let reader = self.0.journal.reader().map_err(|e| WorkbenchError::Failed(e.to_string()))?;
-        let capture = Capture::of(&reader, delivery).map_err(|e| usage(&e))?;
-        let own = reader.delivery(delivery).ok().flatten().map(|row| row.task_id).filter(|task| local.platform.is_open(task));
-        let queued = local.platform.replay(&capture.event_type, capture.object, delivery).await.map_err(|e| usage(&e))?;
-        Ok(delivered(queued, own.map(|task| comes_again(&local.platform, &task, delivery))))
     }
 
     pub(super) fn note(&self, what: &str, names: Vec<String>) {
@@ -306,18 +311,19 @@ async fn relay(
 }
 
 /// The task of a delivery that is replayed is not done itself: the object is handled once more for it.
-fn comes_again(platform: &Platform, task: &str, delivery: i64) -> String {
+pub(super) fn comes_again(platform: &Platform, task: &str, delivery: i64) -> String {
     let due = platform.waiting().into_iter().find(|waiting| waiting.task_id == task).map(|waiting| waiting.due);
     let seconds = due.map(|due| due.0.saturating_sub(Timestamp::now().0).max(0) / 1_000_000);
     let when = seconds.map(|seconds| format!(", in {seconds} s")).unwrap_or_default();
     format!("The task of delivery {delivery} itself, {task}, is not done either: it is delivered again, too{when}.")
 }
 
-fn delivered(queued: Queued, warning: Option<String>) -> Reply {
+/// What is told of a task that was queued.
+pub(super) fn as_delivered(queued: Queued, warning: Option<String>) -> Delivered {
     let Queued { task_id, object_id, event_type, note } = queued;
-    Reply::Delivered(Delivered { task_id, object_id, event_type, unclaimed: note.is_some(), note: note.or(warning) })
+    Delivered { task_id, object_id, event_type, unclaimed: note.is_some(), note: note.or(warning) }
 }
 
-fn usage(error: &dyn std::error::Error) -> WorkbenchError {
+pub(super) fn usage(error: &dyn std::error::Error) -> WorkbenchError {
     WorkbenchError::Usage(error.to_string())
 }

@@ -4,6 +4,7 @@
 //! The console and the command line use the same commands, whether the session runs in this process or in another one.
 
 mod bench;
+mod captures;
 mod clock;
 mod command;
 mod control;
@@ -15,16 +16,21 @@ mod local;
 mod options;
 mod paths;
 mod runner;
+mod runs;
 mod sagas;
+mod saved;
+mod scenario;
 mod session;
+mod shadow;
 pub(crate) mod sound;
 mod variables;
 
 pub use command::{
-    ClockCommand, ClockReply, CollectionRow, Command, Compared, ComparedRow, Conflict, ConflictRow, DatabaseRow, Delivered,
-    Difference, Endpoint, EventTypeRow, FieldRow, FileFormat, Found, HeldRow, JobRow, JobState, LinkStatus, Reply, SagaCommand,
-    SagaReply, StagePreview, Status, StoreCommand, StoreQuery, StoreReply, StoreTarget, VariableChange, VariableRow,
-    VariableState, WaitingRow, WorkbenchError, WriterRow, Written,
+    CaptureCommand, CaptureReply, ClockCommand, ClockReply, CollectionRow, Command, Compared, ComparedRow, Conflict, ConflictRow,
+    DatabaseRow, Delivered, Difference, Endpoint, EventTypeRow, FieldRow, FileFormat, Found, HeldRow, JobRow, JobState,
+    LinkStatus, Reply, RunAgain, RunsCompared, SagaCommand, SagaReply, SavedEvent, ScenarioAct, StagePreview, Status,
+    StoreCommand, StoreQuery, StoreReply, StoreTarget, VariableChange, VariableRow, VariableState, WaitingRow, WorkbenchError,
+    WriterRow, Written,
 };
 pub(crate) use editor::Editing;
 pub use host::Host;

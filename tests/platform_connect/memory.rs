@@ -1,6 +1,6 @@
 //! What is done costs no memory, and is found again.
 
-use connect_console::platform::PlatformError;
+use connect_console::platform::{PlatformError, Rerun};
 use serde_json::json;
 
 use crate::support::{Local, PURCHASE, Runner, object_of};
@@ -55,7 +55,8 @@ async fn old_settled_tasks_are_forgotten_with_what_they_were_about_and_never_one
     let both = trigger(&local).await;
     answer(&mut runner, json!({"result": "success"})).await;
     let object = local.platform.object("requests", &both.object_id).unwrap();
-    local.platform.replay(PURCHASE, object, 1).await.unwrap();
+    let rerun = Rerun { event_type: PURCHASE.into(), object, of: Some(1), recording: None, once: false, ahead: false };
+    local.platform.rerun(rerun).await.unwrap();
     answer(&mut runner, json!({"result": "reschedule", "countdown": 3_600})).await;
     let mut settled = Vec::new();
     for _ in 0..60 {

@@ -2,7 +2,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 use connect_console::observe::{Discard, Fact, Origin, Timestamp};
-use connect_console::platform::{Platform, PlatformError, PlatformOptions};
+use connect_console::platform::{Platform, PlatformError, PlatformOptions, Rerun};
 use rstest::rstest;
 use serde_json::json;
 
@@ -107,7 +107,11 @@ async fn a_replay_puts_the_object_back_as_it_was_and_names_its_original() {
     let task = runner.task().await;
     local.client().post(&format!("requests/{}/approve", queued.object_id), Some(&json!({"template_id": "TL-1"}))).await.unwrap();
     runner.answer(&task, json!({"result": "success"})).await;
-    let replayed = local.platform.replay(PURCHASE, captured.clone(), 7).await.unwrap();
+    let replayed = {
+        let (event_type, object) = (PURCHASE.into(), captured.clone());
+        let rerun = Rerun { event_type, object, of: Some(7), recording: None, once: false, ahead: false };
+        local.platform.rerun(rerun).await.unwrap()
+    };
     assert_eq!(object_of(&runner.task().await), queued.object_id);
     assert_eq!(local.platform.object("requests", &queued.object_id), Some(captured));
     assert_eq!(local.origins(&replayed.task_id), [Origin::Replay(7)]);

@@ -78,6 +78,11 @@ impl Terminal {
         Self { master: pair.master, _slave: pair.slave, writer, child, shown, settings }
     }
 
+    /// The program's process.
+    pub(crate) fn process_id(&self) -> u32 {
+        self.child.process_id().unwrap()
+    }
+
     /// Types keys as a terminal sends them.
     pub(crate) fn press(&mut self, keys: &str) -> &mut Self {
         self.writer.write_all(keys.as_bytes()).unwrap();

@@ -38,6 +38,12 @@ pub(crate) enum Do {
     Trigger,
     TriggerType,
     Replay,
+    ReplayHermetic,
+    ReplayShadow,
+    ReplayEdited,
+    Pin,
+    Hold,
+    Metrics,
     Open,
     Filter,
     Follow,
@@ -129,6 +135,11 @@ fn has_delivery(state: &State) -> Result<(), &'static str> {
     state.events.selected().map(|_| ()).ok_or("no delivery is selected")
 }
 
+fn has_local_delivery(state: &State) -> Result<(), &'static str> {
+    local(state)?;
+    has_delivery(state)
+}
+
 fn waits(state: &State) -> Result<(), &'static str> {
     let waiting = state.events.selected().and_then(|d| state.waiting.iter().find(|w| w.object_id == d.object_id));
     waiting.map(|_| ()).ok_or("nothing of this request waits to be delivered again")
@@ -217,6 +228,34 @@ pub(crate) const ACTIONS: &[Action] = &[
         .hint("replay")
         .when(has_delivery),
     act(
+        Do::ReplayHermetic,
+        "replay hermetically",
+        "run the selected delivery again with the recorded answers of the API",
+        &["R"],
+        &[In(Events)],
+    )
+    .when(has_local_delivery),
+    act(
+        Do::ReplayShadow,
+        "replay into shadow collections",
+        "run the selected delivery again into shadow collections and show what is different",
+        &["S"],
+        &[In(Events)],
+    )
+    .when(has_local_delivery),
+    act(
+        Do::ReplayEdited,
+        "edit and replay",
+        "change the object of the selected delivery in the editor named by VISUAL or EDITOR, then run it again",
+        &["E"],
+        &[In(Events)],
+    )
+    .when(has_local_delivery),
+    act(Do::Pin, "pin", "keep the selected delivery whatever retention takes away; again: no longer", &["p"], &[In(Events)])
+        .when(has_delivery),
+    act(Do::Hold, "hold deliveries", "hold all deliveries back; again: let them go on", &["H"], &[In(Events)]).when(local),
+    act(Do::Metrics, "task metrics", "how the tasks of the last hour, day and week went", &["M"], &[In(Events)]).when(ready),
+    act(
         Do::Open,
         "open",
         "show the selected delivery, line, variable or document whole",
@@ -227,7 +266,7 @@ pub(crate) const ACTIONS: &[Action] = &[
     act(
         Do::Filter,
         "filter",
-        "type a filter; in Events !text leaves out what has it, in Storage Tab goes on to projection, sort and skip; an empty one shows all again",
+        "type a filter: in Events texts, result=fail, since=2h, asset.product.id=PRD-1, body~text; ! leaves out; in Storage Tab goes on to projection, sort and skip; an empty one shows all again",
         &["/"],
         &[In(Events), In(Storage)],
     )

@@ -1,6 +1,7 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 
+use super::super::reader::STRETCH;
 use super::super::state::{Pane, State};
 use super::super::story;
 use super::super::text::{self, pad, pad_left};
@@ -39,6 +40,8 @@ impl Columns {
         columns.status = take(10);
         columns.event_type += left.min(25);
         left -= left.min(25);
+        columns.note += left.min(4);
+        left -= left.min(4);
         columns.reason = if left > 12 { left - 1 } else { 0 };
         columns
     }
@@ -47,8 +50,16 @@ impl Columns {
 /// The event stream, newest last.
 pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) {
     let events = &state.events;
-    let about =
-        if events.loaded { text::count(events.total, "delivery").replace("deliverys", "deliveries") } else { String::new() };
+    let filtered = events.filter() != crate::journal::DeliveryFilter::default();
+    let about = if filtered && events.loaded {
+        let more = events.searched.map(|back| format!(", looking back from #{back} …")).unwrap_or_default();
+        let many = if events.rows.len() >= STRETCH { "+" } else { "" };
+        format!("{}{many} fit{more}", events.rows.len())
+    } else if events.loaded {
+        text::count(events.total, "delivery").replace("deliverys", "deliveries")
+    } else {
+        String::new()
+    };
     let right = match (events.unseen(), events.paused) {
         (0, false) if events.rows.is_empty() => String::new(),
         (0, false) => " ↓ following ".into(),
@@ -61,6 +72,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) {
         return;
     }
     let inner = filter_line(frame, state, Pane::Events, inner, &events.filter);
+    let inner = unreadable(frame, state, inner);
     if events.rows.is_empty() {
         return empty(frame, state, inner);
     }
@@ -70,14 +82,50 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) {
         put(frame.buffer_mut(), state.theme, Rect { height: 1, ..list }, &heading(&columns), 0);
         list = Rect { y: list.y + 1, height: list.height - 1, ..list };
     }
-    let first = events.scroll.begin(events.rows.len(), usize::from(list.height), |_| 1);
-    for ((y, delivery), place) in (list.y..list.bottom()).zip(events.rows.iter().skip(first)).zip(first..) {
+    let first = events.scroll.begin(events.rows.len(), usize::from(list.height), |at| 1 + events.gaps_before(at).count());
+    let mut y = list.y;
+    for (delivery, place) in events.rows.iter().skip(first).zip(first..) {
+        y = gaps(frame, state, Rect { y, height: list.bottom().saturating_sub(y), ..list }, place);
+        if y >= list.bottom() {
+            return;
+        }
         let row = Rect::new(list.x, y, list.width, 1);
+        y += 1;
         put(frame.buffer_mut(), state.theme, row, &cells(state, delivery, &columns), 0);
         if place == events.scroll.at {
             state.theme.select(frame.buffer_mut(), row, state.focus == Pane::Events);
         }
     }
+    gaps(frame, state, Rect { y, height: list.bottom().saturating_sub(y), ..list }, events.rows.len());
+}
+
+/// Rows for the times without a link before a delivery; where the next row is.
+fn gaps(frame: &mut Frame<'_>, state: &State, area: Rect, place: usize) -> u16 {
+    let mut y = area.y;
+    for gap in state.events.gaps_before(place) {
+        if y >= area.bottom() {
+            break;
+        }
+        let long = gap.until.map_or_else(
+            || "until now".to_owned(),
+            |until| format!("for {}", text::duration(u64::try_from(until.0 - gap.from.0).unwrap_or_default())),
+        );
+        let time = text::time(gap.from, &state.zone, "%T");
+        let said = format!("── {time} no link to Connect {long}: {} ──", gap.why);
+        put(frame.buffer_mut(), state.theme, Rect { y, height: 1, ..area }, &[Piece::new(Tone::Warn, said)], 0);
+        y += 1;
+    }
+    y
+}
+
+/// What is wrong with the filter, below the place it is about.
+fn unreadable(frame: &mut Frame<'_>, state: &State, area: Rect) -> Rect {
+    let Some(error) = state.events.unreadable.as_ref().filter(|_| area.height > 1) else { return area };
+    // The line above begins with a sign or a word of its own.
+    let begin = if state.typing.is_some() { 1 } else { 7 };
+    let pieces = [Piece::new(Tone::Bad, format!("{}^ {}", " ".repeat(begin + error.at), error.message))];
+    put(frame.buffer_mut(), state.theme, Rect { height: 1, ..area }, &pieces, 0);
+    Rect { y: area.y + 1, height: area.height - 1, ..area }
 }
 
 fn empty(frame: &mut Frame<'_>, state: &State, area: Rect) {
@@ -85,7 +133,13 @@ fn empty(frame: &mut Frame<'_>, state: &State, area: Rect) {
     if !state.events.loaded {
         notice(frame, state, area, &[vec![dim("reading the journal …")]]);
     } else if !state.events.filter.is_empty() {
-        notice(frame, state, area, &[vec![dim("no delivery fits the filter")]]);
+        match state.events.searched {
+            Some(back) => notice(frame, state, area, &[vec![dim(&format!("looking further back than #{back} …"))]]),
+            None => {
+                let more = vec![dim("body~text looks into payloads, logs and documents; Esc drops the filter")];
+                notice(frame, state, area, &[vec![dim("no delivery fits the filter")], more]);
+            }
+        }
     } else {
         notice(
             frame,
@@ -126,12 +180,9 @@ fn heading(columns: &Columns) -> Pieces {
 fn cells(state: &State, delivery: &DeliveryRow, columns: &Columns) -> Pieces {
     let (tone, result) = result(state, delivery);
     let took = delivery.micros.map(text::duration).unwrap_or_default();
-    let (note_tone, note) = match delivery.replay_of {
-        _ if state.sagas.mark == Some(delivery.id) => (Tone::Key, "◆ marked".into()),
-        _ if delivery.injected > 0 => (Tone::Warn, "✱injected".into()),
-        Some(of) => (Tone::Note, format!("↻ of #{of}")),
-        None if delivery.attempt > 1 => (Tone::Plain, format!("try {}", delivery.attempt)),
-        None => (Tone::Plain, String::new()),
+    let (note_tone, note) = match state.sagas.mark {
+        Some(marked) if marked == delivery.id => (Tone::Key, "◆ marked".into()),
+        _ => note(delivery),
     };
     let cells = [
         (columns.id, Tone::Dim, pad(&format!("#{}", delivery.id), columns.id)),
@@ -146,6 +197,36 @@ fn cells(state: &State, delivery: &DeliveryRow, columns: &Columns) -> Pieces {
     ];
     let shown = cells.into_iter().filter(|(wide, ..)| *wide > 0);
     shown.map(|(_, tone, text)| Piece::new(tone, format!("{text} "))).collect()
+}
+
+/// Which attempt it is, what it replays, and its marks.
+fn note(delivery: &DeliveryRow) -> (Tone, String) {
+    let mut note = match delivery.replay_of {
+        Some(of) => format!("↻ of #{of}"),
+        None if delivery.attempt > 1 => format!("try {}", delivery.attempt),
+        None => String::new(),
+    };
+    let sign = |mark: &String| match mark.as_str() {
+        "edited" => "e",
+        "variables" => "v",
+        "hermetic" => "h",
+        "shadow" => "s",
+        "fault" => "!",
+        "imported" => "i",
+        _ => "?",
+    };
+    let injected = (delivery.injected > 0).then_some("✱injected");
+    let marks: String =
+        injected.into_iter().chain(delivery.marks.iter().map(sign)).chain(delivery.pinned.then_some("*")).collect();
+    if !marks.is_empty() {
+        note = format!("{marks} {note}").trim_end().to_owned();
+    }
+    let tone = match delivery.injected > 0 || delivery.marks.iter().any(|mark| mark == "fault") {
+        true => Tone::Warn,
+        false if delivery.replay_of.is_some() || !marks.is_empty() => Tone::Note,
+        false => Tone::Plain,
+    };
+    (tone, note)
 }
 
 /// How a delivery stands, in a symbol and a word.

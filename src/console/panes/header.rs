@@ -58,7 +58,9 @@ fn of_session(state: &State, status: &Status) -> Vec<(u8, Pieces)> {
     let troubles = status.troubles.len() + usize::from(state.trouble.is_some());
     if let Some(first) = state.trouble.as_ref().or_else(|| status.troubles.first()) {
         let more = if troubles > 1 { format!(" (+{})", troubles - 1) } else { String::new() };
-        parts.push((1, vec![Piece::new(Tone::Bad, format!("! {}{more}", text::fit(first, 50)))]));
+        // That nothing is recorded any more is never left out.
+        let rank = u8::from(!first.starts_with("capture stopped"));
+        parts.push((rank, vec![Piece::new(Tone::Bad, format!("! {}{more}", text::fit(first, 50)))]));
     }
     parts
 }

@@ -1,5 +1,6 @@
+use super::super::reader::STRETCH;
 use super::Scroll;
-use crate::journal::{DeliveryFilter, DeliveryRow};
+use crate::journal::{DeliveryFilter, DeliveryRow, FilterError, Gap};
 
 /// Which stretch of the deliveries is in memory: a few screens of them, however many there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -26,7 +27,10 @@ pub(crate) struct Events {
     pub(crate) seen: usize,
     /// Whether the newest is selected as it comes.
     pub(crate) paused: bool,
+    /// The filter as it was typed, what was readable of it last, and what is wrong with it.
     pub(crate) filter: String,
+    pub(crate) readable: DeliveryFilter,
+    pub(crate) unreadable: Option<FilterError>,
     /// The task whose delivery shall be selected when it arrives.
     pub(crate) awaited: Option<String>,
     /// The delivery to be selected when it is in memory.
@@ -35,6 +39,12 @@ pub(crate) struct Events {
     pub(crate) failures: usize,
     pub(crate) looked_at: Option<usize>,
     pub(crate) loaded: bool,
+    /// How far back a filter has been looked for; `None` where that is everything, or as much as is held in memory.
+    pub(crate) searched: Option<i64>,
+    /// Times without a link, oldest first.
+    pub(crate) gaps: Vec<Gap>,
+    /// Whether what is in memory is of another filter than the one wanted.
+    pub(crate) stale: bool,
 }
 
 impl Events {
@@ -42,8 +52,21 @@ impl Events {
         self.rows.get(self.scroll.at)
     }
 
+    /// Takes over a typed filter; what is wrong with it is kept to be shown.
+    pub(crate) fn narrow(&mut self, typed: &str) {
+        self.filter = typed.into();
+        match DeliveryFilter::parse(typed) {
+            Ok(filter) => {
+                self.stale |= self.readable != filter;
+                (self.readable, self.unreadable) = (filter, None);
+            }
+            Err(error) => self.unreadable = Some(error),
+        }
+    }
+
     pub(crate) fn filter(&self) -> DeliveryFilter {
-        DeliveryFilter::typed(&self.filter)
+        // Half a filter is none: the stream stays narrowed by what was readable last.
+        self.readable.clone()
     }
 
     /// How many came since following stopped.
@@ -58,8 +81,21 @@ impl Events {
 
     /// Takes in a stretch that was read; the selection stays on the delivery it was on, or follows, or goes to the one
     /// awaited.
-    pub(crate) fn load(&mut self, rows: Vec<DeliveryRow>, total: usize, failures: usize) {
+    pub(crate) fn load(&mut self, mut rows: Vec<DeliveryRow>, reached: Option<i64>, total: usize, failures: usize) {
         let selected = self.aim.take().or(self.selected().map(|d| d.id));
+        // What an earlier piece of the same search found further back is still so.
+        let stale = std::mem::take(&mut self.stale);
+        let kept = reached.filter(|_| !stale);
+        self.searched = match (kept, self.searched) {
+            (Some(reached), Some(further)) => Some(reached.min(further)),
+            (Some(_), None) if !self.rows.is_empty() => None,
+            _ => reached,
+        };
+        if let Some(reached) = kept {
+            let mut older: Vec<_> = std::mem::take(&mut self.rows).into_iter().filter(|row| row.id < reached).collect();
+            older.append(&mut rows);
+            rows = older;
+        }
         self.rows = rows;
         self.total = total;
         self.failures = failures;
@@ -77,6 +113,25 @@ impl Events {
             self.span = Span::Around(self.selected().map_or(0, |d| d.id));
         }
         self.meet();
+    }
+
+    /// The times without a link between a delivery and the one before it.
+    pub(crate) fn gaps_before(&self, place: usize) -> impl Iterator<Item = &Gap> {
+        let until = self.rows.get(place).map(|row| row.arrived_at);
+        // What was before the first in memory is told with a delivery further back.
+        let from = place.checked_sub(1).and_then(|before| self.rows.get(before)).map(|row| row.arrived_at);
+        self.gaps
+            .iter()
+            .filter(move |gap| from.is_some_and(|from| gap.from >= from) && until.is_none_or(|until| gap.from < until))
+    }
+
+    /// Takes in what the search found further back.
+    pub(crate) fn extend(&mut self, mut earlier: Vec<DeliveryRow>, reached: Option<i64>) {
+        self.scroll.at += earlier.len();
+        earlier.append(&mut self.rows);
+        self.rows = earlier;
+        self.searched = reached.filter(|_| self.rows.len() < STRETCH);
+        self.total = self.total.max(self.rows.len());
     }
 
     /// Selects the awaited delivery if it has come.
@@ -126,7 +181,7 @@ impl Events {
         self.pause();
         let margin = self.rows.len() / 8;
         let near_edge = self.scroll.at < margin || self.scroll.at + margin >= self.rows.len();
-        let all_here = self.rows.len() >= self.total;
+        let all_here = self.rows.len() >= self.total && self.rows.len() < STRETCH;
         let Some(id) = self.selected().map(|d| d.id).filter(|_| near_edge && !all_here) else { return false };
         let moved = self.span != Span::Around(id);
         self.span = Span::Around(id);

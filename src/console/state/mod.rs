@@ -1,7 +1,9 @@
 //! What the console knows: plain data, changed only by [`update`](super::update), drawn by the [panes](super::panes).
 
+mod detail;
 mod editor;
 mod events;
+mod folds;
 mod input;
 mod logs;
 mod overlay;
@@ -14,8 +16,10 @@ mod variables;
 
 use jiff::tz::TimeZone;
 
+pub(crate) use detail::Detail;
 pub(crate) use editor::{Editor, EditorFor, Prompt, PromptFor};
 pub(crate) use events::{Events, Span};
+pub(crate) use folds::Folds;
 pub(crate) use input::Input;
 pub(crate) use logs::Logs;
 pub(crate) use overlay::{Choice, Chooser, Confirm, Form, Overlay, Pager, Pending, Purpose};
@@ -100,6 +104,15 @@ pub(crate) struct Asked {
     pub(crate) swept: Timestamp,
 }
 
+/// See [`State::comparing`].
+#[derive(Debug)]
+pub(crate) struct Comparing {
+    pub(crate) original: i64,
+    pub(crate) task_id: String,
+    /// Variable, the collection it names, the one it named for the run.
+    pub(crate) shadows: Vec<(String, String, String)>,
+}
+
 /// A filter being typed into a pane.
 #[derive(Debug)]
 pub(crate) struct Typing {
@@ -134,6 +147,10 @@ pub(crate) struct State {
     pub(crate) waiting: Vec<WaitingRow>,
     /// The event types objects can be created for.
     pub(crate) event_types: Vec<EventTypeRow>,
+    /// Whether deliveries are held back, as far as is known here.
+    pub(crate) held: bool,
+    /// A shadow run that is compared with its original when it is over.
+    pub(crate) comparing: Option<Comparing>,
     /// What lies over the panes, topmost last.
     pub(crate) overlays: Vec<Overlay>,
     /// The filter being typed.
@@ -169,6 +186,8 @@ impl State {
             logs: Logs::default(),
             waiting: Vec::new(),
             event_types: Vec::new(),
+            held: false,
+            comparing: None,
             overlays: Vec::new(),
             typing: None,
             toast: None,

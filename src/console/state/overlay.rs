@@ -1,6 +1,6 @@
 use super::super::action::Do;
 use super::super::theme::Pieces;
-use super::{Editor, Input, Pick, Prompt, Scroll, StoreAsk};
+use super::{Detail, Editor, Input, Pick, Prompt, Scroll, StoreAsk};
 use crate::workbench::{Command, StoreCommand};
 
 /// What lies over the panes and takes the keys.
@@ -9,6 +9,7 @@ pub(crate) enum Overlay {
     Help(Scroll),
     Chooser(Box<Chooser>),
     Pager(Pager),
+    Detail(Box<Detail>),
     Confirm(Confirm),
     Form(Box<Form>),
     Editor(Box<Editor>),

@@ -51,6 +51,12 @@ impl Scroll {
         first
     }
 
+    /// Takes over where another one of the same view begins and how large its page is.
+    pub(crate) fn adopt(&self, other: &Self) {
+        self.offset.set(other.offset.get());
+        self.page.set(other.page.get());
+    }
+
     /// For text without a selection: `at` is its first line.
     pub(crate) fn top(&self, len: usize, height: usize) -> usize {
         self.page.set(height);

@@ -3,7 +3,7 @@ use serde_json::Value;
 use super::super::theme::Pieces;
 use super::{Saga, Scroll};
 use crate::journal::{DeliveryRow, ObservationRow};
-use crate::observe::{Fact, StepKind};
+use crate::observe::{Fact, SeenVariable, StepKind};
 
 /// One line of a trace.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +38,8 @@ pub(crate) struct Trace {
     /// Whose trace is shown.
     pub(crate) delivery: Option<DeliveryRow>,
     pub(crate) rows: Vec<ObservationRow>,
+    /// The variables it worked with; of a secure one a placeholder.
+    pub(crate) variables: Vec<SeenVariable>,
     pub(crate) lines: Vec<TraceLine>,
     pub(crate) scroll: Scroll,
     /// How many columns are scrolled away at the left.

@@ -3,8 +3,7 @@ use serde_json::Value;
 use super::super::json;
 use super::super::state::{Pager, State};
 use super::super::text;
-use super::super::theme::{Piece, Pieces, Tone};
-use crate::observe::Fact;
+use super::super::theme::Piece;
 
 fn of_json(title: String, value: &Value) -> Pager {
     Pager::new(title, json::lines(value), json::pretty(value))
@@ -37,46 +36,4 @@ pub(crate) fn line_detail(state: &State) -> Option<Pager> {
 /// The selected line of the trace, as text.
 pub(crate) fn copied_line(state: &State) -> Option<String> {
     Some(state.trace.selected()?.pieces.iter().map(|p| p.text.as_str()).collect())
-}
-
-/// Everything about the selected delivery: the task, the object, each API exchange and store call, the result.
-pub(crate) fn detail(state: &State) -> Option<Pager> {
-    let delivery = state.events.selected()?;
-    if state.trace.delivery.as_ref().map(|d| d.id) != Some(delivery.id) {
-        return None;
-    }
-    let mut lines = Vec::new();
-    heading(&mut lines, "Delivery");
-    let mut summary = serde_json::to_value(delivery).unwrap_or_default();
-    if let Some(arrived) = summary.get_mut("arrived_at") {
-        *arrived = text::time(delivery.arrived_at, &state.zone, "%FT%T%.6f%:z").into();
-    }
-    lines.extend(json::lines(&summary));
-    for row in &state.trace.rows {
-        match &row.observation.fact {
-            Fact::TaskArrived(task) => section(&mut lines, "Task", &task.task),
-            Fact::ObjectFetched { object } => section(&mut lines, "Object as it was fetched", object),
-            Fact::ApiCall(call) => section(&mut lines, "API call", &serde_json::to_value(call).unwrap_or_default()),
-            Fact::StoreCall(call) => {
-                section(&mut lines, "Store call", &json::relaxed(&serde_json::to_value(call).unwrap_or_default()));
-            }
-            Fact::Answered(answer) => section(&mut lines, "Result", &serde_json::to_value(answer).unwrap_or_default()),
-            _ => {}
-        }
-    }
-    let title = format!("#{} {} {}", delivery.id, delivery.event_type, delivery.object_id);
-    let whole = lines.iter().map(|line| line.iter().map(|p| p.text.as_str()).collect::<String>() + "\n").collect();
-    Some(Pager::new(title, lines, whole))
-}
-
-fn heading(lines: &mut Vec<Pieces>, title: &str) {
-    if !lines.is_empty() {
-        lines.push(Vec::new());
-    }
-    lines.push(vec![Piece::new(Tone::Strong, format!("── {title} ──"))]);
-}
-
-fn section(lines: &mut Vec<Pieces>, title: &str, value: &Value) {
-    heading(lines, title);
-    lines.extend(json::lines(value));
 }

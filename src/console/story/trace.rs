@@ -7,7 +7,7 @@ use super::super::text;
 use super::super::theme::{Piece, Pieces, Tone};
 use crate::journal::{DeliveryRow, ObservationRow};
 use crate::observe::control::Release;
-use crate::observe::{Answer, ApiCall, Fact, Level, Origin, StepKind, StepOutcome, StoreCall};
+use crate::observe::{Answer, ApiCall, Fact, Level, Origin, SeenVariable, StepKind, StepOutcome, StoreCall};
 use crate::sagas::Trace as Saga;
 
 /// How a result is shown: its symbol, its word and its tone.
@@ -32,7 +32,8 @@ pub(crate) fn level(level: Level) -> Tone {
 }
 
 /// Takes in what was observed of a delivery. The selection stays on its line.
-pub(crate) fn load(trace: &mut Trace, delivery: DeliveryRow, rows: Vec<ObservationRow>) {
+pub(crate) fn load(trace: &mut Trace, delivery: DeliveryRow, rows: Vec<ObservationRow>, variables: Vec<SeenVariable>) {
+    trace.variables = variables;
     trace.lines = lines(&delivery, &rows);
     trace.delivery = Some(delivery);
     trace.rows = rows;
@@ -301,6 +302,11 @@ impl Teller<'_> {
             Fact::FrameRejected { reason, excerpt, .. } => {
                 (vec![Piece::new(Tone::Bad, format!("✗ a frame was not understood: {reason}: {excerpt}"))], None)
             }
+            Fact::Marked { marks, detail, .. } => {
+                let marks = marks.iter().map(|mark| mark.as_str()).collect::<Vec<_>>().join(", ");
+                (plain(format!("asked for specially: {marks}{}{detail}", if detail.is_empty() { "" } else { ": " })), None)
+            }
+            Fact::Pinned { pinned, .. } => (plain(if *pinned { "pinned" } else { "unpinned" }.into()), None),
             // Endings are told with their beginnings; what concerns the session belongs to no delivery.
             _ => return,
         };

@@ -4,7 +4,7 @@ use super::super::message::{Ask, Effect};
 use super::super::state::{Choice, Chooser, Confirm, Form, Input, Overlay, Pane, Part, Pending, Purpose, Scroll, State, Typing};
 use super::super::story;
 use super::super::theme::{Piece, Tone};
-use super::{journal, moves, stepping, storage, typing};
+use super::{captures, journal, moves, stepping, storage, typing};
 use crate::workbench::{Command, EventTypeRow, Status, VariableChange};
 
 /// The event type of a Test Subscription.
@@ -24,6 +24,9 @@ pub(crate) fn perform(state: &mut State, what: Do, effects: &mut Vec<Effect>) {
         Do::Replay => replay(state, effects),
         Do::Release => release(state, effects),
         Do::Forward => state.overlays.push(Overlay::Chooser(Box::new(super::forward::choices(state)))),
+        Do::Pin | Do::Hold | Do::ReplayHermetic | Do::ReplayShadow | Do::ReplayEdited | Do::Metrics => {
+            captures::perform(state, what, effects);
+        }
         Do::ShowSaga => state.trace.saga_wanted = Some(state.trace.grid().is_none()),
         Do::EarlierDelivery | Do::LaterDelivery => {
             beside(state, if what == Do::EarlierDelivery { -1 } else { 1 }, effects);
@@ -142,12 +145,14 @@ fn open(state: &mut State) {
     {
         return storage::fold(state);
     }
+    if let (Pane::Events, Some(detail)) = (state.focus, story::tabs(state)) {
+        return state.overlays.push(Overlay::Detail(Box::new(detail)));
+    }
     let pager = match state.focus {
-        Pane::Events => story::detail(state),
-        Pane::Trace => story::line_detail(state).or_else(|| story::detail(state)),
+        Pane::Trace => story::line_detail(state),
         Pane::Storage => story::document(state),
         Pane::Logs => story::log_line(state),
-        Pane::Variables => None,
+        Pane::Events | Pane::Variables => None,
     };
     match pager {
         Some(pager) => state.overlays.push(Overlay::Pager(pager)),

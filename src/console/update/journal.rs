@@ -1,7 +1,9 @@
 use super::super::message::{Answer, Effect, Query};
+use super::super::reader::STRETCH;
 use super::super::state::{Overlay, State};
 use super::super::story;
 use super::super::theme::Tone;
+use super::captures;
 
 /// Reads again what the journal panes show; while that is being done, once more afterwards.
 pub(crate) fn refresh(state: &mut State, effects: &mut Vec<Effect>) {
@@ -15,26 +17,40 @@ pub(crate) fn refresh(state: &mut State, effects: &mut Vec<Effect>) {
     state.pending.reading = true;
     effects.push(Effect::Read(Query::Deliveries { filter: state.events.filter(), span: state.events.span }));
     effects.push(Effect::Read(Query::Logs));
+    effects.push(Effect::Read(Query::Gaps));
 }
 
 /// Takes in what was read.
 pub(crate) fn take(state: &mut State, answer: Answer, effects: &mut Vec<Effect>) {
     state.dirty = true;
     match answer {
-        Answer::Deliveries { filter, span, rows, total, failures } => {
+        Answer::Deliveries { filter, span, rows, reached, total, failures } => {
             state.trouble = None;
             // The answer to an older question, about another filter or stretch, is no news.
             if filter == state.events.filter() && span == state.events.span {
-                state.events.load(rows, total, failures);
+                state.events.load(rows, reached, total, failures);
                 note_writes(state);
+                captures::compare(state, effects);
+                look_further(state, effects);
             }
             read_again(state, effects);
         }
-        Answer::Trace { delivery, rows } => {
+        Answer::Earlier { filter, before, rows, reached } => {
+            if filter == state.events.filter() && state.events.searched == Some(before) && !state.events.stale {
+                state.events.extend(rows, reached);
+                look_further(state, effects);
+            }
+        }
+        Answer::Gaps(gaps) => state.events.gaps = gaps,
+        Answer::Metrics(metrics) => {
+            let pager = story::metrics(&metrics, state.theme.plain);
+            state.overlays.push(super::super::state::Overlay::Pager(pager));
+        }
+        Answer::Trace { delivery, rows, variables } => {
             let wanted = state.events.selected().map(|d| d.id);
             if let Some(delivery) = delivery.filter(|d| Some(d.id) == wanted) {
                 let another = state.trace.delivery.as_ref().map(|d| d.id) != wanted;
-                story::load(&mut state.trace, *delivery, rows);
+                story::load(&mut state.trace, *delivery, rows, variables);
                 if another {
                     state.trace.scroll = super::super::state::Scroll::default();
                     state.trace.shift = 0;
@@ -57,6 +73,15 @@ pub(crate) fn take(state: &mut State, answer: Answer, effects: &mut Vec<Effect>)
             state.say(Tone::Bad, format!("The journal could not be read: {why}"));
             state.trouble = Some(why);
         }
+    }
+}
+
+/// A search that was broken off goes on where it was.
+fn look_further(state: &State, effects: &mut Vec<Effect>) {
+    let events = &state.events;
+    if let Some(before) = events.searched.filter(|_| events.rows.len() < STRETCH) {
+        let limit = STRETCH - events.rows.len();
+        effects.push(Effect::Read(Query::Earlier { filter: events.filter(), before, limit }));
     }
 }
 

@@ -1,6 +1,8 @@
 //! How the state changes: a message comes in, effects come out. Nothing here waits for anything.
 
 mod acts;
+mod captures;
+mod details;
 mod edited;
 mod forward;
 mod journal;

@@ -7,7 +7,7 @@ use super::super::keymap::{self, Chord};
 use super::super::message::{Ask, Edit, Effect};
 use super::super::state::{Chooser, Confirm, Form, Input, Overlay, Pager, Pending, Purpose, Scroll, State};
 use super::super::theme::Tone;
-use super::{acts, moves, storage};
+use super::{acts, details, moves, storage};
 use crate::observe::Secret;
 use crate::workbench::{Command, VariableChange};
 
@@ -25,11 +25,16 @@ pub(crate) fn press(state: &mut State, overlay: Overlay, key: KeyEvent, effects:
             Some(Overlay::Pager(pager))
         }
         Overlay::Editor(editor) => storage::press_in_editor(state, editor, key, effects),
+        Overlay::Detail(mut detail) if detail.is_typing() => {
+            details::search(state, &mut detail, key);
+            Some(Overlay::Detail(detail))
+        }
         _ if key.code == KeyCode::Esc || Some(chord) == keymap::parse("ctrl-c") => None,
         Overlay::Help(mut scroll) => (!matches!(what, Some(Do::Quit | Do::Help))).then(|| {
             roll(&mut scroll, what, usize::MAX / 2);
             Overlay::Help(scroll)
         }),
+        Overlay::Detail(detail) => details::press(state, detail, key, what, effects),
         Overlay::Pager(pager) => page(state, pager, key, what, effects),
         Overlay::Confirm(confirm) => answer(state, confirm, key, what, effects),
         Overlay::Chooser(chooser) => choose(state, chooser, key, what, effects),

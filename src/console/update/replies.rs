@@ -1,7 +1,7 @@
 use super::super::message::{Ask, Effect};
 use super::super::state::{Revealed, Span, State};
 use super::super::theme::Tone;
-use super::{acts, complain, journal, storage};
+use super::{acts, captures, complain, journal, storage};
 use crate::observe::{LinkState, Secret, Timestamp};
 use crate::workbench::{ClockReply, Command, Delivered, Reply, SagaCommand, Status, StoreReply, VariableRow, WorkbenchError};
 
@@ -94,6 +94,7 @@ pub(crate) fn take(state: &mut State, ask: &Ask, reply: Result<Reply, WorkbenchE
             state.storage.collections_error = Some(why.to_string());
             storage::documents(state, effects);
         }
+        (ask, Ok(Reply::Captures(reply))) => captures::take(state, ask, reply, effects),
         (Ask::Variables, Err(why)) => state.variables.error = Some(why.to_string()),
         (Ask::Quit, Ok(Reply::Status(status))) => acts::quit_unless_running(state, &status, effects),
         (Ask::Quit, Err(_)) => effects.push(Effect::Quit),
@@ -118,10 +119,10 @@ fn settle(state: &mut State, ask: &Ask) {
     }
 }
 
-fn await_delivery(state: &mut State, ask: &Ask, delivered: Delivered, effects: &mut Vec<Effect>) {
+pub(super) fn await_delivery(state: &mut State, ask: &Ask, delivered: Delivered, effects: &mut Vec<Effect>) {
     let Delivered { task_id, object_id, note, .. } = delivered;
     let said = match ask {
-        Ask::Replay(of) => format!("Replaying #{of}: {object_id} is on its way again."),
+        Ask::Replay(of) | Ask::Shadow(of) => format!("Replaying #{of}: {object_id} is on its way again."),
         _ => format!("{object_id} is created and on its way."),
     };
     match note {

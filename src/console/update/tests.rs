@@ -8,6 +8,7 @@ use super::super::message::{Answer, Ask, Effect, Message, Query};
 use super::super::state::{Overlay, Pane, Part, Span, State};
 use super::super::story;
 use super::super::theme::Tone;
+use crate::journal::Term;
 use crate::observe::{Backend, Secret};
 use crate::workbench::{
     ClockCommand, ClockReply, Command, Delivered, Reply, Status, StoreCommand, StoreReply, StoreTarget, VariableChange,
@@ -106,14 +107,14 @@ fn only_a_stretch_of_the_deliveries_is_held_and_the_next_is_read_before_its_edge
     let mut state = typical(120, 40);
     let rows: Vec<_> = (1000..1256).map(|id| delivery(id, Some("success"))).collect();
     let (filter, span) = (state.events.filter(), Span::Tail);
-    tell(&mut state, Message::Read(Answer::Deliveries { filter, span, rows, total: 1_000_000, failures: 0 }));
+    tell(&mut state, Message::Read(Answer::Deliveries { filter, span, rows, reached: None, total: 1_000_000, failures: 0 }));
     let effects: Vec<_> = (0..250).flat_map(|_| press(&mut state, "up")).collect();
     let reads = effects.iter().filter(|e| matches!(e, Effect::Read(Query::Deliveries { span: Span::Around(_), .. }))).count();
     assert!(reads > 0);
     let id = state.events.selected().unwrap().id;
     let rows: Vec<_> = (id - 128..id + 128).map(|id| delivery(id, Some("success"))).collect();
     let (filter, span) = (state.events.filter(), state.events.span);
-    tell(&mut state, Message::Read(Answer::Deliveries { filter, span, rows, total: 1_000_000, failures: 0 }));
+    tell(&mut state, Message::Read(Answer::Deliveries { filter, span, rows, reached: None, total: 1_000_000, failures: 0 }));
     assert_eq!(state.events.selected().map(|d| d.id), Some(id), "the selection stays where it was");
 }
 
@@ -147,7 +148,7 @@ fn an_answer_to_an_older_filter_is_not_shown() {
     let mut state = typical(120, 40);
     let (filter, span) = (state.events.filter(), state.events.span);
     press(&mut state, "/ fail enter");
-    tell(&mut state, Message::Read(Answer::Deliveries { filter, span, rows: Vec::new(), total: 0, failures: 0 }));
+    tell(&mut state, Message::Read(Answer::Deliveries { filter, span, rows: Vec::new(), reached: None, total: 0, failures: 0 }));
     assert_eq!(state.events.rows.len(), 8);
 }
 
@@ -454,8 +455,39 @@ fn an_open_text_is_searched_forth_and_back_and_esc_leaves_the_search_before_the_
 fn a_filter_that_begins_with_an_exclamation_mark_leaves_out() {
     let mut state = typical(120, 40);
     press(&mut state, "/ !success enter");
-    let filter = state.events.filter();
-    assert_eq!((filter.text, filter.without.as_deref()), (None, Some("success")));
+    assert_eq!(state.events.filter().terms, [Term::Text { text: "success".into(), not: true }]);
+}
+
+#[test]
+fn half_a_filter_keeps_the_stream_as_it_was_and_says_what_is_missing() {
+    let mut state = typical(120, 40);
+    press(&mut state, "/ result=fail");
+    let readable = state.events.filter();
+    press(&mut state, "e d");
+    assert_eq!(state.events.filter(), readable);
+    assert_eq!(state.events.unreadable.as_ref().map(|e| e.at), Some(7));
+    press(&mut state, "esc");
+    assert!(state.events.unreadable.is_none() && state.events.filter().terms.is_empty());
+}
+
+#[test]
+fn a_search_that_is_broken_off_goes_on_and_keeps_what_it_has() {
+    let mut state = typical(120, 40);
+    press(&mut state, "/ x enter");
+    let (filter, span) = (state.events.filter(), state.events.span);
+    let rows = vec![fixture::delivery(900, Some("success"))];
+    let found = Answer::Deliveries { filter: filter.clone(), span, rows, reached: Some(500), total: 1, failures: 0 };
+    let effects = tell(&mut state, Message::Read(found));
+    assert!(effects.contains(&Effect::Read(Query::Earlier { filter: filter.clone(), before: 500, limit: 255 })), "{effects:?}");
+    let rows = vec![fixture::delivery(100, Some("success"))];
+    tell(&mut state, Message::Read(Answer::Earlier { filter: filter.clone(), before: 500, rows, reached: None }));
+    assert_eq!(state.events.rows.iter().map(|d| d.id).collect::<Vec<_>>(), [100, 900]);
+    // News: the tail is looked through again, what was found before stays.
+    let rows = vec![fixture::delivery(900, Some("success")), fixture::delivery(901, Some("success"))];
+    let found = Answer::Deliveries { filter, span, rows, reached: Some(800), total: 2, failures: 0 };
+    let effects = tell(&mut state, Message::Read(found));
+    assert_eq!(state.events.rows.iter().map(|d| d.id).collect::<Vec<_>>(), [100, 900, 901]);
+    assert!(!effects.iter().any(|e| matches!(e, Effect::Read(Query::Earlier { .. }))), "{effects:?}");
 }
 
 #[test]

@@ -56,7 +56,11 @@ pub(crate) fn paste(state: &mut State, pasted: &str, effects: &mut Vec<Effect>) 
 pub(crate) fn set_filter(state: &mut State, pane: Pane, filter: &str, effects: &mut Vec<Effect>) {
     state.dirty = true;
     if pane == Pane::Events && state.events.filter != filter {
-        state.events.filter = filter.into();
+        let before = state.events.filter();
+        state.events.narrow(filter);
+        if state.events.filter() == before {
+            return;
+        }
         state.events.paused = false;
         state.events.span = Span::Tail;
         effects.push(Effect::Read(Query::Deliveries { filter: state.events.filter(), span: Span::Tail }));

@@ -2,6 +2,7 @@
 
 mod chooser;
 mod confirm;
+mod detail;
 mod editor;
 mod form;
 mod help;
@@ -22,6 +23,7 @@ pub(crate) fn overlay(frame: &mut Frame<'_>, state: &State, overlay: &Overlay) {
     match overlay {
         Overlay::Help(scroll) => help::draw(frame, state, scroll),
         Overlay::Chooser(chooser) => chooser::draw(frame, state, chooser),
+        Overlay::Detail(detail) => detail::draw(frame, state, detail),
         Overlay::Pager(pager) => pager::draw(frame, state, pager),
         Overlay::Confirm(confirm) => confirm::draw(frame, state, confirm),
         Overlay::Form(form) => form::draw(frame, state, form),

@@ -15,7 +15,8 @@ pub(super) fn learn(redactor: &Redactor, fact: &Fact) {
 pub(super) fn redact(secrets: &Secrets, fact: &mut Fact) {
     match fact {
         Fact::TaskQueued { .. } | Fact::ResultSent { .. } | Fact::RedeliveryScheduled { .. } | Fact::Variables { .. } => {}
-        Fact::Link { state: _, detail } => secrets.text(detail),
+        Fact::Pinned { .. } => {}
+        Fact::Link { state: _, detail } | Fact::Marked { task_id: _, marks: _, detail } => secrets.text(detail),
         Fact::FrameRejected { reason, bytes: _, excerpt } => {
             names::in_frame(excerpt);
             secrets.texts([reason, excerpt]);

@@ -77,6 +77,14 @@ impl Redactor {
         value
     }
 
+    /// `value` with the secrets this process knows in the place of their placeholders: what was recorded is run again with
+    /// what is valid now.
+    #[must_use]
+    pub fn restored(&self, mut value: Value) -> Value {
+        self.known().restore(&mut value);
+        value
+    }
+
     /// Learns what a fact has to teach, takes all secrets out of it, and writes it as JSON into `body`, which is emptied
     /// before. Most facts hold no secret: one look at the JSON, which is needed anyway, spares the walk through them.
     pub(super) fn written(&self, fact: &mut Fact, body: &mut Vec<u8>) -> serde_json::Result<()> {

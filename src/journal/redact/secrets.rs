@@ -96,6 +96,22 @@ impl Secrets {
         }
     }
 
+    /// Puts the latest secret of each name back where its placeholder stands.
+    pub(super) fn restore(&self, value: &mut Value) {
+        match value {
+            Value::String(text) => {
+                for (name, secret) in self.known.iter().rev() {
+                    if text.contains("«secret:") {
+                        *text = text.replace(&placeholder(name), secret);
+                    }
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(|item| self.restore(item)),
+            Value::Object(map) => map.values_mut().for_each(|value| self.restore(value)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
     fn object(&self, map: &mut Map<String, Value>) {
         names::in_object(map);
         map.values_mut().for_each(|value| self.value(value));

@@ -100,6 +100,9 @@ impl Core {
 
     /// Sends a task to whoever takes it; gives it back where nobody does.
     fn deliver(&self, state: &mut State, mut task: Task) -> Option<Task> {
+        if state.runners.held && !task.ahead {
+            return Some(task);
+        }
         let Some((number, runner)) = state.runners.choose(task.category(), &task.event_type) else { return Some(task) };
         let key = task.installation.as_deref().map(|installation| self.access.installation_key(installation));
         if runner.outgoing.send(Outgoing::Frame(task.frame(runner.version, key))).is_err() {

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{Capabilities, Outgoing, RunnerType};
-use crate::observe::Level;
+use crate::observe::{Level, SeenVariable};
 use crate::platform::catalogue;
 use crate::platform::core::{Core, State};
 use crate::platform::state::Write;
-use crate::protocol::{Logging, LoggingMeta, Message, SetupRequest, SetupResponse};
+use crate::protocol::{Logging, LoggingMeta, Message, SetupRequest, SetupResponse, Variable};
 
 /// The product of the samples: the one the local environment is for.
 const PRODUCT: &str = "PRD-276-377-545";
@@ -92,6 +92,13 @@ impl Configuration {
             environment_runtime: Some("local".into()),
             ..SetupResponse::default()
         })
+    }
+
+    /// The same with these variables.
+    pub(crate) fn with_variables(mut self, variables: &[SeenVariable]) -> Self {
+        let wire = |v: &SeenVariable| Variable { name: v.name.clone(), value: v.value.clone(), secure: v.secure };
+        self.0.variables = Some(variables.iter().map(wire).collect());
+        self
     }
 
     /// The message for a runner that speaks `version`. In version 1 variables are an object, and there are no event

@@ -38,7 +38,9 @@ impl Core {
             scope.emit(Fact::ResultSent { task_id: id.clone() });
         }
         task.runtime_total += output.runtime;
+        self.recordings.end(&id);
         match (output.result, task.category()) {
+            (_, _) if task.once => state.tasks.finish(&id, output, task.runtime_total),
             (TaskResult::Reschedule, Category::Background) => {
                 self.postpone(state, task, Origin::Reschedule, Duration::from_secs(output.countdown));
             }

@@ -115,6 +115,8 @@ impl Runner {
 /// All connected runners, by the number of their connection.
 #[derive(Default)]
 pub(crate) struct Runners {
+    /// Whether deliveries are held back.
+    pub(crate) held: bool,
     by_number: BTreeMap<u64, Runner>,
     last: u64,
 }

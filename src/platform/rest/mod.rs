@@ -46,9 +46,10 @@ use self::refusal::Refusal;
 use self::routes::Call;
 use super::changes::INSTALLATIONS;
 use super::core::Core;
-use super::foreign::api_call;
+use super::foreign::{Concern, api_call, task_of};
 use super::hub::RunnerType;
 use super::hub::socket::{self, Caller, MAX_MESSAGE};
+use super::recording::Played;
 use super::rql::percent_decode;
 use crate::authority::serve_until;
 use crate::observe::Level;
@@ -100,6 +101,13 @@ async fn handle(State(core): State<Arc<Core>>, request: Request) -> Response {
             match to_bytes(body, MAX_BODY).await {
                 Ok(body) => {
                     let concern = core.foreign.concern(&parts);
+                    if let Some(played) = played(&core, &parts, &path, &body, concern.as_ref()) {
+                        if let Some(concern) = concern {
+                            let told = (played.status, played.body.clone(), played.content_range.clone());
+                            core.foreign.called(concern, api_call(&parts, &path, &body, told));
+                        }
+                        return played.into_response();
+                    }
                     let answer = answered(&core, &parts, &segments, &body, installation.as_deref()).await;
                     if let Some(concern) = concern {
                         let told = answer.as_ref().map_or_else(Refusal::observed, Answer::observed);
@@ -116,6 +124,13 @@ async fn handle(State(core): State<Arc<Core>>, request: Request) -> Response {
     let (name, version) = CONNECT_VERSION;
     response.headers_mut().insert(name, axum::http::HeaderValue::from_static(version));
     response
+}
+
+/// What a recording answers, where one is played for the task a call is made for.
+fn played(core: &Core, parts: &Parts, path: &str, body: &[u8], concern: Option<&Concern>) -> Option<Played> {
+    let task = task_of(parts).or_else(|| concern?.look_up())?;
+    let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    core.recordings.answer(task, parts.method.as_str(), &format!("{path}{query}"), body)
 }
 
 /// The installation a key is of, for as long as it is one.

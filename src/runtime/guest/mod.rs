@@ -24,7 +24,7 @@ mod python;
 mod record;
 mod status;
 mod trace;
-mod watch;
+pub(crate) mod watch;
 
 pub use error::GuestError;
 pub use hooks::Hook;

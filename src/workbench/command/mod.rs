@@ -1,6 +1,8 @@
+mod captures;
 mod clock;
 mod sagas;
 
+pub use captures::{CaptureCommand, CaptureReply, RunAgain, RunsCompared, SavedEvent, ScenarioAct};
 pub use clock::{ClockCommand, ClockReply};
 pub use sagas::{HeldRow, SagaCommand, SagaReply};
 
@@ -53,6 +55,10 @@ pub enum Command {
         /// Its number in the journal.
         delivery: i64,
     },
+    /// About captured deliveries. [`Reply::Captures`].
+    Captures(CaptureCommand),
+    /// A step of a scenario. [`Reply::Acted`].
+    Act(ScenarioAct),
     /// The variables: stored, staged, live. [`Reply::Variables`].
     Variables,
     /// Stage changes. [`Reply::Variables`].
@@ -90,6 +96,15 @@ pub enum Reply {
     Status(Box<Status>),
     /// A task is on its way.
     Delivered(Delivered),
+    /// About captured deliveries.
+    Captures(CaptureReply),
+    /// A request was moved or ordered.
+    Acted {
+        /// Which.
+        object: String,
+        /// The task that came of it, where the extension subscribes to it.
+        task_id: Option<String>,
+    },
     /// Event types.
     EventTypes {
         /// In the order of Connect's catalogue.

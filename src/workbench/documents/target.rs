@@ -39,6 +39,15 @@ pub(super) fn place(backend: Backend, settings: &Settings) -> String {
 }
 
 impl Documents {
+    /// The store these settings name.
+    pub(in crate::workbench) async fn open(
+        &self,
+        backend: Backend,
+        settings: &Settings,
+    ) -> Result<Arc<dyn Store>, WorkbenchError> {
+        self.stores.get(backend, settings).await.map_err(|e| failed(&e))
+    }
+
     /// The collection that is meant.
     pub(super) async fn at(&self, target: &StoreTarget, around: Surroundings<'_>) -> Result<Target, WorkbenchError> {
         let settings = settings(around.variables)?;

@@ -1,0 +1,138 @@
+//! The part of a filter only payloads can answer.
+
+use rusqlite::Connection;
+use serde_json::Value;
+
+use super::{DeliveryFilter, Op, Term};
+
+/// Whether what was seen of a delivery fits.
+pub(in crate::journal) fn fits(conn: &Connection, filter: &DeliveryFilter, delivery: i64) -> rusqlite::Result<bool> {
+    let mut object: Option<Object> = None;
+    for term in &filter.terms {
+        let fits = match term {
+            Term::Path { path, op, values } => {
+                let object = match &mut object {
+                    Some(object) => object,
+                    none => none.insert(Object::of(conn, delivery)?),
+                };
+                object.fits(path, *op, values)
+            }
+            Term::Body { text, not } => says(conn, delivery, text)? != *not,
+            _ => true,
+        };
+        if !fits {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Whether a text is anywhere in what was seen.
+fn says(conn: &Connection, delivery: i64, text: &str) -> rusqlite::Result<bool> {
+    conn.prepare_cached("SELECT 1 FROM observations WHERE delivery = ? AND has(?, body) LIMIT 1")?
+        .exists(rusqlite::params![delivery, text])
+}
+
+/// The object of a delivery; read only as far as a comparison needs it.
+struct Object {
+    text: Option<String>,
+    read: Option<Value>,
+}
+
+impl Object {
+    fn of(conn: &Connection, delivery: i64) -> rusqlite::Result<Self> {
+        let mut statement = conn.prepare_cached(
+            "SELECT kind = 'object_fetched', body FROM observations
+             WHERE delivery = ? AND kind IN ('object_fetched', 'task_arrived') ORDER BY row",
+        )?;
+        let mut rows = statement.query([delivery])?;
+        let mut text = None;
+        // An interactive task brings its object; what was fetched comes after a task that did not, and is the first of it.
+        while let Some(row) = rows.next()? {
+            text = Some(row.get(1)?);
+            if row.get(0)? {
+                break;
+            }
+        }
+        Ok(Self { text, read: None })
+    }
+
+    fn fits(&mut self, path: &[String], op: Op, values: &[String]) -> bool {
+        let Some(text) = &self.text else { return matches!(op, Op::IsNot | Op::HasNot) };
+        // Reading JSON takes a hundred times as long as seeing that a value is nowhere in it.
+        let plain = |value: &String| value.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_. :/@".contains(&b));
+        if op == Op::Is && values.iter().all(|value| plain(value) && !text.contains(value.as_str())) {
+            return false;
+        }
+        let fact = self.read.get_or_insert_with(|| serde_json::from_str(text).unwrap_or_default());
+        let object = fact.get("object").or_else(|| fact.pointer("/task/input/data"));
+        let found = object.map(|object| at(object, path)).unwrap_or_default();
+        match op {
+            Op::IsNot => !found.iter().any(|f| values.iter().any(|v| is(f, v))),
+            Op::HasNot => !found.iter().any(|f| values.iter().any(|v| contains(f, v))),
+            _ => found.iter().any(|f| values.iter().any(|v| compare(f, op, v))),
+        }
+    }
+}
+
+/// What is at a path; lists on the way are looked through, a number names one of their elements.
+fn at<'a>(value: &'a Value, path: &[String]) -> Vec<&'a Value> {
+    let Some((name, rest)) = path.split_first() else {
+        return match value {
+            Value::Array(items) => items.iter().chain([value]).collect(),
+            other => vec![other],
+        };
+    };
+    match value {
+        Value::Object(fields) => fields.get(name).map(|field| at(field, rest)).unwrap_or_default(),
+        Value::Array(items) => match name.parse::<usize>() {
+            Ok(place) => items.get(place).map(|item| at(item, rest)).unwrap_or_default(),
+            Err(_) => items.iter().flat_map(|item| at(item, path)).collect(),
+        },
+        _ => Vec::new(),
+    }
+}
+
+fn compare(found: &Value, op: Op, wanted: &str) -> bool {
+    match op {
+        Op::Is => is(found, wanted),
+        Op::Has => contains(found, wanted),
+        Op::IsNot | Op::HasNot => false,
+        Op::Less => order(found, wanted).is_some_and(std::cmp::Ordering::is_lt),
+        Op::AtMost => order(found, wanted).is_some_and(std::cmp::Ordering::is_le),
+        Op::Greater => order(found, wanted).is_some_and(std::cmp::Ordering::is_gt),
+        Op::AtLeast => order(found, wanted).is_some_and(std::cmp::Ordering::is_ge),
+    }
+}
+
+fn is(found: &Value, wanted: &str) -> bool {
+    match found {
+        Value::String(text) => text == wanted,
+        Value::Array(_) | Value::Object(_) => false,
+        other => {
+            let text = other.to_string();
+            text == wanted
+        }
+    }
+}
+
+fn contains(found: &Value, wanted: &str) -> bool {
+    let wanted = wanted.to_lowercase();
+    match found {
+        Value::String(text) => text.to_lowercase().contains(&wanted),
+        other => other.to_string().to_lowercase().contains(&wanted),
+    }
+}
+
+/// Numbers by their value, also where Connect writes them as text; everything else as text.
+fn order(found: &Value, wanted: &str) -> Option<std::cmp::Ordering> {
+    let text = match found {
+        Value::String(text) => text.clone(),
+        Value::Array(_) | Value::Object(_) | Value::Null => return None,
+        other => other.to_string(),
+    };
+    match (text.parse::<f64>(), wanted.parse::<f64>()) {
+        (Ok(found), Ok(wanted)) => found.partial_cmp(&wanted),
+        _ => Some(text.as_str().cmp(wanted)),
+    }
+}

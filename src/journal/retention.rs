@@ -1,0 +1,134 @@
+//! How much is kept: the oldest deliveries go when the journal is larger or older than the developer wants. What is
+//! pinned stays, and so does what is being handled.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use rusqlite::{Connection, params};
+use serde::{Deserialize, Serialize};
+
+use super::record::state;
+use super::{JournalError, Reader, schema};
+use crate::observe::Timestamp;
+
+/// How many deliveries go at once: between two batches, nobody waits longer for it than for a batch.
+const AT_ONCE: i64 = 200;
+/// How many rows that belong to no delivery go at once.
+const ROWS_AT_ONCE: i64 = 2_000;
+
+/// How much of the past is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retention {
+    /// Bytes on disk at most; 0 for no limit.
+    pub bytes: u64,
+    /// The age of a delivery in seconds at most; 0 for no limit.
+    pub seconds: u64,
+}
+
+impl Default for Retention {
+    /// 4 GiB, 90 days.
+    fn default() -> Self {
+        Self { bytes: 4 << 30, seconds: 90 * 86_400 }
+    }
+}
+
+impl Retention {
+    /// What was [saved](Self::save) in a data directory; the default where nothing was, or nothing readable.
+    #[must_use]
+    pub fn load(dir: &Path) -> Self {
+        fs::read(dir.join("retention.json")).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
+    }
+
+    /// Keeps it for the sessions to come.
+    ///
+    /// # Errors
+    /// [`JournalError::Create`].
+    pub fn save(&self, dir: &Path) -> Result<(), JournalError> {
+        let path = dir.join("retention.json");
+        let text = serde_json::to_vec(self).unwrap_or_default();
+        let write = || schema::private_file(&path).and_then(|mut file| file.set_len(0).and_then(|()| file.write_all(&text)));
+        write().map_err(|source| JournalError::Create { path: path.clone(), source })
+    }
+}
+
+/// How full the journal is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// What it holds, in bytes.
+    pub bytes: u64,
+    /// How much it may.
+    pub retention: Retention,
+    /// How many deliveries there are.
+    pub deliveries: u64,
+    /// How many of them are pinned.
+    pub pinned: u64,
+    /// How many retention has taken away so far.
+    pub removed: u64,
+    /// When the oldest arrived.
+    pub oldest: Option<Timestamp>,
+}
+
+impl Reader {
+    /// How full the journal is.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn usage(&self, dir: &Path) -> Result<Usage, JournalError> {
+        let bytes = used(&self.conn).map_err(|source| schema::error(&self.path, source))?;
+        let number = |sql: &str| self.one(sql, &[], |row| row.get::<_, Option<i64>>(0)).map(Option::flatten);
+        let count = |n: Option<i64>| n.and_then(|n| u64::try_from(n).ok()).unwrap_or_default();
+        Ok(Usage {
+            bytes,
+            retention: Retention::load(dir),
+            deliveries: self.count(&super::DeliveryFilter::default())?,
+            pinned: count(number("SELECT count(*) FROM deliveries WHERE pinned = 1")?),
+            removed: count(number("SELECT value FROM meta WHERE name = 'removed'")?),
+            oldest: number("SELECT arrived_at FROM deliveries ORDER BY id LIMIT 1")?.map(Timestamp),
+        })
+    }
+}
+
+/// Bytes in use; pages that became free are not counted, they are filled again.
+fn used(conn: &Connection) -> rusqlite::Result<u64> {
+    let number = |name| conn.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let pages = number("page_count")?.saturating_sub(number("freelist_count")?);
+    Ok(u64::try_from(pages.saturating_mul(number("page_size")?)).unwrap_or_default())
+}
+
+/// Takes away one portion of what is too much; whether there may be more.
+pub(super) fn trim(conn: &mut Connection, retention: &Retention, now: Timestamp) -> rusqlite::Result<bool> {
+    let full = retention.bytes > 0 && used(conn)? > retention.bytes;
+    let age = i64::try_from(retention.seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000);
+    let old = if retention.seconds > 0 { now.0.saturating_sub(age) } else { i64::MIN };
+    let tx = conn.transaction()?;
+    // Never the newest: the next number is one more than the greatest there is.
+    let gone: Vec<i64> = tx
+        .prepare_cached(
+            "SELECT id FROM deliveries WHERE pinned = 0 AND state <> ? AND (? OR arrived_at < ?)
+             AND id < (SELECT max(id) FROM deliveries) ORDER BY id LIMIT ?",
+        )?
+        .query_map(params![state::RUNNING, full, old, if full { AT_ONCE } else { AT_ONCE * 2 }], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    for id in &gone {
+        tx.prepare_cached("DELETE FROM observations WHERE delivery = ?")?.execute([id])?;
+        tx.prepare_cached("DELETE FROM deliveries WHERE id = ?")?.execute([id])?;
+    }
+    tx.prepare_cached("UPDATE meta SET value = value + ? WHERE name = 'removed'")?
+        .execute([i64::try_from(gone.len()).unwrap_or_default()])?;
+    let rows = if gone.is_empty() { 0 } else { lines(&tx)? };
+    tx.commit()?;
+    Ok(!gone.is_empty() || rows > 0)
+}
+
+/// Takes away what belongs to no delivery and is older than all that do. What was configured stays: it says what later
+/// deliveries worked with.
+fn lines(tx: &rusqlite::Transaction<'_>) -> rusqlite::Result<usize> {
+    tx.prepare_cached(
+        "DELETE FROM observations WHERE row IN (
+           SELECT row FROM observations WHERE delivery IS NULL AND kind NOT IN ('configured', 'extension') AND row <
+             (SELECT min(row) FROM observations WHERE delivery = (SELECT min(id) FROM deliveries WHERE pinned = 0))
+           ORDER BY row LIMIT ?)",
+    )?
+    .execute([ROWS_AT_ONCE])
+}

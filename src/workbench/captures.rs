@@ -1,0 +1,120 @@
+//! What a session can be asked about captured deliveries: pinned, kept, imported, run again, compared.
+
+use std::path::Path;
+
+use super::bench::{Workbench, usage};
+use super::{CaptureCommand, CaptureReply, WorkbenchError};
+use crate::journal::{DeliveryFilter, Retention, Window};
+use crate::observe::{DeliveryKey, Fact, Level, Mark, Observation, Observer};
+use crate::replay::Recorded;
+
+impl Workbench {
+    pub(super) async fn captures(&self, command: CaptureCommand) -> Result<CaptureReply, WorkbenchError> {
+        match command {
+            CaptureCommand::Pin { deliveries, pinned } => self.pin(&deliveries, pinned).await,
+            CaptureCommand::Usage => self.usage(),
+            CaptureCommand::Retain { retention } => self.retain(retention).await,
+            CaptureCommand::Import { text, name } => self.import(&text, &name).await,
+            CaptureCommand::Run(run) => {
+                let (delivered, shadows) = self.run_again(*run).await?;
+                Ok(CaptureReply::Started { delivered, shadows })
+            }
+            CaptureCommand::Compare { before, after, documents } => self.compare(before, after, documents).await,
+            CaptureCommand::CompareAndClear { before, after, collections } => {
+                let compared = self.compare(before, after, true).await;
+                self.clear(&collections).await?;
+                compared
+            }
+            CaptureCommand::Repeated { first, second } => self.repeated(first, second).await,
+            CaptureCommand::Clear { collections } => self.clear(&collections).await,
+            CaptureCommand::SaveEvent { name, event } => {
+                self.saved().save(&name, &event)?;
+                Ok(CaptureReply::Saved { events: self.saved().all()? })
+            }
+            CaptureCommand::SavedEvents => Ok(CaptureReply::Saved { events: self.saved().all()? }),
+            CaptureCommand::Hold { hold } => {
+                let platform = &self.local()?.platform;
+                platform.hold(hold);
+                let message = if hold { "deliveries are held" } else { "deliveries go on" };
+                self.tell(Level::Info, "platform", message.into());
+                Ok(CaptureReply::Held { held: platform.is_held() })
+            }
+        }
+    }
+
+    pub(super) fn tell(&self, level: Level, target: &str, message: String) {
+        self.0.journal.observe(Observation::now(Fact::Log { level, target: target.into(), message }));
+    }
+
+    pub(super) async fn flush(&self) -> Result<(), WorkbenchError> {
+        self.0.journal.flush().await.map_err(|e| WorkbenchError::Failed(e.to_string()))
+    }
+
+    pub(super) fn journal_reader(&self) -> Result<crate::journal::Reader, WorkbenchError> {
+        self.0.journal.reader().map_err(|e| WorkbenchError::Failed(e.to_string()))
+    }
+
+    fn usage(&self) -> Result<CaptureReply, WorkbenchError> {
+        let usage = self.journal_reader()?.usage(&self.0.data_dir);
+        usage.map(CaptureReply::Usage).map_err(|e| WorkbenchError::Failed(e.to_string()))
+    }
+
+    async fn pin(&self, deliveries: &[i64], pinned: bool) -> Result<CaptureReply, WorkbenchError> {
+        let reader = self.journal_reader()?;
+        for id in deliveries {
+            let known = reader.delivery(*id).map_err(|e| WorkbenchError::Failed(e.to_string()))?;
+            if known.is_none() {
+                return Err(usage(&crate::replay::ReplayError::Unknown(*id)));
+            }
+        }
+        for delivery in deliveries {
+            self.0.journal.observe(Observation::now(Fact::Pinned { delivery: *delivery, pinned }));
+        }
+        self.flush().await?;
+        self.usage()
+    }
+
+    async fn retain(&self, retention: Retention) -> Result<CaptureReply, WorkbenchError> {
+        self.0.journal.set_retention(retention).map_err(|e| usage(&e))?;
+        let kept = |n: u64, words: String| if n == 0 { "no limit".to_owned() } else { words };
+        let size = kept(retention.bytes, format!("{} MiB at most", retention.bytes >> 20));
+        let age = kept(retention.seconds, format!("{} days at most", retention.seconds / 86_400));
+        self.tell(Level::Info, "journal", format!("retention: size {size}, age {age}"));
+        self.flush().await?;
+        self.usage()
+    }
+
+    /// Takes over what a file holds as a delivery of this journal: redacted once more, with the secrets known here.
+    async fn import(&self, text: &str, name: &str) -> Result<CaptureReply, WorkbenchError> {
+        let recorded = Recorded::parse(Path::new(name), text).map_err(|e| usage(&e))?;
+        let key = DeliveryKey::random();
+        let delivery = Some(key);
+        let first = recorded.observations.first().map(|seen| seen.observation.at).unwrap_or_default();
+        let observe = |at, step, fact| self.0.journal.observe(Observation { at, delivery: delivery.clone(), step, fact });
+        let mut rest = recorded.observations.into_iter().map(|seen| seen.observation);
+        // The arrival makes the delivery; what it worked with belongs to it from then on.
+        for seen in rest.by_ref() {
+            let arrived = matches!(seen.fact, Fact::TaskArrived(_));
+            observe(seen.at, seen.step, seen.fact);
+            if arrived {
+                break;
+            }
+        }
+        if let Ok(extension) = serde_json::from_value::<Fact>(recorded.extension) {
+            observe(first, 0, extension);
+        }
+        let message = "The variables of an imported delivery.".into();
+        observe(first, 0, Fact::Configured { message, update: false, variables: recorded.variables });
+        rest.for_each(|seen| observe(seen.at, seen.step, seen.fact));
+        let task_id = recorded.delivery.task_id;
+        let detail = format!("read from {name}");
+        let marks = vec![Mark::Imported];
+        self.0.journal.observe(Observation::now(Fact::Marked { task_id: task_id.clone(), marks, detail }));
+        self.flush().await?;
+        let reader = self.journal_reader()?;
+        let newest = reader.deliveries(&DeliveryFilter::default(), &Window::newest(50));
+        let found = newest.map_err(|e| WorkbenchError::Failed(e.to_string()))?.into_iter().rfind(|row| row.task_id == task_id);
+        let delivery = found.ok_or_else(|| WorkbenchError::Failed("the imported delivery is not in the journal".into()))?.id;
+        Ok(CaptureReply::Imported { delivery })
+    }
+}
