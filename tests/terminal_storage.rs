@@ -123,9 +123,9 @@ fn both_backends_stand_beside_each_other_and_a_pipeline_is_previewed_while_it_is
     terminal.press(SAVE).until_text("pipeline [").until_text("n=1");
     terminal.press(ESC).until_gone("Esc drops it");
     terminal.press("v").until_text("tree (").press("v").until_text("  note  ").press("lll").until_gone("_id   ");
-    terminal.press("s").until_text("Fields").until_text("100 %").press(ESC);
-    terminal.press("x").until_text("looks at every document").press(ESC);
-    terminal.press("I").until_text("_id_").press(ESC);
+    terminal.press("s").until_text("Fields").until_text("100 %").press(ESC).until_gone("100 %");
+    terminal.press("x").until_text("looks at every document").press(ESC).until_gone("looks at every");
+    terminal.press("I").until_text("_id_").press(ESC).until_gone("_id_");
     terminal.press("q");
     assert!(terminal.ended().success());
 }
