@@ -97,7 +97,7 @@ fn edits_a_variable(terminal: &mut Terminal) {
 }
 
 fn replays_the_first(terminal: &mut Terminal, object: &str) {
-    terminal.press("1g").until("the first delivery to be selected", |screen| {
+    terminal.press("1gg").until("the first delivery to be selected", |screen| {
         screen.contents().lines().count() > 2 && (0..6).any(|y| screen.cell(y, 1).is_some_and(vt100::Cell::inverse))
     });
     terminal.select("#1 ");

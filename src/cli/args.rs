@@ -4,6 +4,7 @@ use clap::{Args as Group, Parser, Subcommand};
 
 use super::captures::Keep;
 use super::case::Case;
+use super::env::Env;
 use super::replay::Replay;
 use super::scenario::Scenario;
 use super::store::Store;
@@ -40,6 +41,9 @@ pub(super) struct Global {
     /// Print one JSON object a line
     #[arg(long, global = true)]
     pub(super) json: bool,
+    /// The configuration file, instead of the one in the platform's configuration directory
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
     /// No borders, no symbols: for screen readers and simple terminals
     #[arg(long, global = true)]
     pub(super) plain: bool,
@@ -90,6 +94,25 @@ pub(super) enum Verb {
     Sandbox(Sandbox),
     /// Only the local Connect, for an extension started elsewhere; the first line says where, with its key
     Platform(Platform),
+    /// A new extension project that runs as it is
+    New(super::new::New),
+    /// How the console is set up: theme, keys, mouse
+    Config {
+        #[command(subcommand)]
+        verb: super::config::Verbs,
+    },
+    /// A script for the shell that completes commands and options
+    Completions {
+        /// For which shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// The manual page
+    Man {
+        /// Write one page for each command into this directory instead
+        #[arg(long, value_name = "DIR")]
+        to: Option<PathBuf>,
+    },
     /// What is configured and reachable, and what is wrong
     Doctor {
         /// Show how to reach the sandbox, with its password and key
@@ -177,51 +200,6 @@ pub(super) struct Filter {
     /// Only this result: success, fail, skip, reschedule, retry
     #[arg(long)]
     pub(super) result: Option<String>,
-}
-
-#[derive(Subcommand)]
-pub(super) enum Env {
-    /// All variables with their states
-    List {
-        /// Show the values of secure ones
-        #[arg(long)]
-        reveal: bool,
-    },
-    /// Stage values; NAME alone reads the value from the terminal without echo, or from stdin
-    Set {
-        /// NAME=VALUE or NAME
-        #[arg(required_unless_present = "sandbox", value_name = "NAME[=VALUE]")]
-        variables: Vec<String>,
-        /// Those of the documentation's example as well, pointed at the sandbox: DATA_API_ENDPOINT, API_KEY, DB_HOST, DB_USER,
-        /// DB_PASSWORD
-        #[arg(long)]
-        sandbox: bool,
-        /// They are secrets
-        #[arg(long)]
-        secure: bool,
-        /// Apply at once
-        #[arg(long)]
-        apply: bool,
-    },
-    /// Stage deletions
-    Unset {
-        /// Names
-        #[arg(required = true, value_name = "NAME")]
-        names: Vec<String>,
-        /// Apply at once
-        #[arg(long)]
-        apply: bool,
-    },
-    /// Forget staged changes: these, or all
-    Unstage {
-        /// Names
-        #[arg(value_name = "NAME")]
-        names: Vec<String>,
-    },
-    /// What applying would change
-    Diff,
-    /// Store what is staged and push it to the running extension
-    Apply,
 }
 
 #[derive(Group)]

@@ -77,7 +77,7 @@ async fn run(setting: &Setting, dir: &Path, junit: Option<&Path>, update: bool, 
         ports: Ports { connect: 0, mongodb: 0, data_api: 0 },
         ..setting.options.clone()
     };
-    let own = Setting { options, output: setting.output, plain: setting.plain };
+    let own = Setting { options, output: setting.output, plain: setting.plain, config: setting.config.clone() };
     let session = own.ready().await?;
     let mut went = Vec::new();
     for (dir, case) in cases {

@@ -9,6 +9,7 @@ mod captures;
 mod case;
 mod clock;
 mod compared;
+mod config;
 mod deployment;
 mod describe;
 mod doctor;
@@ -16,12 +17,14 @@ mod env;
 mod error;
 mod events;
 mod log;
+mod new;
 mod output;
 mod replay;
 mod run;
 mod sagas;
 mod scenario;
 mod serve;
+mod shell;
 mod store;
 mod trigger;
 
@@ -76,6 +79,8 @@ struct Setting {
     options: OpenOptions,
     output: Output,
     plain: bool,
+    /// The configuration file asked for.
+    config: Option<PathBuf>,
 }
 
 impl Setting {
@@ -128,6 +133,15 @@ impl Setting {
 }
 
 async fn dispatch(args: Args, source: Source) -> Result<(), CliError> {
+    let output = Output::new(args.global.json);
+    // What needs no session.
+    match &args.verb {
+        Some(Verb::New(project)) => return new::new(output, project),
+        Some(Verb::Config { verb }) => return config::config(output, args.global.config.as_deref(), verb),
+        Some(Verb::Completions { shell }) => return shell::completions(*shell),
+        Some(Verb::Man { to }) => return shell::man(to.as_deref()),
+        _ => {}
+    }
     let extension = which(args.extension, args.python, !args.no_trace, source)?;
     let data_dir = match (args.global.data_dir, &extension) {
         (Some(dir), _) => dir,
@@ -140,7 +154,7 @@ async fn dispatch(args: Args, source: Source) -> Result<(), CliError> {
     log::listen(args.global.verbose.then_some(data_dir.as_path()))?;
     tracing::debug!(data_dir = %data_dir.display(), "started");
     let options = OpenOptions { data_dir, extension, connect: Connect::Local, ports: Ports::default() };
-    let setting = Setting { options, output: Output::new(args.global.json), plain: args.global.plain };
+    let setting = Setting { options, output, plain: args.global.plain, config: args.global.config };
     match args.verb {
         None => open_console(setting).await,
         Some(Verb::Run(run)) => run::run(setting, run).await,
@@ -155,6 +169,8 @@ async fn dispatch(args: Args, source: Source) -> Result<(), CliError> {
         Some(Verb::Sandbox(sandbox)) => serve::sandbox(setting, sandbox).await,
         Some(Verb::Platform(platform)) => serve::platform(setting, platform).await,
         Some(Verb::Doctor { reveal }) => doctor::doctor(setting, reveal).await,
+        // Done already.
+        Some(Verb::New(_) | Verb::Config { .. } | Verb::Completions { .. } | Verb::Man { .. }) => Ok(()),
     }
 }
 
@@ -179,11 +195,13 @@ async fn open_console(setting: Setting) -> Result<(), CliError> {
             "there is no terminal to open the console in; `connect-console run --headless` does the same without a screen".into(),
         ));
     }
+    let config = config::load(setting.config.as_deref())?;
     let options = setting.options;
+    let shown = console::Options { plain: setting.plain, data_dir: options.data_dir.clone(), config };
     let opening = Box::pin(async move {
         let session = Session::open(options.clone()).await?;
         run::refuse_another(&session, &options)?;
         Ok(session)
     });
-    console::run(opening, console::Options { plain: setting.plain }).await.map_err(|e| CliError::failed(e.to_string()))
+    console::run(opening, shown).await.map_err(|e| CliError::failed(e.to_string()))
 }

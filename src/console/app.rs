@@ -3,7 +3,7 @@
 
 use std::future::{pending, poll_fn};
 use std::io;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::sync::mpsc as blocking;
@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{Duration, Instant, sleep_until};
 
+use super::background::{self, Ear, Heard};
 use super::message::{Ask, Edit, Effect, Message, Query, Timed};
 use super::signals::{self, Asked, Signals};
 use super::source::Source;
@@ -24,8 +25,10 @@ use super::terminal::Screen;
 use super::theme::Tone;
 use super::{reader, update};
 use crate::observe::{Secret, Timestamp};
-use crate::workbench::{Editing, WorkbenchError};
+use crate::workbench::{self, Editing, WorkbenchError};
 
+/// Where it is remembered where the console was left.
+pub(crate) const PLACE: &str = "console.json";
 /// The time between two frames.
 const FRAME: Duration = Duration::from_millis(33);
 /// News of the journal is looked at no more often than this.
@@ -55,6 +58,10 @@ pub(crate) struct App {
     /// The question for documents that is being answered, and the one how many there are.
     asking: Option<AbortHandle>,
     counting: Option<AbortHandle>,
+    /// Hears the terminal's answer among the keys.
+    ear: Ear,
+    /// Where the session keeps everything.
+    data_dir: PathBuf,
     quit: bool,
 }
 
@@ -64,6 +71,7 @@ impl App {
         state: State,
         outside: Handle,
         channel: (mpsc::Sender<Message>, mpsc::Receiver<Message>),
+        data_dir: PathBuf,
     ) -> Self {
         let (sender, messages) = channel;
         Self {
@@ -80,6 +88,8 @@ impl App {
             to_edit: None,
             asking: None,
             counting: None,
+            ear: Ear::default(),
+            data_dir,
             quit: false,
         }
     }
@@ -87,6 +97,10 @@ impl App {
     /// Runs until the developer or a signal ends it.
     pub(crate) async fn run(mut self, arrival: Arrival) -> io::Result<()> {
         self.draw()?;
+        self.screen.mouse(self.state.mouse)?;
+        if self.state.theme.colour && self.state.config.asks_for_background() {
+            self.screen.say(background::QUESTION)?;
+        }
         let mut keys = EventStream::new();
         let mut signals = Signals::listen()?;
         let mut arrival = Some(arrival);
@@ -131,7 +145,17 @@ impl App {
                 self.draw()?;
             }
         }
+        self.remember();
         Ok(())
+    }
+
+    /// Remembers where the console was left.
+    fn remember(&self) {
+        if self.state.config.restore
+            && let Ok(text) = serde_json::to_string(&self.state.place())
+        {
+            workbench::keep(&self.data_dir, PLACE, &text);
+        }
     }
 
     fn draw(&mut self) -> io::Result<()> {
@@ -145,13 +169,19 @@ impl App {
     fn keys(&mut self, burst: Vec<io::Result<Event>>) -> io::Result<()> {
         for event in burst {
             match event {
-                Ok(Event::Key(key)) => self.take(Message::Key(key))?,
+                Ok(Event::Key(key)) => match self.ear.hear(key) {
+                    Heard::Nothing => {}
+                    Heard::Light(light) => self.take(Message::Background(light))?,
+                    Heard::Keys(keys) => keys.into_iter().try_for_each(|key| self.take(Message::Key(key)))?,
+                },
+                Ok(Event::Mouse(event)) => self.take(Message::Mouse(event))?,
+                Ok(Event::FocusGained) => self.take(Message::Focus(true))?,
+                Ok(Event::FocusLost) => self.take(Message::Focus(false))?,
                 Ok(Event::Paste(text)) => self.take(Message::Paste(text))?,
                 Ok(Event::Resize(columns, rows)) => {
                     Screen::rouse();
                     self.take(Message::Resize(columns, rows))?;
                 }
-                Ok(_) => {}
                 // The terminal is gone.
                 Err(_) => self.quit = true,
             }
@@ -171,23 +201,27 @@ impl App {
                 Ok(())
             }
             Asked::GoOn => {
-                self.screen.resume()?;
+                self.resume()?;
                 let (columns, rows) = self.screen.size()?;
                 self.take(Message::Resize(columns, rows))
             }
         }
     }
 
+    fn resume(&mut self) -> io::Result<()> {
+        self.screen.resume()?;
+        self.screen.mouse(self.state.mouse)
+    }
+
     fn begin(&self, file: &str, text: &Secret) -> Result<Editing, String> {
-        let status = self.state.status.as_ref().ok_or("The session is still starting.")?;
-        Editing::begin(Path::new(&status.data_dir), file, text.reveal()).map_err(|e| e.to_string())
+        Editing::begin(&self.data_dir, file, text.reveal()).map_err(|e| e.to_string())
     }
 
     /// Gives the terminal to the editor until it ends.
     async fn edit(&mut self, edit: Edit, editing: Editing, signals: &mut Signals) -> io::Result<()> {
         self.screen.suspend();
         let ended = self.run_editor(&editing, signals).await;
-        self.screen.resume()?;
+        self.resume()?;
         self.take(Message::Resize(self.state.size.0, self.state.size.1))?;
         let outcome = ended.map_err(|e| format!("The editor could not be run: {e}"));
         let text = outcome.and_then(|status| editing.end(status).map_err(|e| e.to_string()));
@@ -267,6 +301,7 @@ impl App {
             },
             Effect::Copy(text) => self.screen.copy(&text)?,
             Effect::Redraw => self.screen.clear()?,
+            Effect::Mouse(ours) => self.screen.mouse(ours)?,
             Effect::Suspend => signals::stop_job(),
             Effect::Quit => self.quit = true,
         }

@@ -276,7 +276,7 @@ pub(crate) fn status() -> Status {
 }
 
 pub(crate) fn empty(columns: u16, rows: u16) -> State {
-    State::new(Theme { colour: true, plain: false }, TimeZone::UTC, (columns, rows), at(12.0))
+    State::new(Theme::default(), TimeZone::UTC, (columns, rows), at(12.0))
 }
 
 /// Gives a message to the state, at the time it has.
@@ -294,7 +294,8 @@ pub(crate) fn typical(columns: u16, rows: u16) -> State {
     tell(&mut state, Message::Reply(Ask::Waiting, Ok(Reply::Waiting { tasks: waiting() })));
     fill(&mut state, deliveries());
     trace(&mut state, observations(8, false));
-    tell(&mut state, Message::Read(Answer::Logs(logs())));
+    let filter = state.logs.filter.clone();
+    tell(&mut state, Message::Read(Answer::Logs(filter, logs())));
     tell(&mut state, Message::Reply(Ask::Variables, Ok(Reply::Variables { variables: variables(), message: None })));
     let collections = StoreReply::Collections {
         database: "connect".into(),

@@ -1,9 +1,9 @@
 //! What reaches the state, and what it asks for in return.
 
-use crossterm::event::KeyEvent;
+use crossterm::event::{KeyEvent, MouseEvent};
 
 use super::state::{EditorFor, Saga, SagaRequest, Span, StoreAsk};
-use crate::journal::{DeliveryFilter, DeliveryRow, Gap, LogRow, Metrics, ObservationRow};
+use crate::journal::{DeliveryFilter, DeliveryRow, Gap, LogFilter, LogRow, Metrics, ObservationRow};
 use crate::observe::{Secret, SeenVariable, Timestamp};
 use crate::sagas::Difference;
 use crate::workbench::{Command, Reply, WorkbenchError};
@@ -13,6 +13,11 @@ use crate::workbench::{Command, Reply, WorkbenchError};
 pub(crate) enum Message {
     Key(KeyEvent),
     Paste(String),
+    Mouse(MouseEvent),
+    /// The terminal got the focus, or lost it.
+    Focus(bool),
+    /// The terminal told its background: whether it is light.
+    Background(bool),
     Resize(u16, u16),
     /// The session stands, or will not.
     Started(Result<(), String>),
@@ -45,6 +50,8 @@ pub(crate) enum Edit {
     Variable { name: String, secure: Option<bool> },
     /// A text that is otherwise edited in place: its title, as it was handed out, and what becomes of it.
     Text { title: String, text: String, purpose: EditorFor },
+    /// All variables.
+    Environment,
 }
 
 /// A message with its moment.
@@ -81,6 +88,10 @@ pub(crate) enum Ask {
     Edit(String),
     Stage,
     Apply,
+    /// About the environment as a whole.
+    Environment,
+    /// What an edited set stages.
+    TakeText,
     Collections,
     /// Documents; the number of the question.
     Documents(u64),
@@ -111,7 +122,7 @@ pub(crate) enum Query {
     SagaRequests,
     /// How two deliveries differ.
     Difference(i64, i64),
-    Logs,
+    Logs(LogFilter),
 }
 
 /// What was read.
@@ -144,7 +155,7 @@ pub(crate) enum Answer {
     SagaRequests(Vec<SagaRequest>),
     /// `None` where one of the two is not there.
     Difference(Option<Box<Difference>>),
-    Logs(Vec<LogRow>),
+    Logs(LogFilter, Vec<LogRow>),
     /// It could not be read; why.
     Failed(Query, String),
 }
@@ -163,6 +174,8 @@ pub(crate) enum Effect {
     /// Put the text on the terminal's clipboard.
     Copy(String),
     Redraw,
+    /// Take the mouse, or leave it to the terminal.
+    Mouse(bool),
     Suspend,
     Quit,
 }

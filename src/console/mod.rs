@@ -8,16 +8,21 @@
 
 mod action;
 mod app;
+mod background;
+mod config;
 #[cfg(test)]
 mod fixture;
 mod json;
 mod keymap;
 mod layout;
 mod message;
+mod palette;
 mod panes;
 mod reader;
 #[cfg(test)]
 mod readme;
+#[cfg(test)]
+mod screenshots;
 mod signals;
 mod source;
 mod state;
@@ -32,6 +37,7 @@ mod widgets;
 
 use std::future::Future;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,19 +47,25 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use self::app::{App, Arrival};
+pub use self::config::Config;
+use self::config::Scheme;
 use self::message::Message;
 use self::source::Source;
 use self::state::State;
 use self::terminal::{PanicWatch, Screen};
 use self::theme::Theme;
 use crate::observe::Timestamp;
-use crate::workbench::{Session, WorkbenchError};
+use crate::workbench::{self, Session, WorkbenchError};
 
-/// How the console shall look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How the console shall look, and where the session keeps everything.
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Options {
     /// No borders, and no characters beyond ASCII of its own: for screen readers and poor fonts.
     pub plain: bool,
+    /// The data directory.
+    pub data_dir: PathBuf,
+    /// What the developer set up.
+    pub config: Config,
 }
 
 /// Why the console could not be shown, or ended before its time.
@@ -144,10 +156,28 @@ fn draw_until_quit(outside: Handle, arrival: Arrival, options: Options) -> io::R
         let _ = tell.try_send(Message::Panic(panic));
     });
     let screen = Screen::enter()?;
-    let colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let theme = Theme { colour, plain: options.plain };
-    let state = State::new(theme, TimeZone::system(), screen.size()?, Timestamp::now());
-    runtime.block_on(App::new(screen, state, outside, channel).run(arrival))
+    let state = state(screen.size()?, &options);
+    runtime.block_on(App::new(screen, state, outside, channel, options.data_dir).run(arrival))
+}
+
+/// The console as it begins: set up as the developer wants it, where it was left.
+fn state(size: (u16, u16), options: &Options) -> State {
+    let config = options.config.clone();
+    let told = |name: &str| std::env::var(name).ok();
+    let colour = told("NO_COLOR").is_none_or(|value| value.is_empty()) && config.scheme != Scheme::Off;
+    let truecolour = matches!(told("COLORTERM").as_deref(), Some("truecolor" | "24bit"));
+    let light = background::told(told("COLORFGBG").as_deref());
+    let theme = Theme { colour, plain: options.plain || config.plain, palette: config.palette(light, truecolour) };
+    keymap::remap(config.keys.clone());
+    let mut state = State::new(theme, TimeZone::system(), size, Timestamp::now());
+    (state.mouse, state.truecolour) = (config.mouse, truecolour);
+    if config.restore
+        && let Some(place) = workbench::recall(&options.data_dir, app::PLACE).and_then(|text| serde_json::from_str(&text).ok())
+    {
+        state.restore(place);
+    }
+    state.config = config;
+    state
 }
 
 fn words(panic: &(dyn std::any::Any + Send)) -> String {

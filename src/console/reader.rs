@@ -98,6 +98,6 @@ fn read(reader: &dyn Reading, query: &Query) -> Result<Answer, JournalError> {
             let both = trace(*a)?.zip(trace(*b)?);
             Answer::Difference(both.map(|(a, b)| Box::new(difference(&a, &b))))
         }
-        Query::Logs => Answer::Logs(reader.logs(LOG_LINES)?),
+        Query::Logs(filter) => Answer::Logs(filter.clone(), reader.logs(filter, LOG_LINES)?),
     })
 }

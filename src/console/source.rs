@@ -95,8 +95,8 @@ impl Reading for Reader {
         Reader::observations(self, delivery)
     }
 
-    fn logs(&self, limit: usize) -> Result<Vec<LogRow>, JournalError> {
-        Reader::logs(self, &LogFilter::default(), limit)
+    fn logs(&self, filter: &LogFilter, limit: usize) -> Result<Vec<LogRow>, JournalError> {
+        Reader::logs(self, filter, limit)
     }
 }
 
@@ -120,6 +120,6 @@ pub(crate) trait Reading: Send {
     fn delivery(&self, id: i64) -> Result<Option<DeliveryRow>, JournalError>;
     /// All that was seen of it.
     fn observations(&self, delivery: i64) -> Result<Vec<ObservationRow>, JournalError>;
-    /// The newest log lines, oldest first.
-    fn logs(&self, limit: usize) -> Result<Vec<LogRow>, JournalError>;
+    /// The newest log lines that fit, oldest first.
+    fn logs(&self, filter: &LogFilter, limit: usize) -> Result<Vec<LogRow>, JournalError>;
 }

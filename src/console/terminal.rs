@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossterm::clipboard::CopyToClipboard;
-use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
+use crossterm::event::{DisableBracketedPaste, DisableFocusChange, EnableBracketedPaste, EnableFocusChange};
+use crossterm::style::Print;
 use crossterm::terminal::{
     BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
@@ -17,6 +18,10 @@ use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 
 use super::panes;
 use super::state::State;
+
+/// Clicks, the wheel and dragging; not every movement, which would wake the console for nothing.
+const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1002h\x1b[?1006h";
+const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1002l\x1b[?1000l";
 
 /// The name of the thread that draws: the panic hook restores the terminal only for its panics.
 pub(crate) const THREAD: &str = "console";
@@ -32,14 +37,22 @@ pub(crate) fn present() -> bool {
 fn take() -> io::Result<()> {
     TAKEN.store(true, Ordering::SeqCst);
     enable_raw_mode()?;
-    execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste, cursor::Hide)
+    execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste, EnableFocusChange, cursor::Hide)
 }
 
 /// Gives the terminal back as it was. Can be called at any time, from any thread, more than once.
 fn give_back() {
     if TAKEN.swap(false, Ordering::SeqCst) {
         // Nothing more can be done about an error here: the terminal may be gone.
-        let _ = execute!(io::stdout(), EndSynchronizedUpdate, DisableBracketedPaste, LeaveAlternateScreen, cursor::Show);
+        let _ = execute!(
+            io::stdout(),
+            EndSynchronizedUpdate,
+            Print(MOUSE_OFF),
+            DisableFocusChange,
+            DisableBracketedPaste,
+            LeaveAlternateScreen,
+            cursor::Show
+        );
         let _ = disable_raw_mode();
     }
 }
@@ -100,6 +113,17 @@ impl Screen {
     pub(crate) fn resume(&mut self) -> io::Result<()> {
         take()?;
         self.clear()
+    }
+
+    /// Takes the mouse, or leaves it to the terminal.
+    pub(crate) fn mouse(&mut self, ours: bool) -> io::Result<()> {
+        self.say(if ours { MOUSE_ON } else { MOUSE_OFF })
+    }
+
+    /// Sends the terminal a question; the answer comes like keys.
+    pub(crate) fn say(&mut self, words: &str) -> io::Result<()> {
+        execute!(self.terminal.backend_mut(), Print(words))?;
+        io::Write::flush(self.terminal.backend_mut())
     }
 
     /// Puts a text on the clipboard of the terminal (OSC 52), which works over SSH too.

@@ -31,7 +31,7 @@ impl Source for Breaks {
 #[tokio::test]
 #[ignore = "needs a terminal; the test below runs it in one"]
 async fn shows_a_session_that_breaks_the_drawing() {
-    let outcome = show(async { Ok(Arc::new(Breaks) as Arc<dyn Source>) }, Options { plain: false }).await;
+    let outcome = show(async { Ok(Arc::new(Breaks) as Arc<dyn Source>) }, Options::default()).await;
     assert!(matches!(outcome, Err(ConsoleError::Crashed(why)) if why == "the drawing broke"));
 }
 

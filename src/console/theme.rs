@@ -1,13 +1,14 @@
 //! What things look like. Everything that is drawn names a [`Tone`], what it means; only this module knows colours.
 //!
-//! The terminal's own foreground and background are left alone, so light and dark both work; colours are of the sixteen
-//! every terminal has; a selection is reversed. Nothing is told by colour alone.
+//! The terminal's own foreground and background are left alone, so light and dark both work; which colours the tones have
+//! says a [`Palette`]; a selection is reversed. Nothing is told by colour alone.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::Span;
 
+use super::palette::Palette;
 use super::text;
 
 /// What a piece of text means.
@@ -59,22 +60,25 @@ pub(crate) struct Theme {
     pub(crate) colour: bool,
     /// Whether to do without borders and without characters beyond ASCII of our own.
     pub(crate) plain: bool,
+    /// Which colours.
+    pub(crate) palette: Palette,
+}
+
+impl Default for Theme {
+    fn default() -> Self {
+        Self { colour: true, plain: false, palette: Palette::SIXTEEN }
+    }
 }
 
 impl Theme {
     pub(crate) fn style(self, tone: Tone) -> Style {
-        let (colour, modifier) = match tone {
-            Tone::Plain => (None, Modifier::empty()),
-            Tone::Dim => (None, Modifier::DIM),
-            Tone::Strong => (None, Modifier::BOLD),
-            Tone::Good => (Some(Color::Green), Modifier::empty()),
-            Tone::Bad => (Some(Color::Red), Modifier::BOLD),
-            Tone::Warn => (Some(Color::Yellow), Modifier::BOLD),
-            Tone::Note => (Some(Color::Cyan), Modifier::empty()),
-            Tone::Key => (Some(Color::Cyan), Modifier::BOLD),
-            Tone::Cap => (Some(Color::Cyan), Modifier::BOLD.union(Modifier::REVERSED)),
-            Tone::Value => (Some(Color::Magenta), Modifier::empty()),
+        let modifier = match tone {
+            Tone::Dim => Modifier::DIM,
+            Tone::Strong | Tone::Bad | Tone::Warn | Tone::Key => Modifier::BOLD,
+            Tone::Cap => Modifier::BOLD.union(Modifier::REVERSED),
+            Tone::Plain | Tone::Good | Tone::Note | Tone::Value => Modifier::empty(),
         };
+        let colour = self.palette.of(tone);
         let style = Style::new().add_modifier(modifier);
         colour.filter(|_| self.colour).map_or(style, |colour| style.fg(colour))
     }
@@ -87,7 +91,7 @@ impl Theme {
                 cell.modifier.insert(Modifier::UNDERLINED);
                 continue;
             }
-            if cell.fg != Color::Red {
+            if Some(cell.fg) != self.palette.of(Tone::Bad) {
                 cell.fg = Color::Reset;
             }
             cell.modifier.remove(Modifier::DIM);
@@ -147,7 +151,7 @@ mod tests {
 
     #[test]
     fn without_colour_emphasis_remains() {
-        let theme = Theme { colour: false, plain: false };
+        let theme = Theme { colour: false, ..Theme::default() };
         assert_eq!(theme.style(Tone::Bad).fg, None);
         assert!(theme.style(Tone::Bad).add_modifier.contains(Modifier::BOLD));
         let mut buffer = Buffer::with_lines(["row"]);
@@ -157,7 +161,7 @@ mod tests {
 
     #[test]
     fn no_tone_paints_the_background_or_relies_on_black_or_white() {
-        let theme = Theme { colour: true, plain: false };
+        let theme = Theme::default();
         for tone in [Tone::Plain, Tone::Dim, Tone::Strong, Tone::Good, Tone::Bad, Tone::Warn, Tone::Note, Tone::Key, Tone::Value]
         {
             let style = theme.style(tone);

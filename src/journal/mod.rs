@@ -33,6 +33,7 @@ pub use filter::{Column, DeliveryFilter, FilterError, Moment, Op, Term};
 pub use metrics::{Bucket, Metrics};
 pub use reader::Reader;
 pub use redact::Redactor;
+pub(crate) use redact::{has_placeholder, placeholder};
 pub use retention::{Retention, Usage};
 pub use row::{DeliveryRow, DeliveryState, Gap, LogRow, ObservationRow};
 pub use search::Found;

@@ -201,6 +201,16 @@ impl Reader {
         self.many(sql, &[row.into(), at_most(limit)], stored)?.into_iter().map(observation).collect()
     }
 
+    /// The last configuration the runtime took over before a row.
+    ///
+    /// # Errors
+    /// As [`observations`](Self::observations).
+    pub fn configured_before(&self, row: i64) -> Result<Option<ObservationRow>, JournalError> {
+        let sql = "SELECT row, at, delivery, step, body FROM observations WHERE kind = 'configured' AND row < ? \
+                   ORDER BY row DESC LIMIT 1";
+        self.many(sql, &[row.into()], stored)?.into_iter().map(observation).next().transpose()
+    }
+
     /// The newest log lines that fit, oldest first.
     ///
     /// # Errors

@@ -85,6 +85,9 @@ pub(super) fn open_for_writing(dir: &Path) -> Result<Connection, JournalError> {
     conn.set_prepared_statement_cache_capacity(64);
     bring_up(&mut conn, found).map_err(at)?;
     super::writes::prepare(&mut conn).map_err(at)?;
+    // Journals of before do not have it, and older programs do without.
+    conn.execute_batch("CREATE INDEX IF NOT EXISTS configurations ON observations (row) WHERE kind = 'configured'")
+        .map_err(at)?;
     Ok(conn)
 }
 

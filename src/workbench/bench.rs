@@ -5,6 +5,7 @@ use tokio::sync::{Mutex, watch};
 
 use super::control::Control;
 use super::documents::{Documents, Surroundings};
+use super::environment::Store;
 use super::host::Host;
 use super::local::Local;
 use super::paths::private_dir;
@@ -39,6 +40,7 @@ pub(super) struct Parts {
     pub(super) extension: Introduction,
     pub(super) environment_id: String,
     pub(super) staged: Mutex<Staged>,
+    pub(super) store: Store,
     pub(super) mask: Mask,
     pub(super) documents: Documents,
     pub(super) controls: Controls,
@@ -94,7 +96,12 @@ impl Workbench {
             (Connect::Local, None) => String::new(),
         };
         let (runner, introduction) = run_extension(&options, local.as_ref(), &journal, observer, places).await?;
-        let staged = Staged::load(&options.data_dir);
+        let staged = Staged::load(&options.data_dir, |said| troubles.push(said));
+        let store = match (&options.connect, &local) {
+            (Connect::Remote(runtime), _) => Store::remote(runtime)?,
+            (Connect::Local, Some(local)) => Store::Local(local.platform.clone()),
+            (Connect::Local, None) => return Err(WorkbenchError::Failed("the local Connect is not there".into()).into()),
+        };
         let workbench = Self(Arc::new(Parts {
             data_dir: options.data_dir.clone(),
             journal,
@@ -103,6 +110,7 @@ impl Workbench {
             extension: introduction,
             environment_id,
             staged: Mutex::new(staged),
+            store,
             mask: Mask::default(),
             documents: Documents::default(),
             controls,
@@ -169,6 +177,7 @@ impl Workbench {
                 self.rows(None).await
             }
             Command::Apply => self.apply().await,
+            Command::Environment(command) => self.environment(command).await,
             Command::Reveal { name } => self.reveal(&name).await,
             Command::Store(command) => self.store(command).await.map(Reply::Store),
             Command::Sagas(command) => self.sagas(command).await,
@@ -200,8 +209,7 @@ impl Workbench {
     pub(super) fn local(&self) -> Result<&Local, WorkbenchError> {
         self.0.local.as_ref().ok_or_else(|| {
             WorkbenchError::Usage(
-                "this session is attached to a real Connect, where only Connect itself creates events and changes \
-                 variables; start one without --remote to do it here"
+                "this session is attached to a real Connect, where only Connect itself creates events; start one without --remote to do it here"
                     .into(),
             )
         })

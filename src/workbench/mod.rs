@@ -11,6 +11,7 @@ mod control;
 mod documents;
 mod editor;
 mod environment;
+mod exchange;
 mod host;
 mod local;
 mod options;
@@ -27,14 +28,15 @@ mod variables;
 
 pub use command::{
     CaptureCommand, CaptureReply, ClockCommand, ClockReply, CollectionRow, Command, Compared, ComparedRow, Conflict, ConflictRow,
-    DatabaseRow, Delivered, Difference, Endpoint, EventTypeRow, FieldRow, FileFormat, Found, HeldRow, JobRow, JobState,
-    LinkStatus, Reply, RunAgain, RunsCompared, SagaCommand, SagaReply, SavedEvent, ScenarioAct, StagePreview, Status,
-    StoreCommand, StoreQuery, StoreReply, StoreTarget, VariableChange, VariableRow, VariableState, WaitingRow, WorkbenchError,
-    WriterRow, Written,
+    DatabaseRow, Delivered, Difference, Endpoint, EnvironmentCommand, EnvironmentReply, EventTypeRow, FieldRow, FileFormat,
+    Found, HeldRow, HistoryChange, HistoryRow, JobRow, JobState, LinkStatus, RanWith, Reply, RunAgain, RunsCompared, SagaCommand,
+    SagaReply, SavedEvent, ScenarioAct, Since, StagePreview, Status, StoreCommand, StoreQuery, StoreReply, StoreTarget,
+    VariableChange, VariableRow, VariableState, WaitingRow, WorkbenchError, WriterRow, Written,
 };
 pub(crate) use editor::Editing;
+pub use exchange::Form;
 pub use host::Host;
 pub use options::{Connect, OpenOptions, Ports, Source};
 pub use paths::data_dir_of;
-pub(crate) use paths::private_dir;
+pub(crate) use paths::{keep, private_dir, recall};
 pub use session::Session;

@@ -55,6 +55,46 @@ pub(super) fn write_private(path: &Path, content: &[u8]) -> std::io::Result<()> 
     std::fs::rename(&draft, path)
 }
 
+/// Reads a file that holds secrets. One that others could read is made private again, which is told with `say`.
+pub(super) fn read_private(path: &Path, say: impl FnOnce(String)) -> std::io::Result<Vec<u8>> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(path)?.permissions().mode() & 0o7777;
+        if mode & 0o077 != 0 {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+            say(format!("{} could be read by others (mode {mode:o}); it is private again (600)", path.display()));
+        }
+    }
+    std::fs::read(path)
+}
+
+/// Writes a new file only its owner can read.
+///
+/// # Errors
+/// `AlreadyExists`, and what else the system says.
+pub(super) fn new_private(path: &Path, content: &[u8]) -> std::io::Result<()> {
+    use std::io::Write;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(content)
+}
+
+/// What a front end remembered in the data directory.
+pub(crate) fn recall(data_dir: &Path, name: &str) -> Option<String> {
+    std::fs::read_to_string(data_dir.join(name)).ok()
+}
+
+/// Remembers something for the next time. That it could not be is no reason to trouble anybody.
+pub(crate) fn keep(data_dir: &Path, name: &str, text: &str) {
+    if data_dir.is_dir() {
+        let _ = write_private(&data_dir.join(name), text.as_bytes());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::paths::write_private;
+use super::environment::{Known, Stored};
+use super::paths::{read_private, write_private};
 use super::{VariableChange, VariableRow, VariableState, WorkbenchError};
+use crate::journal::has_placeholder;
 use crate::observe::SeenVariable;
-use crate::platform::StoredVariable;
 
 /// Changes that are not applied yet, by name: `None` is a deletion. They outlive the session.
 #[derive(Debug, Default, Clone, Serialize, Deserialize)]
@@ -29,9 +30,9 @@ impl std::fmt::Debug for Draft {
 }
 
 impl Staged {
-    /// What was staged in this data directory and never applied.
-    pub(super) fn load(data_dir: &Path) -> Self {
-        std::fs::read(Self::file(data_dir)).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
+    /// What was staged in this data directory and never applied; what was mended about the file's mode is told with `say`.
+    pub(super) fn load(data_dir: &Path, say: impl FnOnce(String)) -> Self {
+        read_private(&Self::file(data_dir), say).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
     }
 
     /// Keeps it for the next session.
@@ -46,18 +47,16 @@ impl Staged {
     }
 
     /// Stages changes, all of them or, where one breaks Connect's rules, none.
-    pub(super) fn stage(
-        &mut self,
-        changes: Vec<VariableChange>,
-        stored: &[StoredVariable],
-    ) -> Result<Vec<String>, WorkbenchError> {
+    pub(super) fn stage(&mut self, changes: Vec<VariableChange>, stored: &[Stored]) -> Result<Vec<String>, WorkbenchError> {
         let mut next = self.clone();
         let mut names = Vec::new();
         for change in changes {
             let name = match change {
                 VariableChange::Set { name, value, secure } => {
                     check(&name, &value)?;
-                    let same = stored.iter().any(|v| v.name == name && v.value == value && secure.is_none_or(|s| s == v.secure));
+                    let same = stored
+                        .iter()
+                        .any(|v| v.name == name && v.value.as_ref() == Some(&value) && secure.is_none_or(|s| s == v.secure));
                     if same {
                         next.0.remove(&name);
                     } else {
@@ -101,14 +100,19 @@ impl Staged {
 }
 
 /// Connect's rules for variables (OpenAPI schema `eaas.Variable`): a name is a letter, then letters, digits, `_`, `-`,
-/// `.`; a value is not empty and has 21,960 characters at most.
-fn check(name: &str, value: &str) -> Result<(), WorkbenchError> {
+/// `.`; a value is not empty and has 21,960 characters at most. The mark of a secret that is not shown is no value.
+pub(super) fn check(name: &str, value: &str) -> Result<(), WorkbenchError> {
     let mut letters = name.chars();
     let well_named = letters.next().is_some_and(|c| c.is_ascii_alphabetic())
         && letters.all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'));
     if !well_named {
         return Err(WorkbenchError::Usage(format!(
             "`{name}` can't be the name of a variable: a letter first, then letters, digits, `_`, `-` and `.`"
+        )));
+    }
+    if has_placeholder(value) {
+        return Err(WorkbenchError::Usage(format!(
+            "the value of {name} has the placeholder of a secret in it, which stands for no value"
         )));
     }
     match value.chars().count() {
@@ -130,11 +134,12 @@ impl Mask {
     /// Every variable that is stored, staged, live or declared, by name.
     pub(super) fn rows(
         &self,
-        stored: &[StoredVariable],
+        known: &Known,
         staged: &Staged,
         live: &[SeenVariable],
         declared: &[(String, bool)],
     ) -> Vec<VariableRow> {
+        let stored = &known.variables;
         let names: BTreeSet<&str> = stored
             .iter()
             .map(|v| v.name.as_str())
@@ -153,10 +158,15 @@ impl Mask {
                 || declaration.is_some_and(|(_, secure)| *secure)
                 || matches!(draft, Some(Some(Draft { secure: Some(true), .. })));
             VariableRow {
-                id: in_store.map(|v| v.id.clone()),
+                id: in_store.map(|v| v.id.clone()).filter(|id| !id.is_empty()),
                 name: name.to_owned(),
                 secure,
-                stored: in_store.map_or(VariableState::Absent, |v| self.state(&v.value, secure)),
+                stored: in_store.map_or(VariableState::Absent, |v| match (&v.value, in_runtime) {
+                    (Some(value), _) => self.state(value, secure),
+                    // Connect does not tell it; nothing being unapplied, it is the one the runtime has.
+                    (None, Some(live)) if !known.unapplied => self.state(&live.value, secure),
+                    (None, _) => VariableState::Secret(0),
+                }),
                 staged: draft.map(|draft| draft.as_ref().map_or(VariableState::Absent, |draft| self.state(&draft.value, secure))),
                 live: in_runtime.map_or(VariableState::Absent, |v| self.state(&v.value, secure)),
                 declared: declaration.is_some(),
@@ -169,11 +179,9 @@ impl Mask {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observe::Timestamp;
 
-    fn stored(name: &str, value: &str, secure: bool) -> StoredVariable {
-        let (created, updated) = (Timestamp::default(), Timestamp::default());
-        StoredVariable { id: format!("VAR-{name}"), name: name.into(), value: value.into(), secure, created, updated }
+    fn stored(name: &str, value: &str, secure: bool) -> Stored {
+        Stored { id: format!("VAR-{name}"), name: name.into(), value: Some(value.into()), secure }
     }
 
     fn set(name: &str, value: &str) -> VariableChange {
@@ -193,7 +201,13 @@ mod tests {
     #[test]
     fn one_bad_change_stages_none() {
         let mut staged = Staged::default();
-        for bad in [set("9LIVES", "x"), set("A", ""), set("A B", "x"), VariableChange::Unset { name: "NOPE".into() }] {
+        for bad in [
+            set("9LIVES", "x"),
+            set("A", ""),
+            set("A B", "x"),
+            set("P", "«secret:P»"),
+            VariableChange::Unset { name: "NOPE".into() },
+        ] {
             assert!(staged.stage(vec![set("GOOD", "x"), bad], &[]).is_err());
             assert_eq!(staged.iter().count(), 0);
         }
@@ -206,12 +220,24 @@ mod tests {
         let live = [SeenVariable { name: "TOKEN".into(), value: "hunter2".into(), secure: false }];
         let mut staged = Staged::default();
         staged.stage(vec![set("TOKEN", "hunter3")], &before).unwrap();
-        let rows = mask.rows(&before, &staged, &live, &[("TOKEN".into(), true), ("ELSE".into(), false)]);
+        let known = Known { variables: before.into(), unapplied: false };
+        let rows = mask.rows(&known, &staged, &live, &[("TOKEN".into(), true), ("ELSE".into(), false)]);
         assert!(!format!("{rows:?}").contains("hunter"));
         let token = rows.iter().find(|r| r.name == "TOKEN").unwrap();
         assert_eq!(token.stored, token.live);
         assert_ne!(Some(&token.stored), token.staged.as_ref());
         let other = rows.iter().find(|r| r.name == "ELSE").unwrap();
         assert!(other.declared && other.stored == VariableState::Absent);
+    }
+
+    #[test]
+    fn a_secret_connect_does_not_tell_is_live_unless_something_is_unapplied() {
+        let mask = Mask::default();
+        let variables = vec![Stored { value: None, ..stored("TOKEN", "", true) }];
+        let live = [SeenVariable { name: "TOKEN".into(), value: "hunter2".into(), secure: true }];
+        let row =
+            |unapplied| mask.rows(&Known { variables: variables.clone(), unapplied }, &Staged::default(), &live, &[]).remove(0);
+        assert_eq!(row(false).stored, row(false).live);
+        assert_ne!(row(true).stored, row(true).live);
     }
 }

@@ -67,6 +67,22 @@ pub(crate) enum Do {
     UnsetVariable,
     UnstageVariable,
     Apply,
+    EditAll,
+    ImportVariables,
+    ExportVariables,
+    History,
+    RanWith,
+    Go,
+    Back,
+    Ahead,
+    Grow,
+    Shrink,
+    Wider,
+    Narrower,
+    ResetSizes,
+    Mouse,
+    LogLevel,
+    LogDelivery,
     SwitchBackend,
     Reload,
     NextPage,
@@ -268,7 +284,7 @@ pub(crate) const ACTIONS: &[Action] = &[
         "filter",
         "type a filter: in Events texts, result=fail, since=2h, asset.product.id=PRD-1, body~text; ! leaves out; in Storage Tab goes on to projection, sort and skip; an empty one shows all again",
         &["/"],
-        &[In(Events), In(Storage)],
+        &[In(Events), In(Storage), In(Logs)],
     )
     .hint("filter"),
     act(Do::Follow, "follow", "stay at the newest delivery, or stop doing so", &["f"], &[In(Events)]).hint("follow"),
@@ -334,6 +350,48 @@ pub(crate) const ACTIONS: &[Action] = &[
     act(Do::Apply, "apply changes", "show what is staged, then store it and push it to the runtime", &["a"], &[In(Variables)])
         .hint("apply")
         .when(has_staged),
+    act(
+        Do::EditAll,
+        "edit all variables",
+        "open all variables in your editor; what you save is staged",
+        &["E"],
+        &[In(Variables)],
+    )
+    .hint("edit all")
+    .when(ready),
+    act(
+        Do::ImportVariables,
+        "import variables",
+        "stage what a .env, JSON, deployment or xlsx file has",
+        &["i"],
+        &[In(Variables)],
+    )
+    .hint("import")
+    .when(ready),
+    act(
+        Do::ExportVariables,
+        "export variables",
+        "write the stored variables to a new file, without secrets",
+        &["x"],
+        &[In(Variables)],
+    )
+    .hint("export")
+    .when(ready),
+    act(
+        Do::History,
+        "history of variables",
+        "what was applied when and by whom; choosing one stages it again",
+        &["H"],
+        &[In(Variables)],
+    )
+    .hint("history")
+    .when(ready),
+    act(Do::RanWith, "values it ran with", "the variables as the selected delivery had them", &["V"], &[In(Events), In(Trace)])
+        .when(has_delivery),
+    act(Do::LogLevel, "log level", "only lines at least this serious: all, info, warning, error", &["v"], &[In(Logs)])
+        .hint("level"),
+    act(Do::LogDelivery, "logs of the delivery", "only lines of the selected delivery, or all again", &["o"], &[In(Logs)])
+        .hint("its delivery"),
     act(Do::SwitchBackend, "switch backend", "look through the driver or through the Data API", &["b"], &[In(Storage)])
         .hint("backend"),
     act(Store(Inspect::SideBySide), "both backends", "the same query to both backends, what differs field by field; again: back to one", &["B"], &[In(Storage)])
@@ -392,7 +450,16 @@ pub(crate) const ACTIONS: &[Action] = &[
     act(Do::Right, "right", "move right, scroll right", &["right", "l"], ANY),
     act(Do::PageUp, "page up", "move up by a page", &["pgup", "ctrl-u"], ANY),
     act(Do::PageDown, "page down", "move down by a page", &["pgdn", "ctrl-d"], ANY),
-    act(Do::Top, "top", "go to the first", &["g", "home"], ANY),
+    act(
+        Do::Go,
+        "go to",
+        "then a key: g the first, e event, t trace, d documents, v variable, w values it ran with, l logs",
+        &["g"],
+        ANY,
+    ),
+    act(Do::Back, "back", "back to where the last jump began", &["backspace", "ctrl-o"], ANY),
+    act(Do::Ahead, "ahead", "forward again, after going back", &["ctrl-f"], ANY),
+    act(Do::Top, "top", "go to the first", &["home"], ANY),
     act(Do::End, "end", "go to the last; in Events, follow again", &["G", "end"], ANY),
     act(Do::NextPane, "next pane", "focus the next pane", &["tab"], ANY),
     act(Do::PreviousPane, "previous pane", "focus the pane before", &["backtab"], ANY),
@@ -402,6 +469,12 @@ pub(crate) const ACTIONS: &[Action] = &[
     act(Do::Show(Storage), "storage", "the Storage pane alone; again: back to all panes", &["4"], ANY),
     act(Do::Show(Logs), "logs", "the log lines alone; again: back to all panes", &["5"], ANY),
     act(Do::Zoom, "zoom", "the focused pane alone; again: back to all panes", &["z"], ANY).hint("zoom"),
+    act(Do::Grow, "grow pane", "make the focused pane higher", &["+"], ANY),
+    act(Do::Shrink, "shrink pane", "make the focused pane lower", &["-"], ANY),
+    act(Do::Wider, "widen pane", "make the focused pane wider", &[")"], ANY),
+    act(Do::Narrower, "narrow pane", "make the focused pane narrower", &["("], ANY),
+    act(Do::ResetSizes, "reset sizes", "give all panes the sizes they began with", &["0"], ANY),
+    act(Do::Mouse, "mouse", "leave the mouse to the terminal, to select text, or take it back", &["M"], ANY),
     act(Do::Palette, "palette", "find a command by its name", &[":", "ctrl-p"], ANY).hint("commands"),
     act(Do::Help, "help", "all keys", &["?", "f1"], ANY).hint("help"),
     act(Do::Close, "close", "close what is open, or drop the filter", &["esc"], ANY),

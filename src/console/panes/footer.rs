@@ -22,8 +22,8 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) {
     // Where nothing can be done yet, the way to begin comes first.
     let (first, second) = if state.events.rows.is_empty() { (Context::Everywhere, here) } else { (here, Context::Everywhere) };
     for action in hinted(first).chain(hinted(second)) {
-        let (Some(hint), Some(key)) = (action.hint, action.keys.first()) else { continue };
-        let key = keymap::shown(key);
+        let Some(hint) = action.hint else { continue };
+        let key = keymap::first(action);
         let available = (action.available)(state).is_ok();
         // What is seldom possible takes no room while it is not.
         if matches!(action.what, Do::Release | Do::ContinueStep | Do::SkipStep | Do::AbortDelivery) && !available {
@@ -44,8 +44,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) {
 
 /// The columns an action takes in the bottom line.
 fn wide(action: &Action) -> usize {
-    let key = action.keys.first().map(|k| keymap::shown(k)).unwrap_or_default();
-    text::width(&key) + action.hint.map_or(0, text::width) + 4
+    text::width(&keymap::first(action)) + action.hint.map_or(0, text::width) + 4
 }
 
 /// What is said for some seconds, just above the bottom line.
@@ -61,8 +60,13 @@ pub(crate) fn toast(frame: &mut Frame<'_>, state: &State, footer: Rect) {
         _ => "",
     };
     let said = Piece::new(toast.tone, format!("{symbol}{}", toast.text));
-    let rows = wrap(&[said], usize::from(footer.width - 4));
-    let rows: Vec<_> = rows.into_iter().take(usize::from(footer.y.min(4))).collect();
+    let mut rows = wrap(&[said], usize::from(footer.width - 4));
+    // On a small screen it must leave something to see.
+    let most = usize::from((footer.y / 4).clamp(1, 4));
+    if rows.len() > most {
+        rows.truncate(most);
+        rows.last_mut().into_iter().for_each(|row| row.push(Piece::new(toast.tone, "…")));
+    }
     let wide = |row: &Pieces| row.iter().map(|p| text::width(&p.text)).sum::<usize>();
     let columns = rows.iter().map(wide).max().unwrap_or_default();
     let columns = u16::try_from(columns).unwrap_or(footer.width).saturating_add(2).min(footer.width);

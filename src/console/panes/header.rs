@@ -41,6 +41,9 @@ fn of_session(state: &State, status: &Status) -> Vec<(u8, Pieces)> {
         vec![(2, vec![Piece::new(Tone::Note, &status.mode)]), (4, vec![Piece::new(Tone::Plain, &status.environment_id)])];
     parts.push((0, link(state, status)));
     parts.push((3, vec![Piece::new(Tone::Plain, format!("{} {}", status.extension, status.extension_version))]));
+    if !status.extension_version.contains("(runner ") {
+        parts.push((6, vec![Piece::new(Tone::Dim, concat!("runtime ", env!("CARGO_PKG_VERSION")))]));
+    }
     let count = |n: usize, word: &str, tone: Tone| vec![Piece::new(if n > 0 { tone } else { Tone::Dim }, format!("{n} {word}"))];
     parts.push((1, count(status.running, "running", Tone::Note)));
     if status.held > 0 {
@@ -86,6 +89,11 @@ pub(crate) fn tabs(frame: &mut Frame<'_>, state: &State, area: Rect) {
         let label = if focused { format!("[{number} {}]", pane.title()) } else { format!(" {number} {} ", pane.title()) };
         pieces.push(Piece::new(if focused { Tone::Key } else { Tone::Dim }, label));
     }
+    // Where not all names fit, the one of the pane that is shown must.
+    let at = Pane::ALL.iter().position(|p| *p == state.focus).unwrap_or_default();
+    let upto = |from: usize| pieces.iter().take(at + 1).skip(from).map(|p| text::width(&p.text)).sum::<usize>();
+    let from = (0..=at).find(|from| upto(*from) <= usize::from(area.width)).unwrap_or(at);
+    pieces.drain(..from);
     if state.zoomed {
         pieces.push(Piece::new(Tone::Dim, "  z: all panes"));
     }

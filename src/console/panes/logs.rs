@@ -6,19 +6,28 @@ use super::super::story;
 use super::super::text::{self, pad};
 use super::super::theme::{Piece, Tone};
 use super::super::widgets::{line, put};
-use super::{framed, notice, without_session};
+use super::{filter_line, framed, notice, without_session};
 
 /// The log strip.
 pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) {
     let logs = &state.logs;
-    let inner = framed(frame, state, Pane::Logs, area, "", line(state.theme, Tone::Dim, ""));
+    let about = logs.about();
+    let shown = if about.is_empty() { String::new() } else { format!(" only {about} (Esc shows all) ") };
+    let inner = framed(frame, state, Pane::Logs, area, "", line(state.theme, Tone::Warn, &shown));
     if without_session(frame, state, inner) {
         return;
     }
     if logs.rows.is_empty() {
-        let said = if logs.loaded { "no log lines yet" } else { "reading …" };
+        let said = if !about.is_empty() {
+            "no log line is like that: Esc shows all"
+        } else if logs.loaded {
+            "no log lines yet"
+        } else {
+            "reading …"
+        };
         return notice(frame, state, inner, &[vec![Piece::new(Tone::Dim, said)]]);
     }
+    let inner = filter_line(frame, state, Pane::Logs, inner, "");
     let first = logs.scroll.begin(logs.rows.len(), usize::from(inner.height), |_| 1);
     for ((y, row), place) in (inner.y..inner.bottom()).zip(logs.rows.iter().skip(first)).zip(first..) {
         let tone = story::level(row.level);

@@ -82,6 +82,10 @@ fn framed(frame: &mut Frame<'_>, state: &State, pane: Pane, area: Rect, about: &
     if right.width() > 0 {
         block = block.title(right.right_aligned());
     }
+    // The names of the panes say the rest where there is no room for a frame.
+    if area.height < 4 {
+        return area;
+    }
     let inner = block.inner(area);
     frame.render_widget(block, area);
     inner

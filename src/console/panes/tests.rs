@@ -239,7 +239,7 @@ fn what_lies_over_the_panes() {
 #[test]
 fn plain_mode_draws_ascii_only_and_no_borders() {
     let mut state = typical(80, 24);
-    state.theme = Theme { colour: false, plain: true };
+    state.theme = Theme { colour: false, plain: true, ..Theme::default() };
     let shown = text(&state);
     assert!(shown.is_ascii(), "{shown}");
     insta::assert_snapshot!(shown);
@@ -277,4 +277,104 @@ fn nothing_of_a_payload_reaches_the_terminal_raw() {
         assert!(buffer.content.iter().all(|cell| cell.symbol().chars().all(harmless)));
         state.overlays.clear();
     }
+}
+
+#[test]
+fn a_tiny_terminal_shows_what_matters_and_a_toast_leaves_some_of_it() {
+    let mut state = zoomed(typical(20, 5), Pane::Events);
+    insta::assert_snapshot!("tiny_20x5", text(&state));
+    state.say(super::super::theme::Tone::Warn, "Not now: nothing of this request waits to be delivered again, and this is long.");
+    insta::assert_snapshot!("tiny_20x5_toast", text(&state));
+    let mut state = typical(60, 16);
+    state.say(super::super::theme::Tone::Bad, "The store at 127.0.0.1:27017 does not answer. ".repeat(8));
+    let covered = text(&state);
+    assert!(covered.lines().filter(|line| line.contains("does not answer")).count() <= 3, "{covered}");
+}
+
+#[rstest]
+#[case(220, 60)]
+#[case(300, 100)]
+fn a_large_terminal_has_three_columns(#[case] columns: u16, #[case] rows: u16) {
+    let shown = text(&typical(columns, rows));
+    let line = |title: &str| shown.lines().position(|line| line.contains(title)).unwrap();
+    assert_eq!((line("2 Trace"), line("3 Variables")), (line("1 Events"), line("1 Events")), "{shown}");
+    assert!(line("5 Logs") > rows as usize / 2);
+}
+
+#[test]
+fn the_variables_pane_when_there_are_none_and_when_they_cannot_be_read() {
+    use crate::workbench::Reply;
+    let mut state = zoomed(typical(100, 12), Pane::Variables);
+    tell(&mut state, Message::Reply(Ask::Variables, Ok(Reply::Variables { variables: Vec::new(), message: None })));
+    insta::assert_snapshot!("variables_empty", text(&state));
+    let why = "the variables could not be read: GET devops/services/SRVC-1/environments/ENV-1/variables: 403 AUTH_002";
+    tell(&mut state, Message::Reply(Ask::Variables, Err(WorkbenchError::Failed(why.into()))));
+    insta::assert_snapshot!("variables_error", text(&state));
+}
+
+#[test]
+fn log_lines_are_narrowed_and_that_is_said() {
+    let mut state = zoomed(typical(100, 12), Pane::Logs);
+    act(&mut state, Do::LogLevel);
+    act(&mut state, Do::LogLevel);
+    act(&mut state, Do::LogDelivery);
+    assert!(text(&state).contains("only WARNING and worse, delivery #8"), "{}", text(&state));
+    let filter = state.logs.filter.clone();
+    tell(&mut state, Message::Read(Answer::Logs(filter, Vec::new())));
+    insta::assert_snapshot!("logs_narrowed", text(&state));
+    act(&mut state, Do::Close);
+    assert_eq!(state.logs.filter, crate::journal::LogFilter::default());
+}
+
+#[test]
+fn what_is_asked_about_the_variables_lies_over_the_panes() {
+    use crate::workbench::{EnvironmentReply, HistoryChange, HistoryRow, RanWith, Reply, Since};
+    let mut state = typical(100, 30);
+    state.focus_on(Pane::Variables);
+    act(&mut state, Do::ImportVariables);
+    insta::assert_snapshot!("import_variables", text(&state));
+    state.overlays.clear();
+    act(&mut state, Do::Go);
+    insta::assert_snapshot!("go_to", text(&state));
+    state.overlays.clear();
+    let change = |change: &str, name: &str, from: Option<&str>, to: Option<&str>, secure| HistoryChange {
+        change: change.into(),
+        name: name.into(),
+        from: from.map(Into::into),
+        to: to.map(Into::into),
+        secure,
+    };
+    let row = |number, who: &str, what: &str, changes| HistoryRow {
+        number,
+        at: state.now,
+        who: who.into(),
+        what: what.into(),
+        changes,
+    };
+    let rows = vec![
+        row(1, "found", "as found before the first change", Vec::new()),
+        row(
+            2,
+            "ana",
+            "applied",
+            vec![change("update", "DB", Some("one"), Some("two"), false), change("update", "TOKEN", None, None, true)],
+        ),
+    ];
+    tell(&mut state, Message::Reply(Ask::Environment, Ok(Reply::Environment(EnvironmentReply::History { rows }))));
+    insta::assert_snapshot!("history", text(&state));
+    state.overlays.clear();
+    let value = |name: &str, value: Option<&str>, since| RanWith {
+        name: name.into(),
+        value: value.map(Into::into),
+        secure: value.is_none(),
+        since,
+    };
+    let variables = vec![
+        value("DB", Some("one"), Since::Changed),
+        value("TOKEN", None, Since::Unknown),
+        value("OLD", Some("x"), Since::Gone),
+    ];
+    let reply = EnvironmentReply::RanWith { at: state.now, variables };
+    tell(&mut state, Message::Reply(Ask::Environment, Ok(Reply::Environment(reply))));
+    insta::assert_snapshot!("ran_with", text(&state));
 }

@@ -7,11 +7,15 @@ mod folds;
 mod input;
 mod logs;
 mod overlay;
+mod place;
+mod prompt;
 mod saga;
 mod sagas;
 mod scroll;
+mod splits;
 mod storage;
 mod trace;
+mod trail;
 mod variables;
 
 use jiff::tz::TimeZone;
@@ -23,13 +27,17 @@ pub(crate) use folds::Folds;
 pub(crate) use input::Input;
 pub(crate) use logs::Logs;
 pub(crate) use overlay::{Choice, Chooser, Confirm, Form, Overlay, Pager, Pending, Purpose};
+pub(crate) use prompt::{FileName, Wanted};
 pub(crate) use saga::{Cell, Saga, SagaColumn};
 pub(crate) use sagas::{SagaRequest, Sagas, requests};
 pub(crate) use scroll::Scroll;
+pub(crate) use splits::{Border, STEP, Splits, below, beside};
 pub(crate) use storage::{Bar, FIELDS, Mark, Node, Part, Pick, Side, Storage, StoreAsk, View, cells};
 pub(crate) use trace::{Trace, TraceLine};
+pub(crate) use trail::{Spot, Trail};
 pub(crate) use variables::{Revealed, Variables};
 
+use super::config::Config;
 use super::theme::{Theme, Tone};
 use crate::journal::DeliveryRow;
 use crate::observe::Timestamp;
@@ -125,6 +133,10 @@ pub(crate) struct Typing {
 /// Everything the console knows.
 pub(crate) struct State {
     pub(crate) theme: Theme,
+    /// What the developer set up.
+    pub(crate) config: Config,
+    /// Whether the terminal has all colours.
+    pub(crate) truecolour: bool,
     pub(crate) zone: TimeZone,
     /// Columns and rows of the terminal.
     pub(crate) size: (u16, u16),
@@ -136,6 +148,14 @@ pub(crate) struct State {
     pub(crate) zoomed: bool,
     /// The pane below Events where there is room for two only.
     pub(crate) below: Pane,
+    /// What the developer changed about the sizes of the panes.
+    pub(crate) splits: Splits,
+    /// The border being dragged, and where the mouse was last.
+    pub(crate) dragging: Option<(Border, u16, u16)>,
+    /// Whether the mouse is ours.
+    pub(crate) mouse: bool,
+    /// Where one was before the last jumps.
+    pub(crate) trail: Trail,
     pub(crate) status: Option<Status>,
     pub(crate) events: Events,
     pub(crate) trace: Trace,
@@ -170,6 +190,8 @@ impl State {
     pub(crate) fn new(theme: Theme, zone: TimeZone, size: (u16, u16), now: Timestamp) -> Self {
         Self {
             theme,
+            config: Config::default(),
+            truecolour: false,
             zone,
             size,
             now,
@@ -177,6 +199,10 @@ impl State {
             focus: Pane::Events,
             zoomed: false,
             below: Pane::Trace,
+            splits: Splits::default(),
+            dragging: None,
+            mouse: false,
+            trail: Trail::default(),
             status: None,
             events: Events::default(),
             trace: Trace::default(),

@@ -1,6 +1,7 @@
 use super::super::action::Do;
+use super::super::message::Ask;
 use super::super::theme::Pieces;
-use super::{Detail, Editor, Input, Pick, Prompt, Scroll, StoreAsk};
+use super::{Detail, Editor, FileName, Input, Pick, Prompt, Scroll, StoreAsk};
 use crate::workbench::{Command, StoreCommand};
 
 /// What lies over the panes and takes the keys.
@@ -14,6 +15,9 @@ pub(crate) enum Overlay {
     Form(Box<Form>),
     Editor(Box<Editor>),
     Prompt(Box<Prompt>),
+    FileName(Box<FileName>),
+    /// Where to go from here.
+    Go,
 }
 
 /// A long text, shown whole.
@@ -102,6 +106,8 @@ pub(crate) enum Purpose {
     Pick(Pick),
     /// Put the clock forward, or change the course of sagas.
     Ask(Box<Command>),
+    /// The command, and what it is asked for.
+    Tell(Ask, Box<Command>),
 }
 
 /// One thing that can be chosen.

@@ -57,6 +57,13 @@ impl Scroll {
         self.page.set(other.page.get());
     }
 
+    /// The line of a list that is drawn in a row of the screen, where the list ends above `bottom`.
+    pub(crate) fn row_at(&self, y: u16, bottom: u16) -> Option<usize> {
+        let first = usize::from(bottom).checked_sub(self.page.get())?;
+        let below = usize::from(y).checked_sub(first).filter(|below| *below < self.page.get())?;
+        Some(self.offset.get() + below)
+    }
+
     /// For text without a selection: `at` is its first line.
     pub(crate) fn top(&self, len: usize, height: usize) -> usize {
         self.page.set(height);

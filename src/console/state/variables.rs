@@ -23,11 +23,15 @@ pub(crate) struct Variables {
     /// Whether an answer is on its way.
     pub(crate) busy: bool,
     pub(crate) revealed: Option<Revealed>,
+    /// The edited set that could not be understood, to be edited again.
+    pub(crate) draft: Option<Secret>,
+    /// The variable to be selected when it is there.
+    pub(crate) aim: Option<String>,
 }
 
 impl Variables {
     pub(crate) fn load(&mut self, rows: Vec<VariableRow>) {
-        let selected = self.selected().map(|v| v.name.clone());
+        let selected = self.aim.take().or(self.selected().map(|v| v.name.clone()));
         self.rows = rows;
         self.loaded = true;
         let at = selected.and_then(|name| self.rows.iter().position(|v| v.name == name));

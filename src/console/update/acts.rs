@@ -1,10 +1,13 @@
 use super::super::action::{self, ACTIONS, Context, Do, Inspect};
 use super::super::keymap;
-use super::super::message::{Ask, Effect};
-use super::super::state::{Choice, Chooser, Confirm, Form, Input, Overlay, Pane, Part, Pending, Purpose, Scroll, State, Typing};
+use super::super::message::{Ask, Effect, Query};
+use super::super::state::{
+    Choice, Chooser, Confirm, Form, Input, Overlay, Pane, Part, Pending, Purpose, Scroll, State, Typing, Wanted,
+};
 use super::super::story;
 use super::super::theme::{Piece, Tone};
-use super::{captures, journal, moves, stepping, storage, typing};
+use super::{captures, environment, go, journal, moves, sizes, stepping, storage, typing};
+use crate::journal::LogFilter;
 use crate::workbench::{Command, EventTypeRow, Status, VariableChange};
 
 /// The event type of a Test Subscription.
@@ -75,6 +78,24 @@ pub(crate) fn perform(state: &mut State, what: Do, effects: &mut Vec<Effect>) {
             scroll: Scroll::default(),
             pending: Pending::Apply,
         })),
+        Do::EditAll => environment::edit_all(state, effects),
+        Do::ImportVariables => environment::prompt(state, Wanted::Import),
+        Do::ExportVariables => environment::prompt(state, Wanted::Export),
+        Do::History => environment::history(effects),
+        Do::RanWith => environment::ran_with(state, effects),
+        Do::Go => go::ask(state),
+        Do::Back => go::back(state, effects),
+        Do::Ahead => go::forward(state, effects),
+        Do::Grow | Do::Shrink | Do::Wider | Do::Narrower | Do::ResetSizes => sizes::perform(state, what),
+        Do::Mouse => mouse(state, effects),
+        Do::LogLevel => {
+            let filter = LogFilter { level: state.logs.next_level(), ..state.logs.filter.clone() };
+            filter_logs(state, filter, effects);
+        }
+        Do::LogDelivery => {
+            let delivery = if state.logs.filter.delivery.is_some() { None } else { state.events.selected().map(|d| d.id) };
+            filter_logs(state, LogFilter { delivery, ..state.logs.filter.clone() }, effects);
+        }
         Do::SwitchBackend => storage::switch(state, effects),
         Do::Store(what) => storage::perform(state, what, effects),
         Do::Reload => reload(state, effects),
@@ -160,11 +181,32 @@ fn open(state: &mut State) {
     }
 }
 
+/// Shows other log lines.
+pub(crate) fn filter_logs(state: &mut State, filter: LogFilter, effects: &mut Vec<Effect>) {
+    state.dirty = true;
+    state.logs.filter = filter;
+    effects.push(Effect::Read(Query::Logs(state.logs.filter.clone())));
+}
+
+fn mouse(state: &mut State, effects: &mut Vec<Effect>) {
+    state.mouse = !state.mouse;
+    effects.push(Effect::Mouse(state.mouse));
+    let said = if state.mouse {
+        "The mouse focuses, selects and scrolls; with Shift it selects text."
+    } else {
+        "The mouse is the terminal's: it selects text."
+    };
+    state.say(Tone::Note, said);
+}
+
 fn filter(state: &mut State) {
     if state.focus == Pane::Storage {
         return storage::open_bar(state);
     }
-    let before = state.events.filter.clone();
+    let before = match state.focus {
+        Pane::Logs => state.logs.filter.text.clone().unwrap_or_default(),
+        _ => state.events.filter.clone(),
+    };
     state.typing = Some(Typing { pane: state.focus, input: Input::new(&before), before });
 }
 
@@ -233,6 +275,7 @@ fn close(state: &mut State, effects: &mut Vec<Effect>) {
     }
     match state.focus {
         Pane::Events if !state.events.filter.is_empty() => typing::set_filter(state, Pane::Events, "", effects),
+        Pane::Logs if state.logs.filter != LogFilter::default() => filter_logs(state, LogFilter::default(), effects),
         _ if state.toast.take().is_none() => state.zoomed = false,
         _ => {}
     }
@@ -274,7 +317,7 @@ fn palette(state: &State) -> Chooser {
         Choice {
             name: a.name.into(),
             detail: format!("{place}{}", a.description),
-            keys: a.keys.first().map(|k| keymap::shown(k)).unwrap_or_default(),
+            keys: keymap::first(a),
             refused: (a.available)(state).err(),
             purpose: Purpose::Act(a.what),
         }

@@ -1,9 +1,10 @@
 use super::super::message::{Answer, Effect, Query};
 use super::super::reader::STRETCH;
-use super::super::state::{Overlay, State};
+use super::super::state::{Overlay, Pane, State};
 use super::super::story;
 use super::super::theme::Tone;
 use super::captures;
+use crate::journal::DeliveryRow;
 
 /// Reads again what the journal panes show; while that is being done, once more afterwards.
 pub(crate) fn refresh(state: &mut State, effects: &mut Vec<Effect>) {
@@ -16,7 +17,7 @@ pub(crate) fn refresh(state: &mut State, effects: &mut Vec<Effect>) {
     }
     state.pending.reading = true;
     effects.push(Effect::Read(Query::Deliveries { filter: state.events.filter(), span: state.events.span }));
-    effects.push(Effect::Read(Query::Logs));
+    effects.push(Effect::Read(Query::Logs(state.logs.filter.clone())));
     effects.push(Effect::Read(Query::Gaps));
 }
 
@@ -28,7 +29,11 @@ pub(crate) fn take(state: &mut State, answer: Answer, effects: &mut Vec<Effect>)
             state.trouble = None;
             // The answer to an older question, about another filter or stretch, is no news.
             if filter == state.events.filter() && span == state.events.span {
+                let before = state.events.new_failures();
                 state.events.load(rows, reached, total, failures);
+                if state.events.new_failures() > before {
+                    tell_failure(state);
+                }
                 note_writes(state);
                 captures::compare(state, effects);
                 look_further(state, effects);
@@ -65,7 +70,9 @@ pub(crate) fn take(state: &mut State, answer: Answer, effects: &mut Vec<Effect>)
             state.overlays.push(Overlay::Pager(story::difference(&found)));
         }
         Answer::Difference(None) => state.say(Tone::Warn, "One of the two deliveries is no longer in the journal."),
-        Answer::Logs(rows) => state.logs.load(rows),
+        // The answer to an older question, about another filter, is no news.
+        Answer::Logs(filter, rows) if filter == state.logs.filter => state.logs.load(rows),
+        Answer::Logs(..) => {}
         Answer::Failed(query, why) => {
             if matches!(query, Query::Deliveries { .. }) {
                 read_again(state, effects);
@@ -82,6 +89,20 @@ fn look_further(state: &State, effects: &mut Vec<Effect>) {
     if let Some(before) = events.searched.filter(|_| events.rows.len() < STRETCH) {
         let limit = STRETCH - events.rows.len();
         effects.push(Effect::Read(Query::Earlier { filter: events.filter(), before, limit }));
+    }
+}
+
+/// Says that a delivery failed where nobody looks.
+fn tell_failure(state: &mut State) {
+    if state.focus == Pane::Events && !state.events.paused {
+        return;
+    }
+    let failed = |d: &&DeliveryRow| matches!(d.result.as_deref(), Some("fail" | "retry"));
+    if let Some(delivery) = state.events.rows.iter().rev().find(failed) {
+        let result = delivery.result.as_deref().unwrap_or_default();
+        let why = delivery.message.as_deref().and_then(|m| m.lines().next()).unwrap_or("it gave no reason");
+        let said = format!("#{} {}: {result}: {why}", delivery.id, delivery.object_id);
+        state.say(Tone::Bad, said);
     }
 }
 

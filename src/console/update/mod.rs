@@ -4,12 +4,16 @@ mod acts;
 mod captures;
 mod details;
 mod edited;
+mod environment;
 mod forward;
+mod go;
 mod journal;
 mod keys;
+mod mouse;
 mod moves;
 mod overlays;
 mod replies;
+mod sizes;
 mod stepping;
 mod storage;
 #[cfg(test)]
@@ -18,6 +22,7 @@ mod typing;
 
 #[cfg(test)]
 pub(crate) use acts::perform;
+pub(crate) use go::PLACES;
 
 use super::layout;
 use super::message::{Ask, Effect, Message, Query, Timed};
@@ -36,6 +41,14 @@ pub(crate) fn update(state: &mut State, Timed { at, message }: Timed) -> Vec<Eff
     match message {
         Message::Key(key) => keys::press(state, key, &mut effects),
         Message::Paste(pasted) => typing::paste(state, &pasted, &mut effects),
+        Message::Mouse(event) => mouse::act(state, event, &mut effects),
+        // What is seen again must be true: how long ago, how many.
+        Message::Focus(true) => tick(state, &mut effects),
+        Message::Focus(false) => {}
+        Message::Background(light) => {
+            state.theme.palette = state.config.palette(light, state.truecolour);
+            state.dirty = true;
+        }
         Message::Resize(columns, rows) => {
             state.size = (columns, rows);
             state.dirty = true;
@@ -71,7 +84,7 @@ fn start(state: &mut State, effects: &mut Vec<Effect>) {
     effects.push(Effect::Command(Ask::Variables, Command::Variables));
     effects.push(storage::collections(state));
     journal::refresh(state, effects);
-    effects.push(Effect::Read(Query::Logs));
+    effects.push(Effect::Read(Query::Logs(state.logs.filter.clone())));
 }
 
 fn ask_status(state: &mut State, effects: &mut Vec<Effect>) {

@@ -7,7 +7,7 @@ use super::super::keymap::{self, Chord};
 use super::super::message::{Ask, Edit, Effect};
 use super::super::state::{Chooser, Confirm, Form, Input, Overlay, Pager, Pending, Purpose, Scroll, State};
 use super::super::theme::Tone;
-use super::{acts, details, moves, storage};
+use super::{acts, details, environment, go, moves, storage};
 use crate::observe::Secret;
 use crate::workbench::{Command, VariableChange};
 
@@ -40,6 +40,11 @@ pub(crate) fn press(state: &mut State, overlay: Overlay, key: KeyEvent, effects:
         Overlay::Chooser(chooser) => choose(state, chooser, key, what, effects),
         Overlay::Form(form) => fill(state, form, key, effects),
         Overlay::Prompt(prompt) => storage::press_in_prompt(state, prompt, key, effects),
+        Overlay::FileName(prompt) => environment::press(state, prompt, key, effects),
+        Overlay::Go => {
+            go::press(state, key, effects);
+            None
+        }
     };
     state.overlays.extend(back);
 }
@@ -142,6 +147,7 @@ fn chosen(state: &mut State, chooser: Box<Chooser>, effects: &mut Vec<Effect>) -
     match choice.purpose.clone() {
         Purpose::Act(what) => acts::perform_anywhere(state, what, effects),
         Purpose::Trigger(event_type) => acts::trigger(state, &event_type, effects),
+        Purpose::Tell(ask, command) => effects.push(Effect::Command(ask, *command)),
         Purpose::Pick(pick) => storage::picked(state, pick, effects),
         Purpose::Ask(command) => {
             let ask = match &*command {

@@ -1,7 +1,7 @@
 use super::super::message::{Ask, Effect};
 use super::super::state::{Revealed, Span, State};
 use super::super::theme::Tone;
-use super::{acts, captures, complain, journal, storage};
+use super::{acts, captures, complain, environment, journal, storage};
 use crate::observe::{LinkState, Secret, Timestamp};
 use crate::workbench::{ClockReply, Command, Delivered, Reply, SagaCommand, Status, StoreReply, VariableRow, WorkbenchError};
 
@@ -65,7 +65,16 @@ pub(crate) fn take(state: &mut State, ask: &Ask, reply: Result<Reply, WorkbenchE
             state.say(if came == 0 { Tone::Note } else { Tone::Good }, said);
         }
         (Ask::Trigger | Ask::Replay(_), Ok(Reply::Delivered(delivered))) => await_delivery(state, ask, delivered, effects),
-        (Ask::Variables | Ask::Edit(_) | Ask::Stage | Ask::Apply, Ok(Reply::Variables { variables, message })) => {
+        (Ask::Environment, Ok(Reply::Environment(reply))) => environment::take(state, Ok(reply), effects),
+        (Ask::Environment, Err(why)) => environment::take(state, Err(why), effects),
+        (Ask::TakeText, Err(why)) => environment::taken(state, &why),
+        (
+            Ask::Variables | Ask::Edit(_) | Ask::Stage | Ask::TakeText | Ask::Apply,
+            Ok(Reply::Variables { variables, message }),
+        ) => {
+            if *ask == Ask::TakeText {
+                state.variables.draft = None;
+            }
             state.variables.error = None;
             let live = |rows: &[VariableRow]| rows.iter().map(|v| (v.name.clone(), v.live.clone())).collect::<Vec<_>>();
             // Other stores may be meant now.
@@ -113,7 +122,7 @@ pub(crate) fn take(state: &mut State, ask: &Ask, reply: Result<Reply, WorkbenchE
 fn settle(state: &mut State, ask: &Ask) {
     match ask {
         Ask::Status => state.pending.status = false,
-        Ask::Variables | Ask::Stage | Ask::Apply => state.variables.busy = false,
+        Ask::Variables | Ask::Edit(_) | Ask::Stage | Ask::TakeText | Ask::Apply => state.variables.busy = false,
         Ask::Documents(asked) if *asked == state.storage.asked => state.storage.busy = false,
         _ => {}
     }

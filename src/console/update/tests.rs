@@ -441,7 +441,7 @@ fn an_open_text_is_searched_forth_and_back_and_esc_leaves_the_search_before_the_
     let (first, hits) = place(&state).unwrap();
     assert_eq!(hits, 1);
     assert!(first > 0);
-    press(&mut state, "g n");
+    press(&mut state, "home n");
     assert_eq!(place(&state), Some((first, 1)));
     press(&mut state, "/ nowhere enter");
     assert!(state.toast.as_ref().is_some_and(|toast| toast.text.contains("not in here")));
@@ -507,4 +507,130 @@ fn a_value_comes_back_from_the_editor_with_its_lines_and_is_staged() {
     assert!(commands(&tell(&mut state, Message::Edited(edit.clone(), Ok(None)))).is_empty());
     tell(&mut state, Message::Edited(edit, Err("no editor is set".into())));
     assert!(state.toast.as_ref().is_some_and(|t| t.tone == Tone::Bad));
+}
+
+#[test]
+fn borders_move_with_keys_and_stop_where_a_pane_would_vanish() {
+    use super::super::layout;
+    let mut state = typical(120, 40);
+    let height = |state: &State, pane| layout::areas(state).panes.iter().find(|(p, _)| *p == pane).unwrap().1;
+    let before = height(&state, Pane::Events).height;
+    press(&mut state, "+ +");
+    assert_eq!(height(&state, Pane::Events).height, before + 4);
+    for _ in 0..60 {
+        press(&mut state, "-");
+    }
+    let least = height(&state, Pane::Events).height;
+    press(&mut state, "+");
+    assert_eq!(height(&state, Pane::Events).height, least + 2, "the first key back moves it again");
+    state.focus_on(Pane::Storage);
+    let wide = height(&state, Pane::Storage).width;
+    press(&mut state, ")");
+    assert_eq!(height(&state, Pane::Storage).width, wide + 2);
+    press(&mut state, "0");
+    assert_eq!((height(&state, Pane::Events).height, height(&state, Pane::Storage).width), (before, wide));
+    press(&mut state, "z +");
+    assert!(state.toast.as_ref().is_some_and(|t| t.text.contains("no border")));
+}
+
+#[test]
+fn jumps_lead_from_the_event_to_its_documents_and_variable_and_back_and_forth() {
+    let mut state = typical(120, 40);
+    press(&mut state, "k");
+    let (delivery, object) = state.events.selected().map(|d| (d.id, d.object_id.clone())).unwrap();
+    let effects = press(&mut state, "g d");
+    assert_eq!((state.focus, state.storage.query.filter.as_str()), (Pane::Storage, format!("{{id: \"{object}\"}}").as_str()));
+    assert!(
+        commands(&effects)
+            .iter()
+            .any(|c| matches!(c, Command::Store(StoreCommand::Find { query, .. }) if query.filter.contains(&object)))
+    );
+    press(&mut state, "g v");
+    // The collection that is shown is named by no variable's value but DRIVER_COLLECTION's stored one.
+    assert_eq!((state.focus, state.variables.selected().map(|v| v.name.as_str())), (Pane::Variables, Some("DRIVER_COLLECTION")));
+    press(&mut state, "backspace backspace");
+    assert_eq!((state.focus, state.storage.query.filter.as_str()), (Pane::Events, ""));
+    assert_eq!(state.events.selected().map(|d| d.id), Some(delivery));
+    press(&mut state, "ctrl-f");
+    assert_eq!((state.focus, state.storage.query.filter.is_empty()), (Pane::Storage, false));
+    // From a document to the deliveries of its object.
+    let asked = state.storage.asked;
+    tell(&mut state, Message::Reply(Ask::Documents(asked), Ok(Reply::Store(StoreReply::Documents(fixture::found())))));
+    press(&mut state, "g e");
+    assert_eq!((state.focus, state.events.filter.as_str()), (Pane::Events, "PR-5512-0934-7781-001"));
+    press(&mut state, "ctrl-f");
+    assert!(state.toast.as_ref().is_some_and(|t| t.text.contains("no place to go forward")));
+}
+
+#[test]
+fn a_click_selects_the_row_it_hits_and_the_wheel_scrolls_what_is_below_it() {
+    use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
+    use ratatui::Terminal;
+    use ratatui::backend::TestBackend;
+    let mut state = typical(120, 40);
+    let mut terminal = Terminal::new(TestBackend::new(120, 40)).unwrap();
+    terminal.draw(|frame| super::super::panes::draw(frame, &state)).unwrap();
+    let rows: Vec<String> = (0..40).map(|y| (0..120).map(|x| terminal.backend().buffer()[(x, y)].symbol()).collect()).collect();
+    let row = |text: &str| u16::try_from(rows.iter().position(|row: &String| row.contains(text)).unwrap()).unwrap();
+    let mouse = |kind, column, row| Message::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE });
+    let click = MouseEventKind::Down(MouseButton::Left);
+    tell(&mut state, mouse(click, 20, row("#3 ")));
+    assert_eq!((state.focus, state.events.selected().map(|d| d.id)), (Pane::Events, Some(3)));
+    assert!(state.events.paused);
+    tell(&mut state, mouse(click, 90, row("LEFTOVER")));
+    assert_eq!((state.focus, state.variables.selected().map(|v| v.name.as_str())), (Pane::Variables, Some("LEFTOVER")));
+    tell(&mut state, mouse(MouseEventKind::ScrollDown, 20, row("#3 ")));
+    assert_eq!((state.focus, state.events.selected().map(|d| d.id)), (Pane::Variables, Some(6)), "the focus stays");
+}
+
+#[test]
+fn an_edited_set_that_is_wrong_is_opened_again_as_it_was_left() {
+    use super::super::message::Edit;
+    use crate::workbench::EnvironmentCommand;
+    let mut state = typical(120, 40);
+    state.focus_on(Pane::Variables);
+    assert_eq!(commands(&press(&mut state, "E")), [&Command::Environment(EnvironmentCommand::Text)]);
+    let effects = tell(&mut state, Message::Edited(Edit::Environment, Ok(Some(Secret::new("A=")))));
+    assert!(matches!(commands(&effects)[..], [Command::Environment(EnvironmentCommand::TakeText { .. })]));
+    tell(&mut state, Message::Reply(Ask::TakeText, Err(WorkbenchError::Usage("line 1: A needs a value".into()))));
+    let effects = press(&mut state, "E");
+    assert!(effects.iter().any(|e| matches!(e, Effect::Edit { text, .. } if text.reveal() == "A=")));
+    let variables = fixture::variables();
+    tell(&mut state, Message::Reply(Ask::TakeText, Ok(Reply::Variables { variables, message: None })));
+    assert_eq!(commands(&press(&mut state, "E")), [&Command::Environment(EnvironmentCommand::Text)]);
+}
+
+#[test]
+fn a_console_that_is_left_and_opened_again_is_at_the_same_place() {
+    let mut state = typical(120, 40);
+    press(&mut state, "+ k k");
+    press(&mut state, "3");
+    state.variables.scroll.at = 2;
+    let text = serde_json::to_string(&state.place()).unwrap();
+    let mut again = empty(120, 40);
+    again.restore(serde_json::from_str(&text).unwrap());
+    tell(&mut again, Message::Started(Ok(())));
+    fill(&mut again, deliveries());
+    let variables = fixture::variables();
+    tell(&mut again, Message::Reply(Ask::Variables, Ok(Reply::Variables { variables, message: None })));
+    assert_eq!((again.focus, again.zoomed, again.splits), (state.focus, true, state.splits));
+    assert_eq!(again.events.selected().map(|d| d.id), state.events.selected().map(|d| d.id));
+    assert_eq!(again.variables.selected().map(|v| v.name.as_str()), Some("DB_PASSWORD"));
+    assert!(!text.contains("connect"), "no value is in it");
+}
+
+#[test]
+fn a_failure_is_said_where_nobody_looks_at_the_events() {
+    let mut state = typical(120, 40);
+    let mut rows = deliveries();
+    rows[7].result = Some("fail".into());
+    rows[7].message = Some("the vendor is closed\nTraceback".into());
+    fill(&mut state, rows.clone());
+    assert!(state.toast.is_none(), "it is seen in the list");
+    state.focus_on(Pane::Storage);
+    let mut more = delivery(9, Some("fail"));
+    more.message = Some("closed again".into());
+    rows.push(more);
+    fill(&mut state, rows);
+    assert!(state.toast.as_ref().is_some_and(|t| t.text.contains("#9") && t.text.contains("closed again")));
 }

@@ -3,7 +3,8 @@ use crossterm::event::{KeyCode, KeyEvent};
 use super::super::keymap::{Chord, parse};
 use super::super::message::{Effect, Query};
 use super::super::state::{Overlay, Pane, Span, State, Typing};
-use super::{overlays, storage};
+use super::{acts, overlays, storage};
+use crate::journal::LogFilter;
 
 /// A key while a filter is typed. Events are narrowed with every key, documents at Enter, for a half-typed query is only
 /// an error.
@@ -14,8 +15,8 @@ pub(crate) fn press(state: &mut State, mut typing: Typing, key: KeyEvent, effect
     if key.code == KeyCode::Enter {
         return set_filter(state, typing.pane, typing.input.text(), effects);
     }
-    if typing.input.key(key) && typing.pane == Pane::Events {
-        set_filter(state, Pane::Events, typing.input.text(), effects);
+    if typing.input.key(key) && matches!(typing.pane, Pane::Events | Pane::Logs) {
+        set_filter(state, typing.pane, typing.input.text(), effects);
     }
     state.typing = Some(typing);
 }
@@ -32,6 +33,7 @@ pub(crate) fn paste(state: &mut State, pasted: &str, effects: &mut Vec<Effect>) 
         Some(Overlay::Form(form)) => form.name.paste(pasted),
         Some(Overlay::Editor(editor)) => editor.paste(pasted),
         Some(Overlay::Prompt(prompt)) => prompt.input.paste(pasted),
+        Some(Overlay::FileName(prompt)) => prompt.input.paste(pasted),
         Some(Overlay::Pager(pager)) => {
             if let Some(input) = &mut pager.typing {
                 input.paste(pasted);
@@ -44,7 +46,7 @@ pub(crate) fn paste(state: &mut State, pasted: &str, effects: &mut Vec<Effect>) 
             } else if let Some(typing) = &mut state.typing {
                 typing.input.paste(pasted);
                 let (pane, text) = (typing.pane, typing.input.text().to_owned());
-                if pane == Pane::Events {
+                if matches!(pane, Pane::Events | Pane::Logs) {
                     set_filter(state, pane, &text, effects);
                 }
             }
@@ -55,7 +57,10 @@ pub(crate) fn paste(state: &mut State, pasted: &str, effects: &mut Vec<Effect>) 
 /// Narrows a pane, and reads it again if that changed anything.
 pub(crate) fn set_filter(state: &mut State, pane: Pane, filter: &str, effects: &mut Vec<Effect>) {
     state.dirty = true;
-    if pane == Pane::Events && state.events.filter != filter {
+    if pane == Pane::Logs {
+        let text = Some(filter.to_owned()).filter(|text| !text.is_empty());
+        acts::filter_logs(state, LogFilter { text, ..state.logs.filter.clone() }, effects);
+    } else if pane == Pane::Events && state.events.filter != filter {
         let before = state.events.filter();
         state.events.narrow(filter);
         if state.events.filter() == before {

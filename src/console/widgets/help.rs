@@ -40,7 +40,7 @@ fn lines(state: &State) -> Vec<Pieces> {
 }
 
 fn line(state: &State, action: &Action) -> Pieces {
-    let keys = action.keys.iter().map(|k| keymap::shown(k)).collect::<Vec<_>>().join(" ");
+    let keys = keymap::keys(action).map(keymap::shown).collect::<Vec<_>>().join(" ");
     let refused = (action.available)(state).err();
     let tone = if refused.is_some() { Tone::Dim } else { Tone::Plain };
     let mut pieces = vec![

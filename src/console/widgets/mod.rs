@@ -5,9 +5,11 @@ mod confirm;
 mod detail;
 mod editor;
 mod form;
+mod go;
 mod help;
 mod lines;
 mod pager;
+mod prompt;
 
 pub(crate) use lines::{line, put, wrap};
 
@@ -29,6 +31,8 @@ pub(crate) fn overlay(frame: &mut Frame<'_>, state: &State, overlay: &Overlay) {
         Overlay::Form(form) => form::draw(frame, state, form),
         Overlay::Editor(editor) => editor::draw(frame, state, editor),
         Overlay::Prompt(prompt) => editor::prompt(frame, state, prompt),
+        Overlay::FileName(prompt) => prompt::draw(frame, state, prompt),
+        Overlay::Go => go::draw(frame, state),
     }
 }
 

@@ -5,6 +5,7 @@ mod sagas;
 pub use captures::{CaptureCommand, CaptureReply, RunAgain, RunsCompared, SavedEvent, ScenarioAct};
 pub use clock::{ClockCommand, ClockReply};
 pub use sagas::{HeldRow, SagaCommand, SagaReply};
+mod environment;
 
 use std::path::PathBuf;
 
@@ -13,6 +14,8 @@ use serde_json::Value;
 use thiserror::Error;
 
 use crate::observe::{LinkState, Timestamp};
+
+pub use environment::{EnvironmentCommand, EnvironmentReply, HistoryChange, HistoryRow, RanWith, Since};
 
 mod store;
 
@@ -79,6 +82,8 @@ pub enum Command {
         /// Its name.
         name: String,
     },
+    /// The environment as a whole. [`Reply::Environment`] or [`Reply::Variables`].
+    Environment(EnvironmentCommand),
     /// How to reach the sandbox, credentials in clear. [`Reply::Sandbox`].
     Sandbox,
     /// Ask or change the stores. [`Reply::Store`].
@@ -124,6 +129,8 @@ pub enum Reply {
         /// What there is to tell about the command, in a sentence.
         message: Option<String>,
     },
+    /// The environment as a whole.
+    Environment(EnvironmentReply),
     /// A value in clear.
     Revealed {
         /// The stored value.
@@ -196,8 +203,8 @@ pub struct WaitingRow {
     pub due: Timestamp,
 }
 
-/// One change of a variable.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// One change of a variable. Its debug print leaves the value out.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "change", rename_all = "snake_case")]
 pub enum VariableChange {
     /// Give it a value, creating it where it does not exist.
@@ -214,6 +221,17 @@ pub enum VariableChange {
         /// Its name.
         name: String,
     },
+}
+
+impl std::fmt::Debug for VariableChange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Set { name, secure, .. } => {
+                f.debug_struct("Set").field("name", name).field("secure", secure).finish_non_exhaustive()
+            }
+            Self::Unset { name } => f.debug_struct("Unset").field("name", name).finish(),
+        }
+    }
 }
 
 /// A variable, in its three states. Values of secure ones are never in here.

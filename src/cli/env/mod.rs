@@ -1,17 +1,22 @@
 //! `env`: variables, in Connect's words.
 
+mod args;
+mod exchange;
+mod history;
+
 use std::io::{BufRead, IsTerminal};
 
 use serde::Serialize;
 
-use super::args::Env;
+pub(super) use args::Env;
+
 use super::{CliError, Setting, output};
-use crate::workbench::{Command, Reply, Session, VariableChange, VariableRow, VariableState};
+use crate::workbench::{Command, EnvironmentCommand, Reply, Session, VariableChange, VariableRow, VariableState};
 
 /// What stands in place of a secret: always the same, so that not even its length shows.
 const MASK: &str = "*****";
 
-/// `env list|set|unset|unstage|diff|apply`
+/// `env list|set|unset|unstage|diff|apply|edit|import|export|history|rollback`
 pub(super) async fn env(setting: Setting, verb: Env) -> Result<(), CliError> {
     let changes = match &verb {
         // Asked for before anything is started: nobody waits at a prompt for a server.
@@ -19,15 +24,26 @@ pub(super) async fn env(setting: Setting, verb: Env) -> Result<(), CliError> {
         Env::Unset { names, .. } => names.iter().map(|name| VariableChange::Unset { name: name.clone() }).collect(),
         _ => Vec::new(),
     };
+    let content = match &verb {
+        Env::Import { file, format, .. } => Some(exchange::content_of(file, *format)?),
+        _ => None,
+    };
     let session = setting.settled().await?;
-    let outcome = carry_out(&setting, &session, verb, changes).await;
+    let outcome = carry_out(&setting, &session, verb, changes, content).await;
     session.close().await;
     outcome
 }
 
-async fn carry_out(setting: &Setting, session: &Session, verb: Env, changes: Vec<VariableChange>) -> Result<(), CliError> {
+async fn carry_out(
+    setting: &Setting,
+    session: &Session,
+    verb: Env,
+    changes: Vec<VariableChange>,
+    content: Option<EnvironmentCommand>,
+) -> Result<(), CliError> {
     match verb {
-        Env::List { reveal } => list(setting, session, reveal).await,
+        Env::List { delivery: Some(delivery), .. } => history::ran_with(setting, session, delivery).await,
+        Env::List { reveal, .. } => list(setting, session, reveal).await,
         Env::Set { apply, .. } | Env::Unset { apply, .. } => {
             let mut changes = changes;
             if matches!(verb, Env::Set { sandbox: true, .. }) {
@@ -46,7 +62,39 @@ async fn carry_out(setting: &Setting, session: &Session, verb: Env, changes: Vec
             diff(setting, &rows)
         }
         Env::Apply => apply_now(setting, session).await,
+        Env::Edit { apply } => {
+            let staged = exchange::edit(setting, session).await?;
+            stage_or_apply(setting, session, staged, apply).await
+        }
+        Env::Import { apply, .. } => {
+            let staged = ask(session, Command::Environment(content.ok_or_else(nothing_read)?)).await?;
+            stage_or_apply(setting, session, staged, apply).await
+        }
+        Env::Export { file, format, reveal } => exchange::export(setting, session, file.as_deref(), format, reveal).await,
+        Env::History => history::history(setting, session).await,
+        Env::Rollback { number, apply } => {
+            let staged = ask(session, Command::Environment(EnvironmentCommand::Rollback { number })).await?;
+            stage_or_apply(setting, session, staged, apply).await
+        }
     }
+}
+
+fn nothing_read() -> CliError {
+    CliError::failed("nothing was read".into())
+}
+
+/// Says what was staged, and applies it if that was asked for.
+async fn stage_or_apply(
+    setting: &Setting,
+    session: &Session,
+    (rows, message): (Vec<VariableRow>, Option<String>),
+    apply: bool,
+) -> Result<(), CliError> {
+    if let Some(message) = &message {
+        output::remark(message);
+    }
+    let any = rows.iter().any(|row| row.staged.is_some());
+    if apply && any { apply_now(setting, session).await } else { diff(setting, &rows) }
 }
 
 async fn ask(session: &Session, command: Command) -> Result<(Vec<VariableRow>, Option<String>), CliError> {
