@@ -120,7 +120,12 @@ fn a_journal_of_the_first_version_is_brought_up_by_whoever_opens_it_and_loses_no
         drop(Journal::open(dir).unwrap());
         let conn = rusqlite::Connection::open(dir.join("journal.sqlite")).unwrap();
         conn.execute_batch(
-            "DROP INDEX deliveries_with_saga; ALTER TABLE deliveries DROP COLUMN saga; ALTER TABLE deliveries DROP COLUMN injected;
+            "DROP INDEX deliveries_of_type; DROP INDEX deliveries_of_result; DROP INDEX deliveries_failed;
+             DROP INDEX deliveries_pinned; DROP INDEX links; DROP INDEX settings; DROP TABLE meta;
+             ALTER TABLE queued DROP COLUMN marks; ALTER TABLE queued DROP COLUMN at;
+             ALTER TABLE deliveries DROP COLUMN marks; ALTER TABLE deliveries DROP COLUMN pinned;
+             ALTER TABLE deliveries DROP COLUMN wait;
+             DROP INDEX deliveries_with_saga; ALTER TABLE deliveries DROP COLUMN saga; ALTER TABLE deliveries DROP COLUMN injected;
              INSERT INTO deliveries (key, task_id, category, event_type, object_id, arrived_at, state, attempt)
                VALUES ('k', 'TQ-1', 'background', 'e', 'PR-1', 1, 2, 1);
              PRAGMA user_version = 1;",

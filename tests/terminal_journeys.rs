@@ -147,7 +147,7 @@ fn the_mouse_focuses_scrolls_and_moves_borders_and_can_be_given_back() {
     terminal.until("the border to move", |screen| {
         screen.contents().lines().position(|line| line.contains("3 Variables")) == Some(before + 3)
     });
-    terminal.press("M").until_text("The mouse is the terminal's");
+    terminal.press("\x14").until_text("The mouse is the terminal's");
     assert!(String::from_utf8_lossy(&terminal.bytes()).contains("\x1b[?1000l"));
     terminal.press("q");
     assert!(terminal.ended().success());

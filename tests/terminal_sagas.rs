@@ -43,7 +43,7 @@ fn a_developer_steps_through_a_saga_breaks_it_on_purpose_and_compares() {
     terminal.press("t").until_text("✱ injected").until_text("compensate SaveRequest");
     terminal.press("m").until_text("is marked");
     terminal.press("1").until_text("◆ marked").until_text("✱injected");
-    terminal.press("g").until_text("#1 ");
+    terminal.press("\x1b[H").until_text("#1 ");
     terminal.press("m").until_text("* marks what differs").until_text("— not done");
     terminal.press(ESC).until_gone("* marks what differs");
     terminal.press("q");

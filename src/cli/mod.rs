@@ -99,11 +99,16 @@ impl Setting {
     async fn ready(&self) -> Result<Session, CliError> {
         let session = self.session().await?;
         let guest = matches!(self.options.extension, Source::Python { .. });
-        if session.connected(SETTLED_WITHIN).await || !guest {
+        if !guest {
+            session.connected(SETTLED_WITHIN).await;
             return Ok(session);
         }
         output::remark("waiting for the official runner to connect; it takes 8 to 15 s");
-        if !session.connected(GUEST_WITHIN).await {
+        let deadline = tokio::time::Instant::now() + GUEST_WITHIN;
+        if session.connected(GUEST_WITHIN).await {
+            // It opens a connection for each kind of task, one after the other.
+            session.subscribed(deadline).await;
+        } else {
             let seconds = GUEST_WITHIN.as_secs();
             output::remark(&format!(
                 "the official runner has not connected within {seconds} s: `run --headless` with the same --extension shows what it says"

@@ -107,6 +107,24 @@ impl Session {
         }
     }
 
+    /// Waits until somebody subscribes to background tasks, until `deadline`. Whether somebody does; nobody is waited for
+    /// where a real Connect knows that.
+    pub async fn subscribed(&self, deadline: tokio::time::Instant) -> bool {
+        let mut news = self.news();
+        loop {
+            news.borrow_and_update();
+            match self.command(Command::EventTypes).await {
+                Ok(Reply::EventTypes { types }) if !types.iter().any(|t| t.subscribed && t.category == "background") => {}
+                _ => return true,
+            }
+            if !matches!(tokio::time::timeout_at(deadline.min(soon()), news.changed()).await, Ok(Ok(())))
+                && tokio::time::Instant::now() >= deadline
+            {
+                return false;
+            }
+        }
+    }
+
     /// A reader of the journal.
     ///
     /// # Errors
@@ -153,6 +171,11 @@ impl Session {
             workbench.stop().await;
         }
     }
+}
+
+/// A moment from now: what one looks for need not be news in the journal.
+fn soon() -> tokio::time::Instant {
+    tokio::time::Instant::now() + LOOK_EVERY
 }
 
 /// Why a workbench did not start.

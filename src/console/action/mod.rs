@@ -474,7 +474,7 @@ pub(crate) const ACTIONS: &[Action] = &[
     act(Do::Wider, "widen pane", "make the focused pane wider", &[")"], ANY),
     act(Do::Narrower, "narrow pane", "make the focused pane narrower", &["("], ANY),
     act(Do::ResetSizes, "reset sizes", "give all panes the sizes they began with", &["0"], ANY),
-    act(Do::Mouse, "mouse", "leave the mouse to the terminal, to select text, or take it back", &["M"], ANY),
+    act(Do::Mouse, "mouse", "leave the mouse to the terminal, to select text, or take it back", &["ctrl-t"], ANY),
     act(Do::Palette, "palette", "find a command by its name", &[":", "ctrl-p"], ANY).hint("commands"),
     act(Do::Help, "help", "all keys", &["?", "f1"], ANY).hint("help"),
     act(Do::Close, "close", "close what is open, or drop the filter", &["esc"], ANY),

@@ -60,6 +60,8 @@ pub(crate) fn update(state: &mut State, Timed { at, message }: Timed) -> Vec<Eff
         }
         Message::News => {
             state.pending.variables_stale = true;
+            // What kept the stores from being found may be over: variables that had no value yet, say.
+            state.pending.documents_stale |= state.storage.collections_error.is_some();
             journal::refresh(state, &mut effects);
             ask_status(state, &mut effects);
         }

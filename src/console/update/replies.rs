@@ -20,7 +20,8 @@ pub(crate) fn take(state: &mut State, ask: &Ask, reply: Result<Reply, WorkbenchE
             });
             let connected = |s: &Status| s.link.state == LinkState::Connected;
             if connected(&status) && !state.status.as_ref().is_some_and(connected) {
-                // Now it is known who subscribes to what.
+                // Now it is known who subscribes to what, and which stores the variables name.
+                state.pending.documents_stale = true;
                 effects.push(Effect::Command(Ask::EventTypes, Command::EventTypes));
             }
             if std::mem::replace(&mut state.sagas.as_of, status.stepping) != status.stepping {
