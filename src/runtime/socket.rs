@@ -27,6 +27,8 @@ pub(crate) struct Opened {
     pub(crate) written: Arc<AtomicU64>,
 }
 
+// The relay is the one who asks for these, and is not there without the console.
+#[cfg(feature = "console")]
 impl Opened {
     /// Its two halves, for who has no use for the rest.
     pub(crate) fn halves(self) -> (Writer, Reader) {
@@ -43,6 +45,7 @@ const LARGEST_READ: usize = 64 << 20;
 #[derive(Debug)]
 pub(crate) struct Refusal {
     /// The status Connect answered instead, where it answered.
+    #[cfg_attr(not(feature = "console"), expect(dead_code, reason = "only the relay passes it on"))]
     pub(crate) status: Option<u16>,
     /// In words.
     pub(crate) why: String,
