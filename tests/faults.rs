@@ -308,9 +308,6 @@ async fn a_maintenance_of_socket_and_api_costs_no_task_its_result_and_gives_none
     let since = Instant::now();
     let mut peer = tokio::time::timeout(support::DEADLINE, connect.configured()).await.unwrap();
     assert!(since.elapsed() < Duration::from_secs(16), "the longest pause between two tries is 15 s");
-    for task in ["SOON", "LONG", "LOOK", "LATE"] {
-        peer.send(&purchase(&format!("TQ-{task}"), &format!("PR-{task}")));
-    }
     let mut answers = BTreeMap::<String, Vec<String>>::new();
     for _ in 0..4 {
         let result = peer.result().await;

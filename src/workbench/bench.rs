@@ -21,7 +21,7 @@ use super::{
 use crate::extension::Extension;
 use crate::journal::{Follower, Journal, JournalError};
 use crate::observe::{Controls, Fact, Observation, Observer, Places, Timestamp};
-use crate::platform::{Platform, Queued};
+use crate::platform::{Connection, Platform, Queued, RunnerType};
 use crate::relay::{Relay, RelayOptions};
 use crate::runtime::RuntimeOptions;
 use crate::runtime::guest::Hook;
@@ -246,11 +246,20 @@ impl Workbench {
 
     fn event_types(&self) -> Result<Reply, WorkbenchError> {
         let connections = self.local()?.platform.connections();
-        let subscribed = |name: &str| connections.iter().any(|c| c.subscriptions.contains_key(name));
+        // A runner of one sort of tasks declares the whole extension, and takes only its own.
+        let own = |runner: Option<RunnerType>, category: &str| match runner {
+            None => true,
+            Some(RunnerType::Interactive) => category == "interactive",
+            Some(RunnerType::Background) => category != "interactive",
+            Some(_) => false,
+        };
+        let takes =
+            |c: &Connection, name: &str, category: &str| own(c.runner_type, category) && c.subscriptions.contains_key(name);
+        let subscribed = |name: &str, category: &str| connections.iter().any(|c| takes(c, name, category));
         let row = |(name, category): (&str, &str)| EventTypeRow {
             name: name.into(),
             category: category.into(),
-            subscribed: subscribed(name),
+            subscribed: subscribed(name, category),
         };
         Ok(Reply::EventTypes { types: Platform::event_types().map(row).collect() })
     }

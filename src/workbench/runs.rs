@@ -85,6 +85,9 @@ impl Workbench {
             }
             let fact = Fact::Marked { task_id: queued.task_id.clone(), marks, detail: detail.join("; ") };
             self.0.journal.observe(Observation::now(fact));
+            // Whoever reads the delivery after the answer sees its marks, however soon it is over. A journal that can't be
+            // written says so itself.
+            let _ = self.0.journal.flush().await;
         }
         Ok((as_delivered(queued, warning), shadows))
     }
