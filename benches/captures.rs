@@ -133,9 +133,9 @@ fn look(dir: &Path) {
     terminal.until_text("following");
     let pid = terminal.process_id();
     keys("idle", &mut terminal);
-    std::thread::sleep(Duration::from_secs(3));
+    terminal.until_quiet_for(Duration::from_secs(2));
     let before = cost(pid).0;
-    std::thread::sleep(Duration::from_secs(10));
+    std::thread::sleep(Duration::from_secs(10)); // the stretch that is measured
     let (cpu, memory) = cost(pid);
     println!("console: idle CPU {:.2} %, memory {memory} MiB", (cpu - before) as f64 / 100.0);
     terminal.press("q");

@@ -40,6 +40,8 @@ mod tests {
     use crate::observe::control::{Place, Release};
     use crate::observe::{Controls, DeliveryKey, Observation, Observer, StepKind};
 
+    const LIMIT: Duration = Duration::from_millis(500);
+
     struct Stops(Controls);
 
     impl Observer for Stops {
@@ -57,13 +59,18 @@ mod tests {
         let breakpoint = controls.stop_before(Place::default());
         let (inside, asking) = (scope.clone(), controls.clone());
         let work = Box::pin(async move { asking.before(&inside, StepKind::Execute, "x", || None).await });
+        let mut changes = controls.changes();
+        let elsewhere = Scope::new(Arc::new(Stops(controls.clone()))).delivery(DeliveryKey::random());
         let letting_go = tokio::spawn(async move {
-            tokio::time::sleep(Duration::from_millis(900)).await;
+            let standing = changes.wait_for(|_| !controls.set().held.is_empty());
+            drop(tokio::time::timeout(Duration::from_secs(20), standing).await.unwrap().unwrap());
+            // What does not stand runs out of the same limit meanwhile.
+            assert!(within(LIMIT, &elsewhere, Box::pin(std::future::pending::<()>())).await.is_err());
             let held = *controls.set().held.keys().next().unwrap();
             controls.take_back(breakpoint);
             controls.release(held, Release::Continue);
         });
-        assert!(within(Duration::from_millis(500), &scope, work).await.is_ok());
+        assert!(within(LIMIT, &scope, work).await.is_ok());
         letting_go.await.unwrap();
         let slow = Box::pin(std::future::pending::<()>());
         assert!(within(Duration::from_millis(50), &scope, slow).await.is_err());
