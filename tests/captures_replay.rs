@@ -148,9 +148,9 @@ fn a_case_passes_as_long_as_the_extension_does_the_same_and_fails_with_a_readabl
     let case = dir.path().join("cases/purchase");
     let data = dir.path().join("data");
     let first = run(&data, &["trigger", PURCHASE, "--wait", "--json"]).object();
-    let saved = run(&data, &["case", "save", &id(&first), case.to_str().unwrap()]);
+    let saved = run(&data, &["case", "save", &id(&first), "--to", case.to_str().unwrap()]);
     assert_eq!(saved.status, 0, "{}", saved.stderr);
-    let twice = run(&data, &["case", "save", &id(&first), case.to_str().unwrap()]);
+    let twice = run(&data, &["case", "save", &id(&first), "--to", case.to_str().unwrap()]);
     assert!(twice.status == 2 && twice.stderr.contains("--force"), "{}", twice.stderr);
 
     let cases = dir.path().join("cases");

@@ -3,7 +3,7 @@
 #![allow(clippy::print_stderr)] // a skipped test says so
 
 mod support;
-/// The project `new rust` writes, compiled as it is.
+/// The project `new` writes, compiled as it is.
 #[path = "../assets/templates/rust/main.rs"]
 #[allow(dead_code, unreachable_pub)] // it is a program of its own
 mod template;
@@ -14,7 +14,10 @@ use std::process::Command;
 use support::run;
 
 fn new(dir: &Path, language: &str, name: &str) -> support::Ran {
-    run(dir, &["new", language, dir.join(name).to_str().unwrap(), "--json"])
+    let dir_of_it = dir.join(name);
+    let mut arguments = vec!["new", dir_of_it.to_str().unwrap(), "--json"];
+    arguments.extend((language == "python").then_some("--python"));
+    run(dir, &arguments)
 }
 
 #[test]
@@ -50,6 +53,22 @@ fn a_directory_that_is_there_is_left_alone() {
     assert!(again.stderr.contains("not empty"), "{}", again.stderr);
     let nameless = new(dir.path(), "python", "123");
     assert!(nameless.status == 2 && nameless.stderr.contains("--name"), "{}", nameless.stderr);
+}
+
+#[test]
+fn the_language_may_be_said_before_the_name_and_what_to_do_is_said_in_lines() {
+    let dir = tempfile::tempdir().unwrap();
+    let shop = dir.path().join("shop");
+    let made = run(dir.path(), &["new", "--python", shop.to_str().unwrap()]);
+    assert!(shop.join("pyproject.toml").exists(), "{}", made.stderr);
+    let lines: Vec<&str> = made.stdout.lines().collect();
+    assert!(lines[0].ends_with("Run it with") && lines[1].is_empty() && lines[2].contains("--extension ."), "{lines:?}");
+    for unclear in
+        [&["new"] as &[&str], &["new", "--python"], &["--python", "/usr/bin/python3", "doctor"], &["doctor", "--python"]]
+    {
+        let refused = run(dir.path(), unclear);
+        assert!(refused.status == 2 && !refused.stderr.is_empty(), "{unclear:?}: {}", refused.stderr);
+    }
 }
 
 #[test]

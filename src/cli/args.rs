@@ -25,9 +25,9 @@ pub(super) struct Args {
     /// (does what a request's note says)
     #[arg(long, global = true, value_name = "DIR|NAME")]
     pub(super) extension: Option<PathBuf>,
-    /// The interpreter for a Python extension, or the directory of its environment
-    #[arg(long, global = true, value_name = "PATH", requires = "extension")]
-    pub(super) python: Option<PathBuf>,
+    /// The interpreter for a Python extension, or the directory of its environment; with `new`: a project in Python
+    #[arg(long, global = true, value_name = "PATH", num_args = 0..=1)]
+    pub(super) python: Option<Option<PathBuf>>,
     /// Do not trace the sagas of a Python extension: it runs without a hook in its processes
     #[arg(long, global = true)]
     pub(super) no_trace: bool,

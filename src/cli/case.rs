@@ -19,7 +19,8 @@ pub(super) enum Case {
         /// The number of the delivery
         #[arg(value_name = "DELIVERY")]
         id: i64,
-        /// The directory
+        /// The directory to make of it
+        #[arg(long = "to", value_name = "DIR")]
         dir: PathBuf,
         /// Replace the case that is there
         #[arg(long)]

@@ -141,13 +141,13 @@ async fn dispatch(args: Args, source: Source) -> Result<(), CliError> {
     let output = Output::new(args.global.json);
     // What needs no session.
     match &args.verb {
-        Some(Verb::New(project)) => return new::new(output, project),
+        Some(Verb::New(project)) => return new::new(output, project, args.python.as_ref()),
         Some(Verb::Config { verb }) => return config::config(output, args.global.config.as_deref(), verb),
         Some(Verb::Completions { shell }) => return shell::completions(*shell),
         Some(Verb::Man { to }) => return shell::man(to.as_deref()),
         _ => {}
     }
-    let extension = which(args.extension, args.python, !args.no_trace, source)?;
+    let extension = which(args.extension, interpreter(args.python)?, !args.no_trace, source)?;
     let data_dir = match (args.global.data_dir, &extension) {
         (Some(dir), _) => dir,
         (None, Source::Python { project, .. }) => workbench::data_dir_of(project)?,
@@ -179,9 +179,23 @@ async fn dispatch(args: Args, source: Source) -> Result<(), CliError> {
     }
 }
 
+/// What `--python` names; without a path it means something to `new` alone.
+fn interpreter(python: Option<Option<PathBuf>>) -> Result<Option<PathBuf>, CliError> {
+    match python {
+        Some(None) => Err(CliError::usage("--python needs the path of an interpreter or of its environment".into())),
+        Some(path) => Ok(path),
+        None => Ok(None),
+    }
+}
+
 /// The extension asked for.
 fn which(asked: Option<PathBuf>, python: Option<PathBuf>, trace: bool, built_in: Source) -> Result<Source, CliError> {
-    let Some(asked) = asked else { return Ok(built_in) };
+    let Some(asked) = asked else {
+        if python.is_some() {
+            return Err(CliError::usage("--python is for a Python extension: say which with --extension DIR".into()));
+        }
+        return Ok(built_in);
+    };
     match asked.to_str() {
         Some("tutorial") => Ok(Source::Tutorial),
         Some("probe") => Ok(Source::Given(Box::new(probe::extension()))),

@@ -2,25 +2,23 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args as Group, ValueEnum};
+use clap::Args as Group;
 
 use super::CliError;
 use super::output::Output;
 
-/// `new rust|python DIR [--name NAME]`
+/// `new NAME [--python] [--name NAME]`: `--python` is the global option, here without a path.
 #[derive(Group)]
 pub(super) struct New {
-    /// In which language
-    #[arg(value_enum)]
-    language: Language,
-    /// The directory to make
-    dir: PathBuf,
+    /// The directory to make; the extension is called as its last part. In Rust, or with --python in Python
+    #[arg(value_name = "NAME", required_unless_present = "python")]
+    dir: Option<PathBuf>,
     /// What the extension is called; otherwise as the directory
     #[arg(long)]
     name: Option<String>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Language {
     Rust,
     Python,
@@ -46,31 +44,43 @@ const RUST: &[File] = &[
     ("src/main.rs", include_str!("../../assets/templates/rust/main.rs")),
 ];
 
-/// Writes the project and says how to run it.
-pub(super) fn new(output: Output, new: &New) -> Result<(), CliError> {
-    let given = new.name.clone().or_else(|| new.dir.file_name().map(|name| name.to_string_lossy().into_owned()));
+/// Writes the project and says how to run it. `python` is the option of that name, if it was given; after it the name of
+/// the project is taken for its path (`new --python shop`).
+pub(super) fn new(output: Output, new: &New, python: Option<&Option<PathBuf>>) -> Result<(), CliError> {
+    let language = if python.is_some() { Language::Python } else { Language::Rust };
+    let Some(dir) = new.dir.as_ref().or(python.and_then(Option::as_ref)) else {
+        return Err(CliError::usage("what is the new project called? `connect-console new NAME --python`".into()));
+    };
+    let given = new.name.clone().or_else(|| dir.file_name().map(|name| name.to_string_lossy().into_owned()));
     let name = name_of(&given.unwrap_or_default())?;
-    let taken = std::fs::read_dir(&new.dir).is_ok_and(|mut entries| entries.next().is_some()) || new.dir.is_file();
+    let taken = std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some()) || dir.is_file();
     if taken {
-        return Err(CliError::usage(format!("{} is there already and not empty: give another directory", new.dir.display())));
+        return Err(CliError::usage(format!("{} is there already and not empty: give another directory", dir.display())));
     }
-    let files = if new.language == Language::Rust { RUST } else { PYTHON };
+    let files = if language == Language::Rust { RUST } else { PYTHON };
     for (path, content) in files {
-        write(&new.dir, &fill(path, &name), &fill(content, &name))?;
+        write(dir, &fill(path, &name), &fill(content, &name))?;
     }
-    let dir = new.dir.display();
-    let run = match new.language {
-        Language::Rust => format!("cd {dir} && cargo run"),
+    let place = quoted(&dir.display().to_string());
+    let run = match language {
+        Language::Rust => format!("cd {place} && cargo run"),
         Language::Python => format!(
-            "python3 -m venv {dir}/.venv && {dir}/.venv/bin/pip install connect-extension-runner && connect-console --extension {dir}"
+            "cd {place} && python3 -m venv .venv && .venv/bin/pip install connect-extension-runner && connect-console --extension ."
         ),
     };
     if output.is_json() {
-        let written: Vec<_> = files.iter().map(|(path, _)| new.dir.join(fill(path, &name))).collect();
-        return output.object(&serde_json::json!({ "name": name, "directory": new.dir, "files": written, "run": run }));
+        let written: Vec<_> = files.iter().map(|(path, _)| dir.join(fill(path, &name))).collect();
+        return output.object(&serde_json::json!({ "name": name, "directory": dir, "files": written, "run": run }));
     }
-    output.line(&format!("{name} is in {dir}. Run it with\n"))?;
+    output.line(&format!("{name} is in {}. Run it with", dir.display()))?;
+    output.line("")?;
     output.line(&format!("    {run}"))
+}
+
+/// A word for a shell, in quotes where it needs them.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+~".contains(c);
+    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 /// A name both languages take: letters, digits and `-`, a letter first.
@@ -119,5 +129,13 @@ mod tests {
     #[case("", None)]
     fn names_fit_both_languages(#[case] given: &str, #[case] name: Option<&str>) {
         assert_eq!(name_of(given).ok().as_deref(), name);
+    }
+
+    #[rstest::rstest]
+    #[case("a/shop-2.x", "a/shop-2.x")]
+    #[case("Corner Shop", "'Corner Shop'")]
+    #[case("it's", r"'it'\''s'")]
+    fn the_command_to_run_can_be_pasted_into_a_shell(#[case] dir: &str, #[case] word: &str) {
+        assert_eq!(quoted(dir), word);
     }
 }

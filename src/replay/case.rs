@@ -52,7 +52,7 @@ pub enum CaseError {
     #[error("{} holds a case already: give another directory, or say --force to replace it", .0.display())]
     There(PathBuf),
     /// There is none.
-    #[error("there is no case in {}: `case save DELIVERY DIR` makes one", .0.display())]
+    #[error("there is no case in {}: `case save DELIVERY --to DIR` makes one", .0.display())]
     None(PathBuf),
 }
 
