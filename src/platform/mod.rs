@@ -37,8 +37,20 @@ mod trigger;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing {
-    pub fn parse_rql(query: &str) {
-        let _ = super::rql::Query::parse(query);
+    use serde_json::json;
+
+    /// Reads a query and asks two objects.
+    pub fn ask(query: &str) {
+        let Ok(query) = super::rql::Query::parse(query) else { return };
+        let mut objects = [
+            json!({"id": "PR-1", "a": {"b": [{"c": "x*"}, {"c": 7}]}, "at": "2024-05-06T08:15:30+00:00", "n": 1.5, "no": null}),
+            json!({"id": "PR-2", "a": [], "at": "", "n": -1, "no": false}),
+        ];
+        query.sort(&mut objects);
+        for object in &mut objects {
+            query.matches(object);
+            query.shorten(object);
+        }
     }
 }
 
