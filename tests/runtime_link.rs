@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use axum::extract::ws::Message;
 use connect_console::extension::{Background, Extension};
-use connect_console::observe::{Fact, LinkState, Memory};
+use connect_console::observe::{Fact, LinkState, Memory, Observation};
 use connect_console::runtime::{Runtime, RuntimeError};
 use fake::{Connect, configuration, purchase, seen};
 use futures::{SinkExt, StreamExt};
@@ -104,6 +104,32 @@ async fn garbage_is_reported_and_survived_without_a_stall() {
     let rejected = memory.seen().iter().filter(|o| matches!(o.fact, Fact::FrameRejected { .. })).count();
     assert_eq!(rejected, garbage.len() + 3);
     assert!(!serde_json::to_string(&memory.seen()).unwrap().contains("zebra"));
+}
+
+#[tokio::test]
+async fn a_frame_beyond_all_measure_is_noted_with_its_size_and_a_line_that_is_cut_is_no_frame() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut connect = Connect::start().await;
+    let memory = Arc::new(Memory::default());
+    let _runtime = Runtime::start(connect.options(dir.path()), done(), memory.clone()).unwrap();
+    connect.configured().await.drop_connection();
+    let broken = |o: &Observation| match &o.fact {
+        Fact::Link { state: LinkState::Waiting, detail } => Some(detail.clone()),
+        _ => None,
+    };
+    assert!(seen(&memory, broken).await.contains("Connect went away without a word"));
+    let peer = connect.configured().await;
+    peer.send_text(&"x".repeat(65 << 20));
+    let rejected = |o: &Observation| match &o.fact {
+        Fact::FrameRejected { reason, bytes, .. } => Some((reason.clone(), *bytes)),
+        _ => None,
+    };
+    let (reason, bytes) = seen(&memory, rejected).await;
+    assert_eq!(bytes, 65 << 20);
+    assert!(reason.contains("larger than 64 MiB"), "{reason}");
+    let mut peer = connect.configured().await;
+    peer.send(&purchase("TQ-1", "PR-1"));
+    assert_eq!(peer.result().await["output"]["result"], "success");
 }
 
 #[tokio::test]

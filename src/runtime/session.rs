@@ -235,10 +235,13 @@ impl<'a> Session<'a> {
         match frame {
             Frame::Text(text) => self.text(&text),
             // JSON in binary frames is as good.
-            Frame::Binary(bytes) => match Utf8Bytes::try_from(bytes) {
-                Ok(text) => self.text(&text),
-                Err(_) => self.reject("the frame is binary and not UTF-8".into(), 0, ""),
-            },
+            Frame::Binary(bytes) => {
+                let length = bytes.len();
+                match Utf8Bytes::try_from(bytes) {
+                    Ok(text) => self.text(&text),
+                    Err(_) => self.reject("the frame is binary and not UTF-8".into(), length, ""),
+                }
+            }
             Frame::Pong(said) => self.link.in_flight.pong(&said),
             Frame::Close(Some(close)) => {
                 return Some(
@@ -252,8 +255,17 @@ impl<'a> Session<'a> {
 
     fn broken(&self, error: &tungstenite::Error) -> String {
         use tungstenite::Error::{Capacity, Protocol, Utf8};
-        if let Capacity(_) | Protocol(_) | Utf8(_) = error {
-            self.reject(error.to_string(), 0, "");
+        use tungstenite::error::{CapacityError::MessageTooLong, ProtocolError::ResetWithoutClosingHandshake};
+        match error {
+            Capacity(MessageTooLong { size, max_size }) => {
+                let why = format!("the message is larger than {} MiB, more than is read at all", max_size >> 20);
+                self.reject(why.clone(), *size, "");
+                return format!("the connection broke: {why}");
+            }
+            // A line that is cut is no frame.
+            Protocol(ResetWithoutClosingHandshake) => return "the connection broke: Connect went away without a word".into(),
+            Capacity(_) | Protocol(_) | Utf8(_) => self.reject(error.to_string(), 0, ""),
+            _ => {}
         }
         format!("the connection broke: {error}")
     }
