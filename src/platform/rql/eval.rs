@@ -17,6 +17,11 @@ impl Query {
         objects.sort_by(|a, b| self.compare_keys(&self.sort_keys(a), &self.sort_keys(b)));
     }
 
+    /// Leaves out of `object` what the query does not want.
+    pub(crate) fn shorten(&self, object: &mut Value) {
+        self.without.iter().for_each(|path| leave_out(object, path));
+    }
+
     /// The values that decide where `object` stands, as a list: all that must be remembered of it to order many.
     pub(crate) fn sort_keys(&self, object: &Value) -> Value {
         self.ordering.iter().map(|(path, _)| first(object, path).clone()).collect()
@@ -29,6 +34,16 @@ impl Query {
             if *descending { order.reverse() } else { order }
         };
         self.ordering.iter().enumerate().map(by).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+    }
+}
+
+/// Takes the field at the end of `path` out; of each element where a list is on the way.
+fn leave_out(value: &mut Value, path: &[String]) {
+    match (value, path) {
+        (Value::Array(items), path) => items.iter_mut().for_each(|item| leave_out(item, path)),
+        (Value::Object(fields), [name]) => drop(fields.shift_remove(name)),
+        (Value::Object(fields), [name, rest @ ..]) => fields.get_mut(name).into_iter().for_each(|field| leave_out(field, rest)),
+        _ => {}
     }
 }
 

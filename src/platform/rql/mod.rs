@@ -27,6 +27,8 @@ pub(crate) struct Query {
     pub(crate) filter: Vec<Filter>,
     /// Fields, the first most important; `true` is descending.
     pub(crate) ordering: Vec<(Vec<String>, bool)>,
+    /// Fields that are left out.
+    pub(crate) without: Vec<Vec<String>>,
     /// How many at most.
     pub(crate) limit: Option<u64>,
     /// How many to pass over.

@@ -13,7 +13,7 @@ impl Query {
     pub(crate) fn parse(query: &str) -> Result<Self, RqlError> {
         let decoded = percent_decode(query);
         let mut parser = Parser { chars: decoded.chars().collect(), at: 0, query: Query::default() };
-        let filter = parser.alternatives(0, true)?;
+        let filter = parser.alternatives(0, false)?;
         if parser.at < parser.chars.len() {
             return Err(parser.error("something is left over"));
         }
@@ -72,13 +72,13 @@ impl Parser {
     }
 
     /// `a|b`, `a;b`. A part may be no condition at all (`limit=10`): then there is nothing to hold.
-    fn alternatives(&mut self, depth: usize, top: bool) -> Result<Option<Filter>, RqlError> {
+    fn alternatives(&mut self, depth: usize, comma_taken: bool) -> Result<Option<Filter>, RqlError> {
         if depth > MAX_DEPTH {
             return Err(self.error("the query is nested too deeply"));
         }
         let mut any = Vec::new();
         loop {
-            any.extend(self.conjunction(depth, top)?);
+            any.extend(self.conjunction(depth, comma_taken)?);
             if !self.eat('|') && !self.eat(';') {
                 break;
             }
@@ -86,12 +86,12 @@ impl Parser {
         Ok(if any.len() > 1 { Some(Filter::Or(any)) } else { any.pop() })
     }
 
-    /// `a&b`, and inside parentheses also `a,b`.
-    fn conjunction(&mut self, depth: usize, top: bool) -> Result<Option<Filter>, RqlError> {
+    /// `a&b`, and `a,b` where the comma is nobody else's.
+    fn conjunction(&mut self, depth: usize, comma_taken: bool) -> Result<Option<Filter>, RqlError> {
         let mut all = Vec::new();
         loop {
             all.extend(self.term(depth)?);
-            if !self.eat('&') && (top || !self.eat(',')) {
+            if !self.eat('&') && (comma_taken || !self.eat(',')) {
                 break;
             }
         }
@@ -147,8 +147,12 @@ impl Parser {
                 }
                 None
             }
-            // Which fields are returned is Connect's way to spare itself work; all of them are a correct answer.
-            "select" => self.values().map(|_| None)?,
+            "select" => {
+                for field in self.values()? {
+                    self.select(&field)?;
+                }
+                None
+            }
             _ => {
                 let path = self.path()?;
                 self.need(',')?;
@@ -229,6 +233,17 @@ impl Parser {
         };
         let path = path_of(name).ok_or_else(|| self.error(&format!("`{name}` is no name of a field")))?;
         self.query.ordering.push((path, descending));
+        Ok(())
+    }
+
+    /// `select(+a,-b)`: what is asked for in addition is there already; what is left out is left out.
+    fn select(&mut self, field: &Operand) -> Result<(), RqlError> {
+        let Operand::Text(field) = field else { return Err(self.error("`select` needs names of fields")) };
+        let name = field.strip_prefix(['+', '-']).unwrap_or(field);
+        let path = path_of(name).ok_or_else(|| self.error(&format!("`{name}` is no name of a field")))?;
+        if field.starts_with('-') {
+            self.query.without.push(path);
+        }
         Ok(())
     }
 

@@ -46,6 +46,7 @@ fn request() -> Value {
 #[case::number_is_no_text("gt(retries,10)", false)]
 #[case::moment("ge(created,2024-05-06T10:15:30+02:00)", true)]
 #[case::moment_before("lt(created,2024-05-06T10:15:30+02:00)", false)]
+#[case::comma_at_the_top("eq(status,pending),eq(id,PR-2)", false)]
 #[case::paging_is_no_condition("limit=5&ordering(-created,id)&eq(status,pending)&select(+asset,-note)", true)]
 fn a_condition_holds_or_not(#[case] query: &str, #[case] expected: bool) {
     assert_eq!(Query::parse(query).unwrap().matches(&request()), expected, "{query}");
@@ -73,6 +74,16 @@ fn paging_and_order_are_read_in_both_forms() {
     let mut list = vec![json!({"n": 1}), json!({"n": 10}), json!({"n": 9})];
     Query::parse("ordering(-n)").unwrap().sort(&mut list);
     assert_eq!(list, [json!({"n": 10}), json!({"n": 9}), json!({"n": 1})]);
+}
+
+#[test]
+fn what_is_deselected_is_left_out_wherever_it_is() {
+    let mut object = request();
+    let query = Query::parse("select(+asset.product,note,-asset.product.name,-asset.params.value,-reason,-no.such)").unwrap();
+    query.shorten(&mut object);
+    let asset = json!({"id": "AS-1", "product": {"id": "PRD-1"}, "params": [{"id": "a"}, {"id": "b"}]});
+    assert_eq!((&object["asset"], object.get("reason"), &object["note"]), (&asset, None, &json!("")));
+    assert!(Query::parse("select(-)").is_err());
 }
 
 #[rstest]

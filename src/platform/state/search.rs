@@ -25,7 +25,8 @@ pub(crate) fn select(objects: impl IntoIterator<Item = Value>, query: &Query) ->
     query.sort(&mut found);
     let total = found.len();
     let (offset, limit) = window(query);
-    Selected { items: found.into_iter().skip(offset).take(limit).collect(), total }
+    let items = found.into_iter().skip(offset).take(limit);
+    Selected { items: items.map(|object| shortened(object, query)).collect(), total }
 }
 
 /// The page of a stored collection a query asks for, oldest first where it asks for no other order.
@@ -39,7 +40,7 @@ pub(crate) fn search(db: &Connection, collection: &str, query: &Query) -> rusqli
         let total: i64 = db.query_row(count, [collection], |row| row.get(0))?;
         let mut page = db.prepare("SELECT body FROM objects WHERE collection = ? ORDER BY seq LIMIT ? OFFSET ?")?;
         let (limit, offset) = (i64::try_from(limit).unwrap_or(i64::MAX), i64::try_from(offset).unwrap_or(i64::MAX));
-        let items = texts(&mut page, params![collection, limit, offset])?;
+        let items = texts(&mut page, params![collection, limit, offset], query)?;
         return Ok(Selected { items, total: usize::try_from(total).unwrap_or(0) });
     }
     // First which, by number and the fields that order them, then the page itself: memory for one page, whatever the size.
@@ -57,14 +58,20 @@ pub(crate) fn search(db: &Connection, collection: &str, query: &Query) -> rusqli
     let mut one = db.prepare("SELECT body FROM objects WHERE seq = ?")?;
     let mut items = Vec::new();
     for (seq, _) in found.into_iter().skip(offset).take(limit) {
-        items.extend(texts(&mut one, params![seq])?);
+        items.extend(texts(&mut one, params![seq], query)?);
     }
     Ok(Selected { items, total })
 }
 
-fn texts(statement: &mut rusqlite::Statement<'_>, values: impl rusqlite::Params) -> rusqlite::Result<Vec<Value>> {
+fn texts(statement: &mut rusqlite::Statement<'_>, values: impl rusqlite::Params, query: &Query) -> rusqlite::Result<Vec<Value>> {
     let rows = statement.query_map(values, |row| row.get::<_, String>(0))?;
-    rows.filter_map(|text| text.map(|text| serde_json::from_str(&text).ok()).transpose()).collect()
+    let object = |text: String| serde_json::from_str(&text).ok().map(|object| shortened(object, query));
+    rows.filter_map(|text| text.map(object).transpose()).collect()
+}
+
+fn shortened(mut object: Value, query: &Query) -> Value {
+    query.shorten(&mut object);
+    object
 }
 
 fn window(query: &Query) -> (usize, usize) {
