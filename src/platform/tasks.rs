@@ -37,6 +37,12 @@ pub(crate) struct Task {
     /// How often it was answered with `reschedule`.
     #[serde(default)]
     pub(crate) reschedules: u32,
+    /// How often in a row its runner went away without an answer.
+    #[serde(default)]
+    pub(crate) lost: u32,
+    /// What it was answered with last, where it comes again.
+    #[serde(default)]
+    pub(crate) said: Option<String>,
     /// The installation it is for; none for an extension of one account.
     #[serde(default)]
     pub(crate) installation: Option<String>,
@@ -89,6 +95,8 @@ impl Task {
             origin,
             retries: 0,
             reschedules: 0,
+            lost: 0,
+            said: None,
             installation: None,
             created: Timestamp::now(),
             runtime_total: 0.0,

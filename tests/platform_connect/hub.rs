@@ -1,4 +1,4 @@
-use connect_console::observe::{Fact, Origin};
+use connect_console::observe::{Fact, Observation, Origin};
 use connect_console::platform::RunnerType;
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Error;
@@ -173,6 +173,25 @@ async fn a_frame_that_makes_no_sense_is_noted_and_the_connection_goes_on() {
     assert_eq!(id_of(&runner.task().await), task);
     let rejected = || local.seen.seen().iter().filter(|o| matches!(o.fact, Fact::FrameRejected { .. })).count();
     until("all five are noted", || rejected() == 5).await;
+}
+
+#[tokio::test]
+async fn a_message_too_large_to_be_read_is_noted_as_what_it_is_and_its_task_goes_out_again() {
+    let local = Local::start().await;
+    let mut runner = Runner::purchases(&local).await;
+    let task = local.trigger(PURCHASE).await;
+    let message = runner.task().await;
+    let mut result = message.clone();
+    result["data"]["output"] = json!({"result": "fail", "message": "x".repeat(17 << 20)});
+    // It is refused at its first bytes: the rest may not find anybody.
+    let _ = runner.try_send_text(&result.to_string()).await;
+    let large = |o: &Observation| match &o.fact {
+        Fact::FrameRejected { reason, bytes, .. } => reason.contains("larger than 16 MiB") && *bytes > 16 << 20,
+        _ => false,
+    };
+    until("it is noted", || local.seen.seen().iter().any(large)).await;
+    let mut runner = Runner::purchases(&local).await;
+    assert_eq!(id_of(&runner.task().await), task);
 }
 
 #[tokio::test]

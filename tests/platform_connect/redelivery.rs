@@ -73,6 +73,40 @@ async fn a_task_nobody_answered_goes_out_again_on_the_next_connection() {
 }
 
 #[tokio::test]
+async fn a_task_that_takes_its_runner_down_each_time_waits_longer_each_time() {
+    let local = Local::start().await;
+    let innocent = local.trigger(PURCHASE).await;
+    let id = local.trigger(PURCHASE).await;
+    for _ in 0..3 {
+        let mut runner = Runner::purchases(&local).await;
+        let mut came = [id_of(&runner.task().await), id_of(&runner.task().await)];
+        came.sort();
+        let mut both = [innocent.clone(), id.clone()];
+        both.sort();
+        assert_eq!(came, both);
+        drop(runner);
+        until("the runner is gone", || local.platform.connections().is_empty()).await;
+    }
+    let mut runner = Runner::purchases(&local).await;
+    until("both wait", || local.platform.waiting().len() == 2).await;
+    let waiting = local.platform.waiting();
+    assert_eq!(waiting[0].task_id, innocent);
+    assert!(waiting[1].due.0 - waiting[0].due.0 >= 1_900_000, "one after the other");
+    assert!(local.logged(&format!("task {id} was out at a runner that went away 3 times in a row")));
+    local.platform.release(&id).unwrap();
+    let task = runner.task().await;
+    runner.answer(&task, json!({"result": "retry", "message": "the disk is full", "runtime": 0.0})).await;
+    until("it waits for its retry", || local.platform.waiting().len() == 2).await;
+    let path = format!(
+        "devops/services/{}/environments/{}/tasks/{id}",
+        local.platform.access().service_id,
+        local.platform.access().environment_id
+    );
+    let shown = local.client().get(&path).await.unwrap();
+    assert_eq!((&shown["status"], &shown["output"]), (&json!("retrying"), &json!("the disk is full")));
+}
+
+#[tokio::test]
 async fn a_runner_that_comes_back_with_tasks_in_hand_may_hand_their_results_in() {
     let local = Local::start().await;
     let mut runner = Runner::purchases(&local).await;

@@ -122,7 +122,11 @@ impl Runner {
     }
 
     pub(crate) async fn send_text(&mut self, text: &str) {
-        self.0.send(Message::text(text)).await.unwrap();
+        self.try_send_text(text).await.unwrap();
+    }
+
+    pub(crate) async fn try_send_text(&mut self, text: &str) -> Result<(), Error> {
+        self.0.send(Message::text(text)).await
     }
 
     /// The next message of the platform.

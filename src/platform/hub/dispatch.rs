@@ -4,8 +4,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::results::retry_pause;
 use super::{Outgoing, Runner};
-use crate::observe::{Fact, Origin, Timestamp};
+use crate::observe::{Fact, Level, Origin, Timestamp};
 use crate::platform::core::{Core, State};
 use crate::platform::tasks::{Task, TaskState};
 
@@ -14,6 +15,10 @@ use crate::platform::tasks::{Task, TaskState};
 const GRACE: Duration = Duration::from_secs(10);
 /// How long a runner that has just come may take to hand in results it kept from an earlier connection.
 const SETTLE: Duration = Duration::from_millis(300);
+/// A task whose runner went away so often in a row without an answer may be the reason: it waits longer each time.
+const SUSPECT: u32 = 3;
+/// Suspects come one after the other, so that those that only happened to be there get their answer.
+const APART: Duration = Duration::from_secs(2);
 /// The clock looks up at least this often: a laptop's sleep does not count for its timers.
 const LOOK_UP: Duration = Duration::from_secs(30);
 
@@ -129,11 +134,33 @@ impl Core {
                 () = tokio::time::sleep(pause) => {}
             }
             let mut state = core.lock();
-            let still: Vec<String> = orphans(&state).map(|task| task.id.clone()).filter(|id| ids.contains(id)).collect();
+            let mut still: Vec<Task> = orphans(&state).filter(|task| ids.contains(&task.id)).cloned().collect();
+            still.sort_by_key(|task| task.created);
             if state.runners.ready().next().is_some() {
-                still.iter().for_each(|id| core.release(&mut state, id));
+                core.try_again(&mut state, still);
             }
         });
+    }
+
+    /// Lets tasks come again whose runner went away without answering them: at once, but not for ever.
+    fn try_again(&self, state: &mut State, tasks: Vec<Task>) {
+        let mut suspects = 0;
+        for mut task in tasks {
+            task.lost += 1;
+            self.foreign.lost(&task.id);
+            let Some(more) = task.lost.checked_sub(SUSPECT) else {
+                task.origin = Origin::Redelivery;
+                self.enqueue(state, task);
+                continue;
+            };
+            let pause = retry_pause(more) + APART * suspects;
+            suspects += 1;
+            let (id, times, seconds) = (&task.id, task.lost, pause.as_secs());
+            let line =
+                format!("task {id} was out at a runner that went away {times} times in a row: it comes again in {seconds} s");
+            self.log(Level::Warning, line);
+            self.postpone(state, task, Origin::Redelivery, pause);
+        }
     }
 
     /// Delivers what is due, until the platform closes.

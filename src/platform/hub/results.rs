@@ -38,6 +38,8 @@ impl Core {
             scope.emit(Fact::ResultSent { task_id: id.clone() });
         }
         task.runtime_total += output.runtime;
+        task.lost = 0;
+        task.said.clone_from(&output.message);
         self.recordings.end(&id);
         match (output.result, task.category()) {
             (_, _) if task.once => state.tasks.finish(&id, output, task.runtime_total),
@@ -76,13 +78,19 @@ impl Core {
         self.observe(Fact::FrameRejected { reason: format!("from a runner: {reason}"), bytes: frame.len(), excerpt });
     }
 
+    /// A frame that was not read, for it was too large: the connection is over.
+    pub(crate) fn refuse_frame(&self, bytes: usize, reason: &str) {
+        self.observe(Fact::FrameRejected { reason: format!("from a runner: {reason}"), bytes, excerpt: String::new() });
+    }
+
     /// What an interactive task was answered with.
     pub(crate) fn answer(&self, task_id: &str) -> Option<Output> {
         self.lock().tasks.answer(task_id).cloned()
     }
 }
 
-fn retry_pause(retries: u32) -> Duration {
+/// The pause before a task is tried once more that was tried in vain so often.
+pub(super) fn retry_pause(retries: u32) -> Duration {
     let doubled = RETRY_FIRST.saturating_mul(2u64.saturating_pow(retries));
     Duration::from_secs(doubled.min(RETRY_LONGEST))
 }

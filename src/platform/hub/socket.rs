@@ -9,6 +9,7 @@ use axum::extract::ws::{CloseFrame, Message as Frame, WebSocket, close_code};
 use futures::stream::SplitSink;
 use futures::{SinkExt, StreamExt};
 use tokio::sync::mpsc;
+use tokio_tungstenite::tungstenite;
 
 use super::{Outgoing, Runner, RunnerType};
 use crate::observe::{Level, Timestamp};
@@ -78,7 +79,7 @@ pub(crate) async fn serve(core: Arc<Core>, caller: Caller, socket: WebSocket) {
         match frame {
             Err(_) => break format!("it was silent for {} s", SILENCE.as_secs()),
             Ok(None) => break "the connection ended".into(),
-            Ok(Some(Err(e))) => break format!("the connection broke: {e}"),
+            Ok(Some(Err(e))) => break broken(&core, e),
             Ok(Some(Ok(Frame::Close(_)))) => break "it closed the connection".into(),
             Ok(Some(Ok(Frame::Text(text)))) => receive(&core, number, text.as_bytes()),
             // The official runner's library sends binary frames for bytes; they hold the same JSON.
@@ -90,6 +91,21 @@ pub(crate) async fn serve(core: Arc<Core>, caller: Caller, socket: WebSocket) {
     core.log(Level::Info, format!("runner {instance} disconnected: {end}"));
     // The writer ends by itself: its channel is closed. It may still be flushing the close frame.
     let _ = tokio::time::timeout(Duration::from_secs(1), writer).await;
+}
+
+/// Why a connection broke, in words; a message that is too large is noted as what it is.
+fn broken(core: &Core, error: axum::Error) -> String {
+    use tungstenite::error::{CapacityError::MessageTooLong, ProtocolError::ResetWithoutClosingHandshake};
+    let error = error.into_inner();
+    match error.downcast_ref() {
+        Some(tungstenite::Error::Capacity(MessageTooLong { size, max_size })) => {
+            let reason = format!("the message is larger than {} MiB", max_size >> 20);
+            core.refuse_frame(*size, &reason);
+            format!("the connection broke: {reason}")
+        }
+        Some(tungstenite::Error::Protocol(ResetWithoutClosingHandshake)) => "it went away without a word".into(),
+        _ => format!("the connection broke: {error}"),
+    }
 }
 
 fn leave(core: &Arc<Core>, number: u64) {

@@ -62,7 +62,7 @@ pub(crate) fn resubmit(core: &Core, mut task: Task, done: Option<&Done>) -> Resu
         return Err(Refusal::invalid("Only failed tasks can be resubmitted."));
     }
     let id = task.id.clone();
-    (task.retries, task.reschedules, task.origin) = (0, 0, Origin::Trigger);
+    (task.retries, task.reschedules, task.lost, task.said, task.origin) = (0, 0, 0, None, Origin::Trigger);
     core.enqueue(&mut state, task);
     let task = state.tasks.get(&id).ok_or_else(Refusal::not_found)?;
     Ok(Answer::Object(shown(core, task, None)))
@@ -86,6 +86,7 @@ pub(crate) fn shown(core: &Core, task: &Task, done: Option<&Done>) -> Value {
         (TaskState::Queued, None) => "scheduled",
     };
     let at = |moment: Timestamp| json!({"at": iso(moment)});
+    let said = done.map_or(task.said.as_ref(), |done| done.output.message.as_ref());
     let mut events = json!({"created": at(task.created)});
     match (&task.state, done) {
         (_, Some(done)) => put(&mut events, "completed", at(done.completed)),
@@ -94,7 +95,7 @@ pub(crate) fn shown(core: &Core, task: &Task, done: Option<&Done>) -> Value {
     }
     json!({
         "id": task.id, "object": {"id": task.object_id, "type": task.event_type, "category": task.category().as_str()},
-        "assignee": instance, "status": status, "output": done.and_then(|done| done.output.message.as_ref()),
+        "assignee": instance, "status": status, "output": said,
         "environment": {"id": core.access.environment_id, "type": "development"},
         "owner": {"id": core.access.account_id, "name": "Local developer"}, "events": events,
         "retry_count": task.retries, "rescheduled_count": task.reschedules,
