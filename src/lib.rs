@@ -27,6 +27,8 @@ pub mod cli;
 #[cfg(feature = "console")]
 pub mod console;
 #[cfg(feature = "console")]
+mod exchange;
+#[cfg(feature = "console")]
 pub mod journal;
 #[cfg(feature = "console")]
 pub mod platform;

@@ -4,6 +4,9 @@ use serde_json::{Value, json};
 
 use crate::support::{Local, PURCHASE, Runner, base, post, refusal};
 
+/// What a workbook is called on its way.
+const WORKBOOK: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+
 async fn purchase(local: &Local) -> String {
     local.platform.trigger(PURCHASE, None, &[]).await.unwrap().object_id
 }
@@ -127,4 +130,59 @@ async fn variables_are_made_changed_and_deleted_and_secrets_stay_masked() {
     client.delete(&one).await.unwrap();
     assert!(local.platform.variables().is_empty());
     assert_eq!(refusal(client.delete(&one).await.unwrap_err()).0, 404);
+}
+
+#[tokio::test]
+async fn variables_leave_as_a_workbook_and_come_back_all_of_them_or_none() {
+    let local = Local::start().await;
+    let access = local.platform.access();
+    let list = format!("devops/services/{}/environments/{}/variables", access.service_id, access.environment_id);
+    local.platform.set_variable("DB_HOST", "127.0.0.1", None).await.unwrap();
+    local.platform.set_variable("DB_PASSWORD", "tulip", true).await.unwrap();
+    let http = reqwest::Client::new();
+    let url = |of: &Local, what: &str| format!("{}/{}", base(of.platform.access()), what);
+    let key = |of: &Local| of.platform.access().api_key.reveal().to_owned();
+    let exported = http.get(url(&local, &format!("{list}/export"))).header("authorization", key(&local)).send().await.unwrap();
+    assert_eq!(exported.headers()["content-type"], WORKBOOK);
+    let workbook = exported.bytes().await.unwrap();
+    assert!(!workbook.windows(5).any(|bytes| bytes == b"tulip"), "a secret left");
+    let send = async |of: &Local, bytes: &[u8]| {
+        let access = of.platform.access();
+        let list = format!("devops/services/{}/environments/{}/variables", access.service_id, access.environment_id);
+        let import = http.post(url(of, &format!("{list}/import"))).header("authorization", key(of));
+        let answer = import.header("content-type", WORKBOOK).body(bytes.to_vec()).send().await.unwrap();
+        (answer.status().as_u16(), answer.json::<serde_json::Value>().await.unwrap())
+    };
+
+    // Where there is no password yet, a workbook that withholds it can't be taken over, nor a part of it.
+    let other = Local::start().await;
+    let (status, refused) = send(&other, &workbook).await;
+    assert_eq!((status, &refused["error_code"]), (400, &json!("VAL_001")));
+    assert!(refused["errors"][0].as_str().unwrap().starts_with("DB_PASSWORD: "), "{refused}");
+    assert!(other.platform.variables().is_empty());
+
+    other.platform.set_variable("DB_PASSWORD", "daisy", None).await.unwrap();
+    let (status, taken) = send(&other, &workbook).await;
+    assert_eq!((status, taken.as_array().unwrap().len()), (200, 2));
+    assert!(!taken.to_string().contains("daisy"), "{taken}");
+    let there: Vec<_> = other.platform.variables().into_iter().map(|v| (v.name, v.value, v.secure)).collect();
+    assert_eq!(there, [("DB_HOST".into(), "127.0.0.1".into(), false), ("DB_PASSWORD".into(), "daisy".into(), true)]);
+    assert!(other.platform.configuration_changed());
+    assert_eq!(send(&other, b"no workbook").await.0, 400);
+}
+
+#[tokio::test]
+async fn a_list_leaves_out_what_is_deselected() {
+    let local = Local::start().await;
+    local.trigger(PURCHASE).await;
+    for query in [
+        "select(-asset.params,-note)",
+        "eq(type,purchase),select(-asset.params,-note)",
+        "ordering(id)&select(+asset,-asset.params,-note)",
+    ] {
+        let page = local.client().page(&format!("requests?{query}")).await.unwrap();
+        let request = page.items.first().unwrap();
+        assert!(request.get("note").is_none() && request["asset"].get("params").is_none(), "{query}: {request}");
+        assert!(request["asset"]["id"].is_string());
+    }
 }

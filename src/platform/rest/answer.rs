@@ -14,6 +14,9 @@ use crate::platform::state::{Selected, select};
 
 const CONTENT_RANGE: HeaderName = HeaderName::from_static("content-range");
 
+/// What a workbook is called in `Content-Type`.
+pub(crate) const WORKBOOK: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+
 /// A call carried out.
 #[derive(Debug)]
 pub(crate) enum Answer {
@@ -34,7 +37,7 @@ pub(crate) enum Answer {
     },
     /// 200 with text.
     Plain(String),
-    /// 200 with a file somebody uploaded.
+    /// 200 with a file.
     File {
         /// Its name.
         name: String,
@@ -128,8 +131,8 @@ impl IntoResponse for Answer {
             Self::File { name, content } => {
                 let name: String = name.chars().map(|c| if c.is_ascii_graphic() && c != '"' { c } else { '_' }).collect();
                 let disposition = format!("attachment; filename=\"{name}\"");
-                ([(CONTENT_TYPE, "application/octet-stream".to_owned()), (CONTENT_DISPOSITION, disposition)], content)
-                    .into_response()
+                let sort = if name.ends_with(".xlsx") { WORKBOOK } else { "application/octet-stream" };
+                ([(CONTENT_TYPE, sort.to_owned()), (CONTENT_DISPOSITION, disposition)], content).into_response()
             }
             // They are finished before.
             Self::Later(_) => StatusCode::ACCEPTED.into_response(),

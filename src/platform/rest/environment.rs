@@ -1,21 +1,20 @@
-//! The environment and its variables.
+//! The environment.
 
 use std::sync::Arc;
 
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Later, parse};
+use super::answer::{Answer, Later};
 use super::refusal::Refusal;
 use super::routes::Call;
-use super::statistics;
+use super::{statistics, variables};
 use crate::observe::Level;
 use crate::platform::access::Access;
 use crate::platform::catalogue::{self, EVENT_TYPES, EventType};
 use crate::platform::core::Core;
 use crate::platform::hub::Capabilities;
-use crate::platform::state::{check_name, check_value};
-use crate::platform::{PlatformError, seeds};
+use crate::platform::seeds;
 
 /// What only an environment in the cloud does.
 const CLOUD: &[&str] = &["start", "stop", "update", "rebuild", "image"];
@@ -29,19 +28,7 @@ pub(crate) fn answer(core: &Arc<Core>, call: &Call<'_>, rest: &[&str]) -> Result
             core.apply().map_err(|e| Refusal::invalid(&e.to_string()))?;
             Ok(Answer::Object(object(core)))
         }
-        (&Method::GET, ["variables"]) => {
-            let all = core.lock().variables.all();
-            Ok(Answer::page(&parse(call.query)?, all.iter().map(crate::platform::StoredVariable::json).collect()))
-        }
-        (&Method::POST, ["variables"]) => create(core, call.body),
-        (&Method::PUT, ["variables", id]) => change(core, id, call.body),
-        (&Method::DELETE, ["variables", id]) => {
-            if core.lock().variables.delete(id) {
-                Ok(Answer::Nothing)
-            } else {
-                Err(Refusal::not_found())
-            }
-        }
+        (_, ["variables", rest @ ..]) => variables::answer(core, call, rest),
         (&Method::GET, ["event-subscriptions"]) => call.list(subscriptions(core)),
         (&Method::GET, ["task-stats", granularity]) if statistics::is_known(granularity) => {
             Ok(Answer::Later(Later::Statistics { granularity: (*granularity).into() }))
@@ -56,7 +43,7 @@ pub(crate) fn answer(core: &Arc<Core>, call: &Call<'_>, rest: &[&str]) -> Result
         (&Method::POST, [action]) if CLOUD.contains(action) => {
             Err(Refusal::invalid(&format!("`{action}` is for environments in the cloud; this one is local.")))
         }
-        (_, [] | ["update-config" | "variables" | "event-subscriptions"] | ["variables", _]) => Err(Refusal::method()),
+        (_, [] | ["update-config" | "event-subscriptions"]) => Err(Refusal::method()),
         (_, [action]) if CLOUD.contains(action) => Err(Refusal::method()),
         _ => Err(Refusal::not_found()),
     }
@@ -116,44 +103,6 @@ fn capabilities(capabilities: &Capabilities) -> Vec<Value> {
         }))
     };
     EVENT_TYPES.iter().filter_map(one).collect()
-}
-
-fn create(core: &Core, body: &Value) -> Result<Answer, Refusal> {
-    let name = text(body, "name")?;
-    check_name(name).map_err(|e| Refusal::invalid(&format!("name: {e}")))?;
-    let value = text(body, "value")?;
-    check_value(value).map_err(|e| Refusal::invalid(&format!("value: {e}")))?;
-    let secure = body.get("secure").and_then(Value::as_bool).unwrap_or(false);
-    let mut state = core.lock();
-    if state.variables.named(name).is_some() {
-        return Err(Refusal::invalid(&format!("name: a variable `{name}` exists already.")));
-    }
-    let variable = state.variables.set(name, value, Some(secure)).map_err(refused)?;
-    Ok(Answer::Created(variable.json()))
-}
-
-fn change(core: &Core, id: &str, body: &Value) -> Result<Answer, Refusal> {
-    let mut state = core.lock();
-    let old = state.variables.get(id).cloned().ok_or_else(Refusal::not_found)?;
-    let value = match body.get("value") {
-        None => old.value,
-        Some(_) => text(body, "value")?.to_owned(),
-    };
-    check_value(&value).map_err(|e| Refusal::invalid(&format!("value: {e}")))?;
-    let variable = state.variables.set(&old.name, &value, body.get("secure").and_then(Value::as_bool)).map_err(refused)?;
-    Ok(Answer::Object(variable.json()))
-}
-
-fn refused(error: PlatformError) -> Refusal {
-    Refusal::invalid(&error.to_string())
-}
-
-fn text<'a>(body: &'a Value, name: &str) -> Result<&'a str, Refusal> {
-    match body.get(name) {
-        Some(Value::String(text)) => Ok(text),
-        Some(Value::Null) | None => Err(Refusal::invalid(&format!("{name}: This field is required."))),
-        Some(_) => Err(Refusal::invalid(&format!("{name}: Not a valid string."))),
-    }
 }
 
 /// The environment as it is.

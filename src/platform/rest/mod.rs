@@ -3,7 +3,7 @@
 //! [`routes`] says what is where. Collections are a table ([`resources`]) with what can be done with their objects
 //! ([`verbs`], carried out by [`lifecycle`]), and [`collections`] answers for all of them; [`orders`] makes requests,
 //! [`accounts`], [`conversations`], [`devops`], [`environment`], [`invitations`], [`parts`] of products, [`schedules`],
-//! [`statistics`], [`tasks`] and [`usage`] are a matter of their own; [`actions`] are what links of product actions lead to. [`refusal`] is
+//! [`statistics`], [`tasks`], [`usage`] and [`variables`] are a matter of their own; [`actions`] are what links of product actions lead to. [`refusal`] is
 //! what a wrong call gets, [`answer`] how answers look, [`later`] where those come from that take a while.
 
 mod accounts;
@@ -26,6 +26,7 @@ mod schedules;
 mod statistics;
 mod tasks;
 mod usage;
+mod variables;
 mod verbs;
 
 use std::fmt::Debug;
@@ -41,7 +42,7 @@ use axum::serve::{Listener, ListenerExt};
 use serde_json::Value;
 use tokio::net::TcpListener;
 
-use self::answer::Answer;
+use self::answer::{Answer, WORKBOOK};
 use self::refusal::Refusal;
 use self::routes::Call;
 use super::changes::INSTALLATIONS;
@@ -150,7 +151,7 @@ async fn answered(
     let sort = parts.headers.get(CONTENT_TYPE).and_then(|sort| sort.to_str().ok()).unwrap_or_default();
     let raw = body;
     let body = match body {
-        _ if sort.starts_with("multipart/") => Value::Null,
+        _ if sort.starts_with("multipart/") || sort.starts_with(WORKBOOK) => Value::Null,
         [] => Value::Null,
         body => serde_json::from_slice(body).map_err(|e| Refusal::invalid(&format!("JSON parse error - {e}")))?,
     };

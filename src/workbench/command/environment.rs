@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::exchange::Form;
 use crate::observe::Timestamp;
-use crate::workbench::exchange::Form;
 
 /// A question about the environment.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::connect::{ApiError, Client, ClientBuilder};
+use crate::exchange::withheld;
 use crate::platform::Platform;
 use crate::runtime::RuntimeOptions;
 use crate::workbench::WorkbenchError;
-use crate::workbench::exchange::withheld;
 
 /// How old a list of a real Connect may be before it is asked for again.
 const FRESH: Duration = Duration::from_secs(5);

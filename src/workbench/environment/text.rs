@@ -1,9 +1,9 @@
 //! The whole set as a text for the developer's editor, and the changes an edited one asks for.
 
 use super::Effective;
+use crate::exchange::{quote, scan};
 use crate::journal::placeholder;
 use crate::workbench::VariableChange;
-use crate::workbench::exchange::{quote, scan};
 
 /// The text: a line a variable, secrets by their placeholders, what is declared and not set as comments.
 pub(super) fn compose(environment: &str, set: &[Effective], unset: &[String]) -> String {
