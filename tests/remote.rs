@@ -1,4 +1,5 @@
-//! `run --headless --remote`: the runtime attached to a Connect that runs elsewhere, as the official runner does it.
+//! `run --headless --remote`: the runtime attached to a Connect that runs elsewhere, as the official runner does it; and
+//! `platform`, that Connect alone, with an extension started elsewhere.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test that fails is a test that panics
 
 mod support;
@@ -7,7 +8,7 @@ use std::sync::Arc;
 
 use connect_console::observe::Memory;
 use connect_console::platform::{Platform, PlatformOptions};
-use support::{Running, program};
+use support::{Running, program, run};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_runtime_serves_the_connect_its_environment_names() {
@@ -33,4 +34,54 @@ async fn the_runtime_serves_the_connect_its_environment_names() {
     assert_eq!(sent["task_id"], queued.task_id);
     assert!(tokio::task::block_in_place(|| running.terminate()).success());
     platform.stop().await;
+}
+
+/// The local Connect alone, with what it says in its first line.
+fn platform(dir: &std::path::Path) -> (Running, serde_json::Value) {
+    let mut command = program(dir);
+    command.args(["platform", "--port", "0", "--tls-port", "0"]);
+    let running = Running::start(command);
+    let access = running.until("where it is", |_| true);
+    (running, access)
+}
+
+#[test]
+fn the_local_connect_alone_takes_the_commands_of_the_command_line_for_a_runner_started_elsewhere() {
+    let (there, here) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (connect, access) = platform(there.path());
+    let mut command = program(here.path());
+    command.args(["run", "--headless", "--remote", "--unsecure", "--extension", "probe", "--json"]);
+    for (name, value) in access["env"].as_object().unwrap() {
+        command.env(name, value.as_str().unwrap());
+    }
+    // Our runtime takes both without TLS.
+    let runner = Running::start({
+        command.env("API_ADDRESS", access["api_address"].as_str().unwrap());
+        command
+    });
+    runner.until_connected();
+    let purchase = "asset_purchase_request_processing";
+    let trigger = |note: &str| {
+        let set = format!("note=bench:{note}");
+        run(there.path(), &["trigger", purchase, "--set", &set, "--wait", "--json"]).objects().remove(0)
+    };
+    assert_eq!(trigger("fail")["message"], "bench says no");
+    let again = trigger("reschedule:60");
+    assert_eq!((&again["result"], &again["countdown"]), (&"reschedule".into(), &60.into()));
+    let waiting = run(there.path(), &["events", "waiting", "--json"]).object();
+    assert_eq!(waiting["object_id"], again["object_id"]);
+    assert_eq!(run(there.path(), &["events", "forward", "2m"]).status, 0);
+    runner.until("its second delivery", |seen| seen["kind"] == "task_arrived" && seen["object_id"] == again["object_id"]);
+
+    let set = run(there.path(), &["env", "set", "PLAIN_VAR=next", "--apply"]);
+    assert_eq!(set.status, 0, "{}", set.stderr);
+    assert!(trigger("config")["message"].as_str().unwrap().contains(r#""PLAIN_VAR":"next""#));
+    let sandbox = run(there.path(), &["env", "set", "--sandbox"]);
+    assert_eq!(sandbox.status, 2);
+    assert!(sandbox.stderr.contains("only the local Connect runs here"), "{}", sandbox.stderr);
+
+    let second = program(there.path()).args(["platform", "--port", "0"]).output().unwrap();
+    assert_eq!(second.status.code(), Some(2));
+    assert!(String::from_utf8(second.stderr).unwrap().contains("a session runs in"));
+    assert!(runner.terminate().success() && connect.terminate().success());
 }

@@ -6,12 +6,10 @@ use serde_json::json;
 
 use super::args::{Platform as PlatformArgs, Sandbox as SandboxArgs};
 use super::run::stop_signal;
-use super::{CliError, Setting, deployment};
-use crate::authority::Authority;
+use super::{CliError, Setting, deployment, output};
 use crate::journal::Journal;
-use crate::platform::{Observed, Platform, PlatformOptions, Tls};
 use crate::sandbox::{Front, FrontOptions, Sandbox, SandboxOptions};
-use crate::workbench;
+use crate::workbench::{self, Command, OpenOptions, Reply, Session, Source};
 
 /// `sandbox [--port N] [--http-port N] [--no-auth] [--data-api-for WHERE]`
 pub(super) async fn sandbox(setting: Setting, args: SandboxArgs) -> Result<(), CliError> {
@@ -59,35 +57,31 @@ async fn data_api_for(setting: Setting, args: &SandboxArgs, wanted: &str) -> Res
 /// `platform [--port N] [--tls-port N]`
 pub(super) async fn platform(setting: Setting, args: PlatformArgs) -> Result<(), CliError> {
     let stop = stop_signal();
-    let dir = setting.options.data_dir.clone();
-    let journal = alone(&setting)?;
-    let authority = Authority::open(&dir).map_err(|e| CliError::usage(e.to_string()))?;
-    let tls = Some(Tls { authority, port: args.tls_port });
-    let options = PlatformOptions { dir, port: args.port, tls, observed: Observed::Everybody, kept: None };
-    let platform = Platform::start(options, Arc::new(journal.clone())).await.map_err(|e| CliError::usage(e.to_string()))?;
-    let access = platform.access();
-    journal.redactor().learn("CONNECT_API_KEY", &access.api_key);
-    // The official runner calls the API over https only, and its two HTTP clients ask different variables whom to trust.
-    let env = json!({
-        "API_KEY": access.api_key.reveal(),
-        "ENVIRONMENT_ID": access.environment_id,
-        "SERVER_ADDRESS": access.server_address,
-        "API_ADDRESS": access.tls_address,
-        "SSL_CERT_FILE": access.ca_file,
-        "REQUESTS_CA_BUNDLE": access.ca_file,
-    });
-    setting.output.object(&json!({
-        "server_address": access.server_address,
-        "api_address": access.api_address,
-        "tls_address": access.tls_address,
-        "environment_id": access.environment_id,
-        "api_key": access.api_key.reveal(),
-        "ca_file": access.ca_file,
-        "env": env,
-    }))?;
+    let extension = Source::Elsewhere { port: args.port, tls_port: args.tls_port };
+    let session = Session::open(OpenOptions { extension, ..setting.options.clone() }).await?;
+    if session.is_elsewhere() {
+        let dir = setting.options.data_dir.display();
+        return Err(CliError::usage(format!("a session runs in {dir} already; give another directory with --data-dir DIR")));
+    }
+    if let Reply::Status(status) = session.command(Command::Status).await? {
+        status.troubles.iter().for_each(|trouble| output::remark(trouble));
+    }
+    if let Reply::Access { server_address, api_address, tls_address, ca_file, environment_id, api_key } =
+        session.command(Command::Access).await?
+    {
+        // The official runner calls the API over https only, and its two HTTP clients ask different variables whom to trust.
+        let env = json!({
+            "API_KEY": api_key, "ENVIRONMENT_ID": environment_id, "SERVER_ADDRESS": server_address,
+            "API_ADDRESS": tls_address, "SSL_CERT_FILE": ca_file, "REQUESTS_CA_BUNDLE": ca_file,
+        });
+        setting.output.object(&json!({
+            "server_address": server_address, "api_address": api_address, "tls_address": tls_address,
+            "environment_id": environment_id, "api_key": api_key, "ca_file": ca_file, "env": env,
+        }))?;
+    }
     stop.await;
-    platform.stop().await;
-    Ok(journal.close().await?)
+    session.close().await;
+    Ok(())
 }
 
 /// The journal of the data directory: whoever holds it has the directory to itself.

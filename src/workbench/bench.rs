@@ -65,6 +65,11 @@ impl Introduction {
         }
     }
 
+    /// Whoever comes.
+    fn of_nobody() -> Self {
+        Self { name: "(started elsewhere)".into(), version: String::new(), declared: Vec::new() }
+    }
+
     fn of_guest(runner: &Runner) -> Self {
         let (name, version) = runner.about().unwrap_or_default();
         Self { name, version, declared: Vec::new() }
@@ -166,7 +171,8 @@ impl Workbench {
             Command::Act(act) => self.act(act).await,
             Command::Captures(command) => self.captures(command).await.map(Reply::Captures),
             Command::Variables => self.rows(None).await,
-            Command::Sandbox => Ok(self.local()?.sandbox_reply()),
+            Command::Access => Ok(self.local()?.access_reply()),
+            Command::Sandbox => self.local()?.sandbox_reply(),
             Command::Stage { changes } => self.stage(changes).await,
             Command::Unstage { names } => {
                 let mut staged = self.0.staged.lock().await;
@@ -199,8 +205,7 @@ impl Workbench {
         self.0.controls.clear();
         self.0.runner.stop().await;
         if let Some(local) = &self.0.local {
-            local.platform.stop().await;
-            local.sandbox.stop().await;
+            local.stop().await;
         }
         // What could not be written has been said by the journal's own trouble already.
         let _ = self.0.journal.close().await;
@@ -292,17 +297,23 @@ async fn run_extension(
         (Connect::Local, None) => return Err(WorkbenchError::Failed("the local Connect is not there".into())),
     };
     let extension = match (&options.extension, local) {
-        (Source::Tutorial, Some(local)) => tutorial::extension_with(local.defaults()),
+        (Source::Tutorial, Some(local)) => tutorial::extension_with(local.defaults()?),
         (Source::Tutorial, None) => tutorial::extension(),
         (Source::Given(extension), _) => (**extension).clone(),
+        (Source::Elsewhere { .. }, Some(local)) => {
+            return Ok((Runner::Elsewhere(Host::Local(local.platform.clone())), Introduction::of_nobody()));
+        }
+        (Source::Elsewhere { .. }, None) => {
+            return Err(WorkbenchError::Usage("an extension started elsewhere attaches itself to a real Connect".into()));
+        }
         (Source::Python { project, python, trace }, local) => {
             let host = match local {
                 Some(local) => Host::Local(local.platform.clone()),
                 None => relay(runtime_options, &options.data_dir, journal, &observer).await?,
             };
             // In a guest the name the documentation gives the database is the sandbox's; before a real Connect there is none.
-            let hooks = local.map(|local| Hook::sandbox(sandbox::HOST, local.sandbox.access().port()));
-            let hooks = hooks.into_iter().collect();
+            let sandbox = local.map(Local::sandbox).transpose()?;
+            let hooks = sandbox.map(|sandbox| Hook::sandbox(sandbox::HOST, sandbox.access().port())).into_iter().collect();
             let places = trace.then_some(places);
             let project = (project.as_path(), python.as_deref());
             let runner = Runner::guest(project, host, hooks, &options.data_dir, observer, places).await?;

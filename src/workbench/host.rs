@@ -1,7 +1,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::WorkbenchError;
+use super::{LinkStatus, WorkbenchError};
 use crate::observe::{LinkState, SeenVariable, Timestamp};
 use crate::platform::{Platform, StoredVariable};
 use crate::relay::Relay;
@@ -68,16 +68,17 @@ impl Host {
     }
 
     /// The way between the guest and Connect, and when whoever is at its other end gave the last sign of life.
-    pub(super) fn link(&self) -> (LinkState, Option<Timestamp>) {
+    pub(super) fn link(&self) -> LinkStatus {
+        let link = |state, last_seen| LinkStatus { state, last_seen };
         match self {
             Self::Local(platform) => match platform.connections().iter().map(|connection| connection.last_seen).min() {
-                None => (LinkState::Connecting, None),
-                seen => (LinkState::Connected, seen),
+                None => link(LinkState::Connecting, None),
+                seen => link(LinkState::Connected, seen),
             },
             Self::Remote(relay) => {
                 let status = relay.status();
                 let status = status.borrow();
-                (status.link(), status.last_seen)
+                link(status.link(), status.last_seen)
             }
         }
     }
@@ -110,6 +111,14 @@ impl Host {
                 platform.variables().into_iter().filter(|v| v.updated <= told).map(seen).collect()
             }
             Self::Remote(relay) => relay.variables(),
+        }
+    }
+
+    /// The variables whoever is connected was sent: none while a change is not applied to them.
+    pub(super) fn told(&self) -> Vec<SeenVariable> {
+        match self {
+            Self::Local(platform) if platform.configuration_changed() => Vec::new(),
+            _ => self.live(Timestamp::now()),
         }
     }
 

@@ -18,7 +18,8 @@ use crate::tutorial;
 /// The local Connect and the sandbox of a session.
 pub(super) struct Local {
     pub(super) platform: Platform,
-    pub(super) sandbox: Sandbox,
+    /// None where the local Connect is all there is.
+    sandbox: Option<Sandbox>,
     /// Whether the extension is a guest, whose driver finds the sandbox by its name.
     guest: bool,
     /// Where the sandbox was the last time.
@@ -68,29 +69,45 @@ impl Local {
         troubles: &mut Vec<String>,
     ) -> Result<Self, WorkbenchError> {
         let before = Addresses::load(&options.data_dir);
-        let wanted = before.as_ref().and_then(Addresses::ports).unwrap_or(options.ports);
+        let mut wanted = before.as_ref().and_then(Addresses::ports).unwrap_or(options.ports);
         let dir = &options.data_dir;
         let guest = matches!(options.extension, Source::Python { .. });
-        let tls = guest.then(|| Runner::authority(dir)).transpose()?.map(|authority| Tls { authority, port: 0 });
+        let (tls_port, alone) = match options.extension {
+            Source::Elsewhere { port, tls_port } => {
+                wanted.connect = port;
+                (Some(tls_port), true)
+            }
+            _ => (guest.then_some(0), false),
+        };
+        let tls = tls_port.map(|port| Runner::authority(dir).map(|authority| Tls { authority, port })).transpose()?;
         let platform = PlatformOptions {
             dir: dir.clone(),
             port: wanted.connect,
             tls,
             // Our own runtime tells more than can be seen from here.
-            observed: Observed::EverybodyBut(OWN_INSTANCE.into()),
+            observed: if alone { Observed::Everybody } else { Observed::EverybodyBut(OWN_INSTANCE.into()) },
             kept: None,
         };
         let sandbox = SandboxOptions { dir: dir.clone(), port: wanted.mongodb, http_port: wanted.data_api, auth: true };
-        let (platform, sandbox) =
-            tokio::join!(Platform::start(platform, Arc::clone(observer)), Sandbox::start(sandbox, Arc::clone(observer)),);
+        let sandbox = async { if alone { Ok(None) } else { Sandbox::start(sandbox, Arc::clone(observer)).await.map(Some) } };
+        let (platform, sandbox) = tokio::join!(Platform::start(platform, Arc::clone(observer)), sandbox);
         let usage = |e: &dyn std::error::Error| WorkbenchError::Usage(e.to_string());
         let (platform, sandbox) = (platform.map_err(|e| usage(&e))?, sandbox.map_err(|e| usage(&e))?);
         let local = Self { platform, sandbox, guest, before };
         let redactor = journal.redactor();
         redactor.learn("CONNECT_API_KEY", &local.platform.access().api_key);
-        redactor.learn("SANDBOX_PASSWORD", &local.sandbox.access().password);
-        redactor.learn("SANDBOX_API_KEY", &local.sandbox.access().api_key);
-        for (endpoint, wanted) in local.endpoints().iter().zip([wanted.connect, wanted.mongodb, wanted.data_api]) {
+        if let Some(sandbox) = &local.sandbox {
+            redactor.learn("SANDBOX_PASSWORD", &sandbox.access().password);
+            redactor.learn("SANDBOX_API_KEY", &sandbox.access().api_key);
+        }
+        let tls =
+            local.platform.access().tls_address.clone().map(|address| Endpoint { name: "connect over TLS".into(), address });
+        let mut listening = vec![wanted.connect, wanted.mongodb, wanted.data_api];
+        let mut endpoints = local.endpoints();
+        listening.truncate(endpoints.len());
+        listening.extend(tls_port);
+        endpoints.extend(tls);
+        for (endpoint, wanted) in endpoints.iter().zip(listening) {
             if wanted != 0 && port(&endpoint.address) != Some(wanted) {
                 troubles.push(format!("port {wanted} was taken: {} is at {}", endpoint.name, endpoint.address));
             }
@@ -99,14 +116,44 @@ impl Local {
     }
 
     pub(super) fn endpoints(&self) -> Vec<Endpoint> {
-        let Addresses { connect, mongodb, data_api } = self.addresses();
-        let endpoint = |name: &str, address| Endpoint { name: name.into(), address };
-        vec![endpoint("connect", connect), endpoint("mongodb", mongodb), endpoint("data-api", data_api)]
+        let endpoint = |name: &str, address: &str| Endpoint { name: name.into(), address: address.into() };
+        let mut all = vec![endpoint("connect", &self.platform.access().server_address)];
+        if let Some(sandbox) = &self.sandbox {
+            let access = sandbox.access();
+            all.extend([endpoint("mongodb", &access.mongodb), endpoint("data-api", &access.data_api)]);
+        }
+        all
     }
 
-    pub(super) fn sandbox_reply(&self) -> Reply {
-        let access = self.sandbox.access();
-        Reply::Sandbox {
+    /// The sandbox, for what needs it.
+    pub(super) fn sandbox(&self) -> Result<&Sandbox, WorkbenchError> {
+        self.sandbox.as_ref().ok_or_else(|| {
+            WorkbenchError::Usage("only the local Connect runs here; `connect-console sandbox` is the sandbox alone".into())
+        })
+    }
+
+    pub(super) async fn stop(&self) {
+        self.platform.stop().await;
+        if let Some(sandbox) = &self.sandbox {
+            sandbox.stop().await;
+        }
+    }
+
+    pub(super) fn access_reply(&self) -> Reply {
+        let access = self.platform.access();
+        Reply::Access {
+            server_address: access.server_address.clone(),
+            api_address: access.api_address.clone(),
+            tls_address: access.tls_address.clone(),
+            ca_file: access.ca_file.clone(),
+            environment_id: access.environment_id.clone(),
+            api_key: access.api_key.reveal().to_owned(),
+        }
+    }
+
+    pub(super) fn sandbox_reply(&self) -> Result<Reply, WorkbenchError> {
+        let access = self.sandbox()?.access();
+        Ok(Reply::Sandbox {
             mongodb: access.mongodb.clone(),
             db_host: if self.guest { sandbox::HOST.into() } else { access.mongodb.clone() },
             ca_file: access.ca_file.clone(),
@@ -114,40 +161,42 @@ impl Local {
             password: access.password.reveal().to_owned(),
             data_api: access.data_api.clone(),
             api_key: access.api_key.reveal().to_owned(),
-        }
+        })
     }
 
-    pub(super) fn defaults(&self) -> tutorial::Defaults {
-        let access = self.sandbox.access();
-        tutorial::Defaults {
+    pub(super) fn defaults(&self) -> Result<tutorial::Defaults, WorkbenchError> {
+        let access = self.sandbox()?.access();
+        Ok(tutorial::Defaults {
             data_api_endpoint: access.data_api.clone(),
             api_key: access.api_key.clone(),
             db_host: access.mongodb.clone(),
             db_user: access.user.clone(),
             db_password: access.password.clone(),
-        }
+        })
     }
 
     /// The variables as the console's own stores need them: the sandbox's name is in no DNS.
     pub(super) fn resolved(&self, mut variables: Vec<SeenVariable>) -> Vec<SeenVariable> {
+        let Some(sandbox) = &self.sandbox else { return variables };
         for variable in variables.iter_mut().filter(|v| v.name == "DB_HOST" && v.value.trim() == sandbox::HOST) {
-            variable.value = self.sandbox.access().mongodb.clone();
+            variable.value = sandbox.access().mongodb.clone();
         }
         variables
     }
 
-    fn addresses(&self) -> Addresses {
-        Addresses {
+    fn addresses(&self) -> Option<Addresses> {
+        let access = self.sandbox.as_ref()?.access();
+        Some(Addresses {
             connect: self.platform.access().server_address.clone(),
-            mongodb: self.sandbox.access().mongodb.clone(),
-            data_api: self.sandbox.access().data_api.clone(),
-        }
+            mongodb: access.mongodb.clone(),
+            data_api: access.data_api.clone(),
+        })
     }
 
     /// Variables that still name the place where the sandbox listened last time get its present one: otherwise a taken
     /// port would make yesterday's documents unreachable. Values a developer typed are left alone.
     pub(super) async fn follow_the_sandbox(&self, data_dir: &Path) -> Result<(), WorkbenchError> {
-        let now = self.addresses();
+        let Some(now) = self.addresses() else { return Ok(()) };
         if let Some(before) = &self.before {
             let moves = [(&before.mongodb, &now.mongodb), (&before.data_api, &now.data_api)];
             for variable in self.platform.variables() {

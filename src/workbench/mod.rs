@@ -11,7 +11,6 @@ mod control;
 mod documents;
 mod editor;
 mod environment;
-mod exchange;
 mod host;
 mod local;
 mod options;
@@ -26,6 +25,7 @@ mod shadow;
 pub(crate) mod sound;
 mod variables;
 
+pub use crate::exchange::Form;
 pub use command::{
     CaptureCommand, CaptureReply, ClockCommand, ClockReply, CollectionRow, Command, Compared, ComparedRow, Conflict, ConflictRow,
     DatabaseRow, Delivered, Difference, Endpoint, EnvironmentCommand, EnvironmentReply, EventTypeRow, FieldRow, FileFormat,
@@ -34,7 +34,6 @@ pub use command::{
     VariableChange, VariableRow, VariableState, WaitingRow, WorkbenchError, WriterRow, Written,
 };
 pub(crate) use editor::Editing;
-pub use exchange::Form;
 pub use host::Host;
 pub use options::{Connect, OpenOptions, Ports, Source};
 pub use paths::data_dir_of;

@@ -32,6 +32,13 @@ pub enum Source {
         /// Whether its sagas are traced, by a hook in its processes.
         trace: bool,
     },
+    /// Whoever attaches itself to the local Connect: nothing is started beside that, no sandbox either.
+    Elsewhere {
+        /// The port of the local Connect, rather than that of the last time; 0 is any.
+        port: u16,
+        /// The port of the same over TLS.
+        tls_port: u16,
+    },
 }
 
 /// Which Connect.

@@ -1,4 +1,4 @@
-//! What runs the extension: our own runtime in this process, or the official runner as a child.
+//! What runs the extension: our own runtime in this process, the official runner as a child, or whoever attaches itself.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,6 +26,8 @@ pub(super) enum Runner {
     Own(Runtime),
     /// The official runner.
     Guest(Box<Visitor>),
+    /// One that somebody else starts.
+    Elsewhere(Host),
 }
 
 /// A guest, with what must be known about it from outside: it does not tell how it stands.
@@ -84,10 +86,8 @@ impl Runner {
                 let status = runtime.status().borrow().clone();
                 LinkStatus { state: status.link, last_seen: status.last_seen }
             }
-            Self::Guest(visitor) => {
-                let (state, last_seen) = visitor.host.link();
-                LinkStatus { state, last_seen }
-            }
+            Self::Guest(visitor) => visitor.host.link(),
+            Self::Elsewhere(host) => host.link(),
         }
     }
 
@@ -96,6 +96,7 @@ impl Runner {
         match self {
             Self::Own(runtime) => runtime.status().borrow().running,
             Self::Guest(visitor) => visitor.host.running(),
+            Self::Elsewhere(host) => host.running(),
         }
     }
 
@@ -104,6 +105,7 @@ impl Runner {
         match self {
             Self::Own(runtime) => runtime.status().borrow().unsent,
             Self::Guest(visitor) => visitor.host.unsent(),
+            Self::Elsewhere(host) => host.unsent(),
         }
     }
 
@@ -112,6 +114,8 @@ impl Runner {
         match self {
             Self::Own(runtime) => runtime.variables(),
             Self::Guest(visitor) => visitor.host.live(*visitor.acknowledged.lock().unwrap_or_else(PoisonError::into_inner)),
+            // What it was sent is all that is known.
+            Self::Elsewhere(host) => host.told(),
         }
     }
 
@@ -120,7 +124,13 @@ impl Runner {
         match self {
             Self::Own(_) => None,
             Self::Guest(visitor) => Some(visitor.host.declared()),
+            Self::Elsewhere(host) => Some(host.declared()),
         }
+    }
+
+    /// Whether it says here that it took over a configuration.
+    pub(super) fn tells(&self) -> bool {
+        !matches!(self, Self::Elsewhere(_))
     }
 
     /// Before a configuration is pushed: what to wait for.
@@ -136,6 +146,7 @@ impl Runner {
                 let before = status.borrow_and_update().configured;
                 Expected::Guest(status, before)
             }
+            Self::Elsewhere(_) => Expected::Nothing,
         }
     }
 
@@ -159,7 +170,7 @@ impl Runner {
     pub(super) async fn ended(&self) {
         match self {
             Self::Own(runtime) => runtime.ended().await,
-            Self::Guest(_) => std::future::pending().await,
+            Self::Guest(_) | Self::Elsewhere(_) => std::future::pending().await,
         }
     }
 
@@ -170,6 +181,7 @@ impl Runner {
                 visitor.guest.stop().await;
                 visitor.host.stop().await;
             }
+            Self::Elsewhere(host) => host.stop().await,
         }
     }
 }
@@ -189,6 +201,8 @@ async fn listen(observer: &Arc<dyn Observer>, find: FindDelivery, places: Places
 pub(super) enum Expected {
     Own(watch::Receiver<RuntimeStatus>, u64),
     Guest(watch::Receiver<GuestStatus>, u64),
+    /// Nothing is heard of one that is started elsewhere: what was sent is taken over.
+    Nothing,
 }
 
 impl Expected {
@@ -200,6 +214,7 @@ impl Expected {
                 let all = before.saturating_add(u64::try_from(told).unwrap_or(u64::MAX));
                 status.wait_for(|s| s.configured >= all).await.is_ok()
             }
+            Self::Nothing => true,
         }
     }
 }

@@ -158,7 +158,7 @@ impl Workbench {
 
     /// Where the stores of this session are, for an extension whose recording names those of another machine.
     fn places(&self, recorded: &Recorded, stored: &[StoredVariable]) -> Result<Vec<SeenVariable>, WorkbenchError> {
-        let access = self.local()?.sandbox.access();
+        let access = self.local()?.sandbox()?.access();
         let seen = |name: &str, value: &str, secure| SeenVariable { name: name.into(), value: value.into(), secure };
         let all = [
             seen("DATA_API_ENDPOINT", &access.data_api, false),

@@ -84,6 +84,8 @@ pub enum Command {
     },
     /// The environment as a whole. [`Reply::Environment`] or [`Reply::Variables`].
     Environment(EnvironmentCommand),
+    /// How a runner started elsewhere reaches the local Connect, its key in clear. [`Reply::Access`].
+    Access,
     /// How to reach the sandbox, credentials in clear. [`Reply::Sandbox`].
     Sandbox,
     /// Ask or change the stores. [`Reply::Store`].
@@ -137,6 +139,21 @@ pub enum Reply {
         value: Option<String>,
         /// The staged one.
         staged: Option<String>,
+    },
+    /// How to reach the local Connect.
+    Access {
+        /// `host:port` of the WebSocket.
+        server_address: String,
+        /// `host:port` of the REST API.
+        api_address: String,
+        /// `host:port` of both over TLS, where it listens there.
+        tls_address: Option<String>,
+        /// The certificate authority (PEM) of that.
+        ca_file: Option<PathBuf>,
+        /// The environment.
+        environment_id: String,
+        /// The complete value of the `Authorization` header.
+        api_key: String,
     },
     /// How to reach the sandbox: what an extension's variables must hold.
     Sandbox {

@@ -13,9 +13,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::bench::Workbench;
-use super::exchange::{self, Content, Entry, Form};
 use super::runner::ACKNOWLEDGED;
 use super::{EnvironmentCommand, EnvironmentReply, Reply, VariableChange, WorkbenchError};
+use crate::exchange::{self, Content, Entry, Form};
 use crate::observe::{Fact, Level, LinkState, Observation, Secret, SeenVariable};
 use history::History;
 pub(super) use store::{Known, Store, Stored};
@@ -132,7 +132,11 @@ impl Workbench {
             let message = "Stored. No runtime is connected: the values go live when it connects.";
             return self.rows(Some(message.into())).await;
         }
-        let message = if self.0.runner.acknowledged(expected, told, ACKNOWLEDGED_WITHIN).await {
+        let message = if !self.0.runner.tells() {
+            format!(
+                "Stored and sent to the {told} connections there are; a runner started elsewhere does not tell here what it took over."
+            )
+        } else if self.0.runner.acknowledged(expected, told, ACKNOWLEDGED_WITHIN).await {
             ACKNOWLEDGED.into()
         } else {
             format!("Stored and sent, but the runtime has not acknowledged within {} s.", ACKNOWLEDGED_WITHIN.as_secs())
