@@ -4,6 +4,18 @@ use std::fmt::{Debug, Formatter, Result};
 
 use super::{Logging, TaskOptions, Variable};
 
+/// How many characters of a rejected frame are shown.
+const EXCERPT: usize = 200;
+
+/// How a rejected frame begins. A configuration or a key that came in a broken one is still a secret; a task of an
+/// extension of one account says that it has no key.
+pub(crate) fn excerpt(frame: &str) -> String {
+    let keys = frame.matches("api_key").count();
+    let none: usize = [r#""api_key": null"#, r#""api_key":null"#].iter().map(|none| frame.matches(none).count()).sum();
+    let secret = keys > none || ["variables", "configuration"].iter().any(|word| frame.contains(word));
+    if secret { "(not shown: it may hold secrets)".into() } else { frame.chars().take(EXCERPT).collect() }
+}
+
 /// Says whether there is a secret, not which.
 fn hidden<T>(secret: Option<&T>) -> Option<&'static str> {
     secret.map(|_| "********")
@@ -44,6 +56,17 @@ impl Debug for Logging {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[rstest::rstest]
+    #[case(r#"{"options": {"api_key": "zebra"}, "more": {"api_key": null}}"#, false)]
+    #[case(r#"{"logging_api_key":"zebra"}"#, false)]
+    #[case(r#"{"variables": ["zebra"]}"#, false)]
+    #[case(r#"{"options":{"api_key":null},"input":7}"#, true)]
+    #[case("nonsense", true)]
+    fn a_rejected_frame_is_shown_unless_it_may_hold_a_secret(#[case] frame: &str, #[case] shown: bool) {
+        assert_eq!(excerpt(frame) == frame, shown, "{}", excerpt(frame));
+        assert!(!excerpt(frame).contains("zebra"));
+    }
 
     #[test]
     fn no_message_shows_a_secret_when_it_is_printed() {

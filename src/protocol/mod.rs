@@ -10,6 +10,7 @@ mod legacy;
 mod lenient;
 mod message;
 
+pub(crate) use debug::excerpt;
 pub use decode::{DecodeError, decode};
 pub use message::{
     Definition, Logging, LoggingMeta, Message, Output, Repository, Schedulable, SetupRequest, SetupResponse, Task, TaskInput,

@@ -2,10 +2,10 @@
 
 use super::line::Line;
 use crate::observe::{Fact, Level, SeenVariable};
-use crate::protocol::{Message, SetupRequest, SetupResponse, Task, decode};
+use crate::protocol::{Message, SetupRequest, SetupResponse, Task, decode, excerpt};
 use crate::runtime::in_flight::{Arrival, key_of};
 use crate::runtime::outbox::Outgoing;
-use crate::runtime::session::{arrived, excerpt};
+use crate::runtime::session::arrived;
 
 /// What is to be done with a frame of Connect.
 #[derive(Debug, PartialEq, Eq)]

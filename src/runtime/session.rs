@@ -21,8 +21,6 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 const LAST_WORDS: Duration = Duration::from_millis(500);
 /// The largest message that is taken; Connect itself sends at most 2 MiB.
 const LARGEST: usize = 16 << 20;
-/// How many characters of a rejected frame are shown.
-const EXCERPT: usize = 200;
 
 /// How a session ended.
 pub(super) enum Ended {
@@ -325,7 +323,7 @@ impl<'a> Session<'a> {
     }
 
     fn reject(&self, reason: String, bytes: usize, text: &str) {
-        self.link.shared.scope.emit(Fact::FrameRejected { reason, bytes, excerpt: excerpt(text) });
+        self.link.shared.scope.emit(Fact::FrameRejected { reason, bytes, excerpt: protocol::excerpt(text) });
     }
 }
 
@@ -339,12 +337,6 @@ fn poll_push(cx: &mut Context<'_>, writer: &mut Writer, feeding: bool) -> Poll<R
     } else {
         ready!(writer.poll_flush_unpin(cx)).map(|()| Pushed::Flushed)
     })
-}
-
-/// How a rejected frame begins. A configuration or a key that came in a broken one is still a secret.
-pub(crate) fn excerpt(text: &str) -> String {
-    let secret = ["api_key", "variables", "configuration"].iter().any(|word| text.contains(word));
-    if secret { "(not shown: it may hold secrets)".into() } else { text.chars().take(EXCERPT).collect() }
 }
 
 /// The task as an observation shows it, without its own key.

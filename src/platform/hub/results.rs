@@ -6,7 +6,7 @@ use crate::observe::{Fact, Level, Origin};
 use crate::platform::catalogue::Category;
 use crate::platform::core::Core;
 use crate::platform::tasks::TaskState;
-use crate::protocol::{Output, Task as WireTask, TaskResult};
+use crate::protocol::{self, Output, Task as WireTask, TaskResult};
 
 /// The first pause before a retry; it doubles with each one.
 const RETRY_FIRST: u64 = 30;
@@ -74,7 +74,7 @@ impl Core {
 
     /// A frame that was not understood; the connection goes on.
     pub(crate) fn reject(&self, frame: &[u8], reason: &str) {
-        let excerpt = String::from_utf8_lossy(frame.get(..frame.len().min(200)).unwrap_or_default()).into_owned();
+        let excerpt = protocol::excerpt(&String::from_utf8_lossy(frame));
         self.observe(Fact::FrameRejected { reason: format!("from a runner: {reason}"), bytes: frame.len(), excerpt });
     }
 
