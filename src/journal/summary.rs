@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Transaction, params};
 
-use super::record::{state, status_of};
+use super::record::{STATUS, state};
 use crate::observe::{Answer, Fact, StepKind};
 
 /// What a batch of observations changes in the summaries of their deliveries. A delivery is written once a batch,
@@ -44,7 +44,7 @@ impl Changes {
                 change.store_errors += i64::from(call.error.is_some());
             }
             Fact::ObjectFetched { object } => {
-                change.object_status = status_of(object).map(str::to_owned).or(change.object_status.take());
+                change.object_status = object.text_of(STATUS).or(change.object_status.take());
             }
             Fact::Answered(answer) => {
                 // The answer's own data is in its row; the summary has no place for it.
