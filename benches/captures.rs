@@ -47,8 +47,12 @@ fn delivery(n: usize, at: i64) -> [Observation; 4] {
         _ => ("success", None),
     };
     let answer = Answer { result: result.into(), message, countdown: 0, data: None, micros: 5_000 };
-    let facts =
-        [Fact::TaskArrived(arrived), Fact::ObjectFetched { object }, Fact::Answered(answer), Fact::ResultSent { task_id }];
+    let facts = [
+        Fact::TaskArrived(arrived),
+        Fact::ObjectFetched { object: object.into() },
+        Fact::Answered(answer),
+        Fact::ResultSent { task_id },
+    ];
     facts.map(|fact| Observation { delivery: Some(key.clone()), at: Timestamp(at), ..Observation::now(fact) })
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use connect_console::journal::Journal;
 use connect_console::observe::{
-    Answer, ApiCall, Backend, DeliveryKey, Fact, Level, Observation, Observer, SeenVariable, StoreCall, TaskArrived,
+    Answer, ApiCall, Backend, Body, DeliveryKey, Fact, Level, Observation, Observer, SeenVariable, StoreCall, TaskArrived,
 };
 use serde_json::{Value, json};
 
@@ -47,7 +47,7 @@ fn delivery(n: usize) -> Vec<Observation> {
         Fact::TaskArrived(arrived),
         call(format!("requests?and(eq(id,{object_id}),in(status,(pending)))&limit=0")),
         call(format!("requests/{object_id}")),
-        Fact::ObjectFetched { object: object(&object_id) },
+        Fact::ObjectFetched { object: Body::from_text(&object(&object_id).to_string()).unwrap() },
         line("begins"),
         store(Backend::DataApi),
         store(Backend::Driver),

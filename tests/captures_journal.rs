@@ -15,7 +15,7 @@ fn fetched(product: &str, quantity: &str) -> Fact {
         "id": "PR-1", "status": "pending", "note": "Hello World",
         "asset": {"product": {"id": product}, "items": [{"quantity": "1"}, {"quantity": quantity}], "params": []}
     });
-    Fact::ObjectFetched { object }
+    Fact::ObjectFetched { object: object.into() }
 }
 
 /// A journal of four deliveries: two of one product (the second fails), one of another, one running.
@@ -136,7 +136,7 @@ async fn retention_takes_the_oldest_and_leaves_what_is_pinned_and_what_runs() {
     journal.observe(Observation::now(Fact::Pinned { delivery: 3, pinned: true }));
     let fill = |n: i64| {
         let key = arrive(&journal, &format!("TQ-{n}"), "PR-1");
-        journal.observe(of(&key, Fact::ObjectFetched { object: json!({"status": blob, "n": n}) }));
+        journal.observe(of(&key, Fact::ObjectFetched { object: json!({"status": blob, "n": n}).into() }));
         journal.observe(of(&key, answer("success")));
         journal.observe(of(&key, Fact::ResultSent { task_id: format!("TQ-{n}") }));
         if n == 3 {

@@ -4,7 +4,7 @@
 mod journal_support;
 
 use connect_console::journal::{DeliveryFilter, Journal, JournalError, Reader, Window};
-use connect_console::observe::{Fact, Level, Observation, Observer, SeenVariable};
+use connect_console::observe::{Body, Fact, Level, Observation, Observer, SeenVariable};
 use journal_support::{answer, arrive, log, of};
 use serde_json::json;
 
@@ -43,7 +43,9 @@ async fn no_file_of_the_journal_has_a_secret_in_it_and_only_its_owner_can_read_t
     let key = arrive(&journal, "TQ-1", "PR-1");
     for form in forms {
         journal.observe(log(&format!("it is {form}."), Level::Info));
-        journal.observe(of(&key, Fact::ObjectFetched { object: json!({"status": form, "deep": [{"x": form, (form): 1}]}) }));
+        let object = json!({"status": form, "deep": [{"x": form, (form): 1}]});
+        journal.observe(of(&key, Fact::ObjectFetched { object: Body::from_text(&object.to_string()).unwrap() }));
+        journal.observe(of(&key, Fact::ObjectFetched { object: object.into() }));
     }
     journal.observe(of(&key, answer("success")));
     journal.flush().await.unwrap();

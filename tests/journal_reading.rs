@@ -50,7 +50,7 @@ async fn a_delivery_is_summed_up_from_what_was_seen_of_it() {
     let journal = Journal::open(dir.path()).unwrap();
     let key = arrive(&journal, "TQ-1", "PR-1");
     let line = Fact::Log { level: Level::Info, target: "extension".into(), message: "one".into() };
-    for fact in [Fact::ObjectFetched { object: json!({"status": "pending"}) }, store(None), store(Some("down")), line] {
+    for fact in [Fact::ObjectFetched { object: json!({"status": "pending"}).into() }, store(None), store(Some("down")), line] {
         journal.observe(of(&key, fact));
     }
     journal.flush().await.unwrap();

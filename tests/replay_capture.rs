@@ -25,7 +25,7 @@ fn capture(journal: &Journal) -> Result<Capture, ReplayError> {
 #[tokio::test]
 async fn a_background_delivery_is_captured_with_the_object_as_it_was_fetched() {
     let object = json!({"id": "PR-1", "status": "pending", "asset": {"params": [{"id": "p", "value": "v"}]}});
-    let fetched = Fact::ObjectFetched { object: object.clone() };
+    let fetched = Fact::ObjectFetched { object: object.clone().into() };
     let (_dir, journal) = journal_with(vec![arrival("TQ-1", "PR-1", Value::Null), fetched, answer("success")]).await;
     let capture = capture(&journal).unwrap();
     assert_eq!((capture.event_type.as_str(), capture.object_id.as_str(), &capture.object), (PURCHASE, "PR-1", &object));
@@ -42,7 +42,7 @@ async fn an_interactive_delivery_is_captured_with_the_object_it_came_with() {
 #[tokio::test]
 async fn placeholders_in_the_object_are_told_with_their_places() {
     let param = json!({"id": "pwd", "type": "password", "value": "hunter2"});
-    let fetched = Fact::ObjectFetched { object: json!({"asset": {"params": [param]}}) };
+    let fetched = Fact::ObjectFetched { object: json!({"asset": {"params": [param]}}).into() };
     let (_dir, journal) = journal_with(vec![arrival("TQ-1", "PR-1", Value::Null), fetched]).await;
     let warning = capture(&journal).unwrap().warning().unwrap();
     assert!(warning.contains("asset.params.0.value"), "{warning}");

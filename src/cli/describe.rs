@@ -13,8 +13,8 @@ pub(super) fn describe(fact: &Fact, whole: bool) -> String {
         Fact::TaskQueued { event_type, object_id, task_id, .. } => format!("queued {event_type} {object_id} as {task_id}"),
         Fact::TaskArrived(task) => format!("task {} {} {}", task.task_id, task.event_type, task.object_id),
         Fact::ObjectFetched { object } => {
-            let status = object.get("status").or_else(|| object.get("state")).and_then(|s| s.as_str()).unwrap_or("-");
-            with_payload(format!("fetched, status {status}"), whole.then_some(object))
+            let status = object.text_of(&["status", "state"]).unwrap_or_else(|| "-".into());
+            with_payload(format!("fetched, status {status}"), whole.then_some(&**object))
         }
         Fact::ApiCall(call) => {
             let answer = call.status.map_or_else(|| call.error.clone().unwrap_or_default(), |s| s.to_string());

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::ApiError;
 use super::retry::{self, Attempt};
-use crate::observe::{self, Fact, Scope, Secret};
+use crate::observe::{self, Body, Fact, Scope, Secret};
 
 /// One page of a list, with the total Connect gives in `Content-Range: items 0-9/37`.
 #[derive(Debug, Clone, PartialEq)]
@@ -131,13 +131,19 @@ impl Client {
         Ok(self.call(Method::GET, path, None).await?.body)
     }
 
-    /// Gets one object which the caller reports itself: the observation of the call leaves it out, so that it is not
-    /// recorded twice.
+    /// Gets one object which the caller reports itself, as the second of the two: the observation of the call leaves it
+    /// out, so that it is not recorded twice.
     ///
     /// # Errors
     /// [`ApiError`], as for every call.
-    pub(crate) async fn fetch(&self, path: &str) -> Result<Value, ApiError> {
-        Ok(self.reported(Method::GET, path, None, false).await?.body)
+    pub(crate) async fn fetch(&self, path: &str) -> Result<(Value, Body), ApiError> {
+        let Answer { body, text, .. } = self.reported(Method::GET, path, None, false).await?;
+        let came = match &body {
+            Value::Object(_) | Value::Array(_) => Body::of_json(text),
+            // It may be no JSON at all.
+            other => other.clone().into(),
+        };
+        Ok((body, came))
     }
 
     /// Gets one page of a list; `path` carries RQL, `limit` and `offset`.
@@ -222,7 +228,7 @@ impl Client {
             path: path.into(),
             status: answer.map(|a| a.status.as_u16()),
             request: body.cloned(),
-            response: answer.filter(|a| !a.body.is_null() && (whole || !a.status.is_success())).map(|a| a.body.clone()),
+            response: answer.filter(|a| !a.body.is_null() && (whole || !a.status.is_success())).map(|a| a.body.clone().into()),
             content_range: answer.and_then(|a| a.content_range.clone()),
             error: exchange.as_ref().err().map(|f| f.reason.clone()),
             micros: u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX),
@@ -241,13 +247,14 @@ impl Client {
         let header = |name| answer.headers().get(name).and_then(|v| v.to_str().ok());
         let content_range = header("content-range").map(Into::into);
         let retry_after = header("retry-after").and_then(|seconds| seconds.trim().parse().ok()).map(Duration::from_secs);
-        let text = answer.bytes().await?;
+        let text = String::from_utf8(answer.bytes().await?.into());
+        let text = text.unwrap_or_else(|odd| String::from_utf8_lossy(odd.as_bytes()).into_owned());
         let body = if text.is_empty() {
             Value::Null
         } else {
-            serde_json::from_slice(&text).unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&text).into_owned()))
+            serde_json::from_str(&text).unwrap_or_else(|_| Value::String(text.clone()))
         };
-        Ok(Answer { status, content_range, retry_after, body })
+        Ok(Answer { status, content_range, retry_after, body, text })
     }
 }
 
@@ -256,6 +263,8 @@ struct Answer {
     content_range: Option<String>,
     retry_after: Option<Duration>,
     body: Value,
+    /// What `body` was read from.
+    text: String,
 }
 
 impl Answer {

@@ -77,7 +77,7 @@ fn api(path: &str) -> Fact {
         path: path.into(),
         status: Some(200),
         request: None,
-        response: Some(json!([])),
+        response: Some(json!([]).into()),
         content_range: None,
         error: None,
         micros: 4_100,
@@ -126,7 +126,7 @@ pub(crate) fn observations(id: i64, fails: bool) -> Vec<ObservationRow> {
         (
             0,
             Fact::ObjectFetched {
-                object: json!({"id": "PR-5512-0934-7781-001", "status": "pending", "note": "a\u{1b}[31m note"}),
+                object: json!({"id": "PR-5512-0934-7781-001", "status": "pending", "note": "a\u{1b}[31m note"}).into(),
             },
         ),
         (1, begin(0, StepKind::Handler, "purchase")),

@@ -131,8 +131,10 @@ fn queued(tx: &Transaction<'_>, task_id: &str, origin: &Origin, at: Timestamp) -
 }
 
 /// The status of an object: requests, assets and the like have `status`, tier configurations and some others `state`.
-pub(super) fn status_of(object: &Value) -> Option<&str> {
-    object.get("status").or_else(|| object.get("state")).and_then(Value::as_str)
+pub(super) const STATUS: &[&str] = &["status", "state"];
+
+fn status_of(object: &Value) -> Option<&str> {
+    STATUS.iter().find_map(|name| object.get(name)).and_then(Value::as_str)
 }
 
 /// The name of a fact in JSON.

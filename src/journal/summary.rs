@@ -2,8 +2,17 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Transaction, params};
 
-use super::record::{state, status_of};
+use super::record::{STATUS, state};
 use crate::observe::{Answer, Fact, StepKind};
+
+/// What every delivery of a batch may change.
+macro_rules! counts {
+    () => {
+        "UPDATE deliveries SET api_calls = api_calls + ?2, store_calls = store_calls + ?3, store_errors = store_errors + ?4,
+           logs = logs + ?5, object_status = coalesce(?6, object_status), state = coalesce(?7, state),
+           saga = coalesce(saga, ?8), injected = injected + ?9"
+    };
+}
 
 /// What a batch of observations changes in the summaries of their deliveries. A delivery is written once a batch,
 /// however much of it the batch has: under load that is most of its life.
@@ -44,7 +53,7 @@ impl Changes {
                 change.store_errors += i64::from(call.error.is_some());
             }
             Fact::ObjectFetched { object } => {
-                change.object_status = status_of(object).map(str::to_owned).or(change.object_status.take());
+                change.object_status = object.text_of(STATUS).or(change.object_status.take());
             }
             Fact::Answered(answer) => {
                 // The answer's own data is in its row; the summary has no place for it.
@@ -63,27 +72,39 @@ impl Changes {
         let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         for (id, change) in std::mem::take(&mut self.0) {
             let Change { api_calls, store_calls, store_errors, logs, saga, injected, object_status, answer, state } = change;
-            tx.prepare_cached(
-                "UPDATE deliveries SET api_calls = api_calls + ?2, store_calls = store_calls + ?3,
-                   store_errors = store_errors + ?4, logs = logs + ?5, object_status = coalesce(?6, object_status),
-                   state = coalesce(?7, state), saga = coalesce(saga, ?8), injected = injected + ?9
-                 WHERE id = ?1",
-            )?
-            .execute(params![
-                id,
-                api_calls,
-                store_calls,
-                store_errors,
-                logs,
-                object_status,
-                state,
-                saga,
-                injected
-            ])?;
-            if let Some(answer) = answer {
-                tx.prepare_cached("UPDATE deliveries SET result = ?2, message = ?3, countdown = ?4, micros = ?5 WHERE id = ?1")?
-                    .execute(params![id, answer.result, answer.message, whole(answer.countdown), whole(answer.micros)])?;
-            }
+            // What is set is written to its index, changed or not: so the answer has a statement of its own.
+            match answer {
+                None => tx.prepare_cached(concat!(counts!(), " WHERE id = ?1"))?.execute(params![
+                    id,
+                    api_calls,
+                    store_calls,
+                    store_errors,
+                    logs,
+                    object_status,
+                    state,
+                    saga,
+                    injected
+                ])?,
+                Some(Answer { result, message, countdown, micros, .. }) => {
+                    let answered =
+                        concat!(counts!(), ", result = ?10, message = ?11, countdown = ?12, micros = ?13 WHERE id = ?1");
+                    tx.prepare_cached(answered)?.execute(params![
+                        id,
+                        api_calls,
+                        store_calls,
+                        store_errors,
+                        logs,
+                        object_status,
+                        state,
+                        saga,
+                        injected,
+                        result,
+                        message,
+                        whole(countdown),
+                        whole(micros)
+                    ])?
+                }
+            };
         }
         Ok(())
     }

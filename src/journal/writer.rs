@@ -105,8 +105,9 @@ impl Writer {
         self.last = self.conn.query_row("SELECT coalesce(max(row), 0) FROM observations", [], |row| row.get(0))?;
         let mut left: Vec<Observation> = self
             .conn
-            .prepare("SELECT key FROM deliveries WHERE state = ? ORDER BY id")?
-            .query_map([state::RUNNING], |row| row.get::<_, String>(0))?
+            // Said in the text, not as a value: so the index of those that run is used.
+            .prepare(&format!("SELECT key FROM deliveries WHERE state = {} ORDER BY id", state::RUNNING))?
+            .query_map([], |row| row.get::<_, String>(0))?
             .map(|key| {
                 let reason = "the process that handled it ended before it was answered; replay it to run it again".into();
                 let delivery = Some(DeliveryKey::from(key?.as_str()));

@@ -3,6 +3,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::Body;
 use super::control::Release;
 
 /// What was seen. The names in JSON (`kind`, snake case) are the ones the command line prints and the README documents.
@@ -60,7 +61,7 @@ pub enum Fact {
     /// The object a task names was fetched.
     ObjectFetched {
         /// The object.
-        object: Value,
+        object: Body,
     },
     /// An HTTP exchange with Connect.
     ApiCall(ApiCall),
@@ -169,6 +170,24 @@ pub enum Fact {
     },
 }
 
+impl Fact {
+    /// Adds it to `json` as its `Serialize` would write it; an object that nobody looked into goes through as it came.
+    ///
+    /// # Errors
+    /// As `serde_json` has them.
+    pub(crate) fn write(&self, json: &mut Vec<u8>) -> serde_json::Result<()> {
+        if let Self::ObjectFetched { object } = self
+            && let Some(text) = object.text()
+        {
+            for part in [r#"{"kind":"object_fetched","object":"#, text, "}"] {
+                json.extend_from_slice(part.as_bytes());
+            }
+            return Ok(());
+        }
+        serde_json::to_writer(json, self)
+    }
+}
+
 /// See [`Fact::TaskArrived`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TaskArrived {
@@ -199,7 +218,7 @@ pub struct ApiCall {
     pub request: Option<Value>,
     /// The body received.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub response: Option<Value>,
+    pub response: Option<Body>,
     /// `Content-Range` of the answer, which carries a list's total.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_range: Option<String>,
@@ -411,5 +430,19 @@ impl fmt::Display for Level {
             Self::Warning => "WARNING",
             Self::Error => "ERROR",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_that_goes_through_as_it_came_is_written_like_every_other() {
+        let text = r#"{"id":"PR-1","n":[1,2.5,null],"note":"a \"b\""}"#;
+        let fact = Fact::ObjectFetched { object: Body::from_text(text).unwrap() };
+        let mut json = Vec::new();
+        fact.write(&mut json).unwrap();
+        assert_eq!(String::from_utf8(json).unwrap(), serde_json::to_string(&fact).unwrap());
     }
 }

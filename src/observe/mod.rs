@@ -4,12 +4,15 @@
 //! A [`Scope`] ties observations together: it names the delivery they belong to and the step inside it, so that an API
 //! call made deep inside a transaction is drawn inside that transaction.
 
+mod body;
 pub mod control;
 mod fact;
 mod places;
 mod scope;
 mod secret;
 
+pub use body::Body;
+pub(crate) use body::fields;
 pub use control::Controls;
 pub use fact::{
     Answer, ApiCall, Backend, Fact, Level, LinkState, Mark, Origin, SeenVariable, StepKind, StepOutcome, StoreCall, TaskArrived,

@@ -10,12 +10,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::observe::{Answer, ApiCall, Body, DeliveryKey, Fact, Observer, Scope, SeenVariable, TaskArrived};
+use crate::protocol::{Output, SetupRequest};
 use axum::http::header::USER_AGENT;
 use axum::http::request::Parts;
-use serde_json::Value;
-
-use crate::observe::{Answer, ApiCall, DeliveryKey, Fact, Observer, Scope, SeenVariable, TaskArrived};
-use crate::protocol::{Output, SetupRequest};
 
 const TASK_HEADER: &str = "eaas_task_id";
 /// How many finished deliveries are remembered: log lines about them may still come.
@@ -207,7 +205,8 @@ impl Foreign {
             let path = call.path.split('?').next().unwrap_or_default();
             let own = call.method == "GET" && call.status == Some(200) && path.rsplit('/').next() == Some(out.object_id.as_str());
             out.fetched = own;
-            own.then(|| call.response.clone()).flatten()
+            // It is recorded once: as the object.
+            own.then(|| call.response.take()).flatten()
         });
         scope.emit(Fact::ApiCall(call));
         if let Some(object) = fetched {
@@ -244,7 +243,7 @@ pub(crate) fn micros(time: Duration) -> u64 {
 }
 
 /// A call and its answer, as they are observed.
-pub(crate) fn api_call(parts: &Parts, path: &str, body: &[u8], answer: (u16, Option<Value>, Option<String>)) -> ApiCall {
+pub(crate) fn api_call(parts: &Parts, path: &str, body: &[u8], answer: (u16, Option<Body>, Option<String>)) -> ApiCall {
     let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
     let (status, response, content_range) = answer;
     ApiCall {

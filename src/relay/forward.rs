@@ -62,7 +62,7 @@ pub(super) async fn forward(shared: &Shared, parts: Parts, body: Body) -> Respon
         Ok((response, seen)) => {
             let range = response.headers().get("content-range").and_then(|range| range.to_str().ok());
             call.content_range = range.map(Into::into);
-            (call.status, call.response) = (Some(response.status().as_u16()), seen);
+            (call.status, call.response) = (Some(response.status().as_u16()), seen.map(Into::into));
             response
         }
         Err(error) => {

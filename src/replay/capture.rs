@@ -3,7 +3,7 @@ use thiserror::Error;
 
 use super::Recorded;
 use crate::journal::{DeliveryRow, DeliveryState, JournalError, ObservationRow, Reader, redact};
-use crate::observe::Fact;
+use crate::observe::{Body, Fact};
 use crate::platform::{Exchange, Recording};
 
 /// All that is needed to run a delivery again.
@@ -59,7 +59,7 @@ impl Capture {
     pub fn from_recorded(recorded: &Recorded) -> Result<Self, ReplayError> {
         let row = &recorded.delivery;
         let object = recorded.observations.iter().find_map(|seen| match &seen.observation.fact {
-            Fact::ObjectFetched { object } => Some(object.clone()),
+            Fact::ObjectFetched { object } => Some(Value::clone(object)),
             // An interactive task brings its object.
             Fact::TaskArrived(task) => task.task.pointer("/input/data").filter(|data| !data.is_null()).cloned(),
             _ => None,
@@ -87,7 +87,7 @@ impl Capture {
                     path: call.path.clone(),
                     request: call.request.clone(),
                     status,
-                    response: call.response.clone().or_else(looked_up),
+                    response: call.response.clone().or_else(looked_up).map(Body::into_value),
                     content_range: call.content_range.clone(),
                 })
             }

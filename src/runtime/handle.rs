@@ -41,11 +41,11 @@ async fn background(shared: &Shared, configuration: &Configuration, job: &Job) -
         Some(key) => cx.client.with_key(&Secret::new(key.as_str())).map_err(|e| e.to_string())?,
         None => cx.client.clone(),
     };
-    let Some(object) = lookup::object(&reader, configuration, &job.task.input, statuses).await? else {
+    let Some((object, came)) = lookup::object(&reader, configuration, &job.task.input, statuses).await? else {
         let message = format!("The request status does not match the supported statuses: {}.", statuses.join(","));
         return Ok(Handled::done(Output { result: TaskResult::Skip, message: Some(message), ..Output::default() }, 0.0));
     };
-    job.scope.emit(Fact::ObjectFetched { object: object.clone() });
+    job.scope.emit(Fact::ObjectFetched { object: came });
     add_installation(shared, job, &mut cx).await?;
     let call = Call { name: event_type, limit: shared.options.limits.background, scope: &job.scope };
     call.run(handler, cx, object, |answer| answer.output()).await
@@ -71,8 +71,8 @@ async fn scheduled(shared: &Shared, configuration: &Configuration, job: &Job) ->
         shared.options.environment_id,
         super::template::encoded(&job.task.input.object_id)
     );
-    let schedule = cx.client.fetch(&path).await.map_err(|e| e.to_string())?;
-    job.scope.emit(Fact::ObjectFetched { object: schedule.clone() });
+    let (schedule, came) = cx.client.fetch(&path).await.map_err(|e| e.to_string())?;
+    job.scope.emit(Fact::ObjectFetched { object: came });
     let method = schedule["method"].as_str().unwrap_or_default().to_owned();
     let Some(handler) = shared.extension.scheduled(&method) else {
         return Err(format!("the schedule calls for the method `{method}`, which the extension doesn't offer"));

@@ -3,16 +3,17 @@ use serde_json::Value;
 use super::configuration::Configuration;
 use super::template::{encoded, substitute};
 use crate::connect::{ApiError, Client};
+use crate::observe::Body;
 use crate::protocol::TaskInput;
 
 /// The object of a background task, as the event definition says: first counted by its filter, then fetched. `None`
-/// when it is in none of the statuses the extension asked for.
+/// when it is in none of the statuses the extension asked for. Also as it came.
 pub(super) async fn object(
     client: &Client,
     configuration: &Configuration,
     input: &TaskInput,
     statuses: &[String],
-) -> Result<Option<Value>, String> {
+) -> Result<Option<(Value, Body)>, String> {
     let event_type = &input.event_type;
     let definition =
         configuration.definition(event_type).ok_or_else(|| format!("Connect has sent no event definition for {event_type}"))?;
@@ -26,7 +27,7 @@ pub(super) async fn object(
     }
     let path = definition.api_resource_endpoint.replace("{pk}", &id);
     match client.fetch(&path).await.map_err(|e| e.to_string())? {
-        Value::Object(object) if !object.is_empty() => Ok(Some(Value::Object(object))),
+        (Value::Object(object), came) if !object.is_empty() => Ok(Some((Value::Object(object), came))),
         _ => Err(format!("GET {path}: the answer holds no object")),
     }
 }

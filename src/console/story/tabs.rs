@@ -94,7 +94,7 @@ fn calls(rows: &[ObservationRow]) -> Vec<Pieces> {
                 Piece::new(Tone::Dim, format!("  {}", text::duration(call.micros))),
             ],
         );
-        for (name, body) in [("sent", &call.request), ("answered", &call.response)] {
+        for (name, body) in [("sent", call.request.as_ref()), ("answered", call.response.as_deref())] {
             if let Some(body) = body {
                 lines.push(vec![Piece::new(Tone::Dim, name)]);
                 lines.extend(json::lines(body));

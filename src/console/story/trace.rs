@@ -275,7 +275,7 @@ impl Teller<'_> {
             }
             Fact::ObjectFetched { object } => {
                 let field = |name| object.get(name).and_then(Value::as_str).unwrap_or("?");
-                (plain(format!("object {} fetched: {}", field("id"), field("status"))), Some(object.clone()))
+                (plain(format!("object {} fetched: {}", field("id"), field("status"))), Some(Value::clone(object)))
             }
             Fact::ResultSent { .. } => (plain("result handed to the socket".into()), None),
             Fact::Held { step_kind, name, request } => {

@@ -51,7 +51,7 @@ fn object(state: &State) -> Option<String> {
     let selected = state.events.selected()?.id;
     let rows = state.trace.delivery.as_ref().filter(|d| d.id == selected).map(|_| &state.trace.rows)?;
     let object = rows.iter().find_map(|row| match &row.observation.fact {
-        Fact::ObjectFetched { object } => Some(object),
+        Fact::ObjectFetched { object } => Some(&**object),
         Fact::TaskArrived(task) => task.task.pointer("/input/data").filter(|data| !data.is_null()),
         _ => None,
     })?;

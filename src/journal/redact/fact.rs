@@ -30,11 +30,12 @@ pub(super) fn redact(secrets: &Secrets, fact: &mut Fact) {
             variables.iter_mut().for_each(|variable| seen(secrets, variable));
         }
         Fact::TaskArrived(task) => secrets.value(&mut task.task),
-        Fact::ObjectFetched { object } => secrets.value(object),
+        Fact::ObjectFetched { object } => secrets.body(object),
         Fact::ApiCall(call) => {
             secrets.texts([&mut call.method, &mut call.path]);
             secrets.texts(call.content_range.iter_mut().chain(&mut call.error));
-            call.request.iter_mut().chain(&mut call.response).for_each(|body| secrets.value(body));
+            call.request.iter_mut().for_each(|body| secrets.value(body));
+            call.response.iter_mut().for_each(|body| secrets.body(body));
         }
         Fact::StepStarted { parent: _, step_kind: _, name, request } => {
             secrets.text(name);

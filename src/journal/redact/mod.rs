@@ -91,11 +91,11 @@ impl Redactor {
         fact::learn(self, fact);
         let known = self.known();
         body.clear();
-        serde_json::to_writer(&mut *body, fact)?;
+        fact.write(body)?;
         if known.suspects(body) || matches!(fact, Fact::FrameRejected { .. }) {
             fact::redact(&known, fact);
             body.clear();
-            serde_json::to_writer(&mut *body, fact)?;
+            fact.write(body)?;
         }
         Ok(())
     }

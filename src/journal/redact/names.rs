@@ -1,12 +1,17 @@
 //! Secrets known by their place, not by their value: an API key of Connect, a password in a request.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 use super::placeholder;
+
+/// How a placeholder begins.
+const HIDDEN: &str = "«secret:";
 
 /// The key of a field that holds a secret, whatever its value.
 fn is_secret(key: &str) -> bool {
@@ -28,15 +33,144 @@ pub(super) fn in_object(map: &mut Map<String, Value>) {
     } else {
         return;
     };
-    for key in ["value", "initial_value", "structured_value"] {
+    for key in VALUES {
         map.get_mut(key).into_iter().for_each(|value| hide(value, &name));
+    }
+}
+
+/// The fields that hold the value of a parameter or a variable.
+const VALUES: [&str; 3] = ["value", "initial_value", "structured_value"];
+
+/// Whether [`in_object`] would take something out of one of the objects in a piece of JSON; found out in passing.
+pub(super) fn hold_something(json: &[u8]) -> bool {
+    serde_json::from_slice::<Seen>(json).map_or(true, |seen| seen.secret)
+}
+
+/// What is seen of a value in passing.
+#[derive(Default)]
+struct Seen {
+    /// There is a secret in it.
+    secret: bool,
+    /// Something that would be hidden if it were one.
+    something: bool,
+    /// It is the text `password`.
+    password: bool,
+    /// It is `true`.
+    yes: bool,
+}
+
+impl Seen {
+    const SOMETHING: Self = Self { secret: false, something: true, password: false, yes: false };
+}
+
+impl<'de> Deserialize<'de> for Seen {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Passing)
+    }
+}
+
+struct Passing;
+
+impl<'de> Visitor<'de> for Passing {
+    type Value = Seen;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Seen, E> {
+        Ok(Seen::default())
+    }
+
+    fn visit_bool<E>(self, yes: bool) -> Result<Seen, E> {
+        Ok(Seen { yes, ..Seen::default() })
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Seen, E> {
+        Ok(Seen::SOMETHING)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Seen, E> {
+        Ok(Seen::SOMETHING)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Seen, E> {
+        Ok(Seen::SOMETHING)
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Seen, E> {
+        let something = !text.is_empty() && !text.starts_with(HIDDEN);
+        Ok(Seen { something, password: text == "password", ..Seen::default() })
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Seen, A::Error> {
+        let mut all = Seen::SOMETHING;
+        while let Some(item) = items.next_element::<Seen>()? {
+            all.secret |= item.secret;
+        }
+        Ok(all)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Seen, A::Error> {
+        let mut all = Seen::SOMETHING;
+        let (mut marked, mut valued) = (false, false);
+        while let Some(Named(name)) = fields.next_key()? {
+            let field = fields.next_value::<Seen>()?;
+            all.secret |= field.secret;
+            match name {
+                Name::Type => marked |= field.password,
+                Name::Secure => marked |= field.yes,
+                Name::Value => valued |= field.something,
+                Name::Secret => all.secret |= field.something,
+                Name::Other => {}
+            }
+        }
+        all.secret |= marked && valued;
+        Ok(all)
+    }
+}
+
+/// What the name of a field means.
+enum Name {
+    Type,
+    Secure,
+    Value,
+    Secret,
+    Other,
+}
+
+struct Named(Name);
+
+impl<'de> Deserialize<'de> for Named {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Key;
+
+        impl Visitor<'_> for Key {
+            type Value = Named;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a name")
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<Named, E> {
+                Ok(Named(match name {
+                    "type" => Name::Type,
+                    "secure" => Name::Secure,
+                    name if VALUES.contains(&name) => Name::Value,
+                    name if is_secret(name) => Name::Secret,
+                    _ => Name::Other,
+                }))
+            }
+        }
+
+        deserializer.deserialize_str(Key)
     }
 }
 
 fn hide(value: &mut Value, name: &str) {
     match value {
         Value::Null | Value::Bool(_) => {}
-        Value::String(text) if text.is_empty() || text.starts_with("«secret:") => {}
+        Value::String(text) if text.is_empty() || text.starts_with(HIDDEN) => {}
         _ => *value = placeholder(name).into(),
     }
 }
@@ -77,5 +211,33 @@ fn owned(text: Cow<'_, str>) -> Option<String> {
     match text {
         Cow::Borrowed(_) => None,
         Cow::Owned(text) => Some(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::super::secrets::Secrets;
+    use super::*;
+
+    #[rstest]
+    #[case(json!({"params": [{"id": "a", "type": "password", "value": ""}, {"id": "b", "type": "text", "value": "x"}]}), false)]
+    #[case(json!({"params": [{"value": "hunter22", "id": "a", "type": "password"}]}), true)]
+    #[case(json!({"type": "password", "structured_value": {"a": null}}), true)]
+    #[case(json!({"type": "password", "value": null, "initial_value": false}), false)]
+    #[case(json!({"type": "password", "inner": {"value": "x"}}), false)]
+    #[case(json!({"name": "A", "value": 7, "secure": true}), true)]
+    #[case(json!({"name": "A", "value": "«secret:A»", "secure": true}), false)]
+    #[case(json!({"name": "A", "value": "x", "secure": "true"}), false)]
+    #[case(json!([{"deep": [{"API_KEY": "x"}]}]), true)]
+    #[case(json!({"authorization": "", "logging_api_key": null}), false)]
+    #[case(json!("password"), false)]
+    fn a_look_in_passing_sees_secrets_exactly_where_some_would_be_taken_out(#[case] value: Value, #[case] secret: bool) {
+        assert_eq!(hold_something(value.to_string().as_bytes()), secret);
+        let mut taken_out = value.clone();
+        Secrets::default().value(&mut taken_out);
+        assert_eq!(taken_out != value, secret);
     }
 }

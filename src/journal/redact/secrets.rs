@@ -6,9 +6,10 @@ use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::{Config, GeneralPurpose, GeneralPurposeConfig};
 use serde_json::{Map, Value};
 
-use super::sieve::{NAMES_ONLY, Sieve};
+use super::sieve::{Look, NAMES_ONLY, Sieve};
 use super::view::View;
 use super::{names, placeholder};
+use crate::observe::Body;
 
 /// Below this many characters a secret is only recognised where it is the whole text: it would be found everywhere.
 const SHORTEST: usize = 4;
@@ -67,9 +68,14 @@ impl Secrets {
     }
 
     /// Whether there may be a secret in a piece of JSON as `serde_json` writes it, without blanks: a quick look that may
-    /// suspect too much, never too little.
+    /// suspect too much, never too little. Where a name makes it suspect, what is beside the name decides: a password that
+    /// is not set yet is no secret, and products have many.
     pub(super) fn suspects(&self, json: &[u8]) -> bool {
-        self.sieve.as_ref().unwrap_or(&NAMES_ONLY).suspects(json)
+        match self.sieve.as_ref().unwrap_or(&NAMES_ONLY).look(json) {
+            Look::Harmless => false,
+            Look::Named => names::hold_something(json),
+            Look::Suspect => true,
+        }
     }
 
     pub(super) fn texts<'a>(&self, texts: impl IntoIterator<Item = &'a mut String>) {
@@ -94,6 +100,13 @@ impl Secrets {
             Value::Object(map) => self.object(map),
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
+    }
+
+    /// The same for one that is not read yet.
+    pub(super) fn body(&self, body: &mut Body) {
+        let mut value = std::mem::take(body).into_value();
+        self.value(&mut value);
+        *body = value.into();
     }
 
     /// Puts the latest secret of each name back where its placeholder stands.

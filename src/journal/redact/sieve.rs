@@ -6,7 +6,20 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind};
 pub(super) static NAMES_ONLY: LazyLock<Sieve> = LazyLock::new(|| Sieve::new([], []));
 
 /// What stands beside a secret that is known by its place: see [`names`](super::names).
-const NAMES: [&str; 5] = ["api_key\":", "authorization\":", "\"type\":\"password\"", "\"secure\":true", "apikey "];
+const NAMES: [&str; 4] = ["api_key\":", "authorization\":", "\"type\":\"password\"", "\"secure\":true"];
+/// How a secret begins that is known by its form.
+const FORM: &str = "apikey ";
+
+/// What a quick look finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Look {
+    /// There is nothing to take out.
+    Harmless,
+    /// A name is there beside which a secret may stand, and nothing else.
+    Named,
+    /// There may be anything.
+    Suspect,
+}
 
 /// Decides quickly that a piece of JSON holds nothing to take out. It may be wrong in one way only: to suspect what is
 /// harmless, which is then looked at closely.
@@ -24,16 +37,30 @@ impl Sieve {
         let known: Vec<Vec<u8>> = forms.into_iter().map(<[u8]>::to_vec).chain(whole).collect();
         let blanks = |text: &Vec<u8>| text.iter().filter(|byte| **byte == b' ').count();
         let with_plus = known.iter().filter(|text| blanks(text) == 1).map(|text| replaced(text, b' ', b'+'));
-        let patterns = NAMES.iter().map(|name| name.as_bytes().to_vec()).chain(known.iter().cloned()).chain(with_plus);
+        let names = NAMES.iter().chain([&FORM]).map(|name| name.as_bytes().to_vec());
+        let patterns = names.chain(known.iter().cloned()).chain(with_plus);
         let search = AhoCorasick::builder().ascii_case_insensitive(true).kind(Some(AhoCorasickKind::DFA)).build(patterns).ok();
         Self { search, plus: known.iter().any(|text| blanks(text) > 1) }
     }
 
     /// See [`Secrets::suspects`](super::secrets::Secrets::suspects).
-    pub(super) fn suspects(&self, json: &[u8]) -> bool {
+    pub(super) fn look(&self, json: &[u8]) -> Look {
         // Behind an escape there may be anything.
-        let escaped = json.iter().any(|byte| matches!(byte, b'\\' | b'%') || (self.plus && *byte == b'+'));
-        escaped || self.search.as_ref().is_none_or(|search| search.is_match(json))
+        if json.iter().any(|byte| matches!(byte, b'\\' | b'%') || (self.plus && *byte == b'+')) {
+            return Look::Suspect;
+        }
+        // A secret may overlap a name.
+        let Some(found) = self.search.as_ref().and_then(|search| search.try_find_overlapping_iter(json).ok()) else {
+            return Look::Suspect;
+        };
+        let mut look = Look::Harmless;
+        for one in found {
+            if one.pattern().as_usize() >= NAMES.len() {
+                return Look::Suspect;
+            }
+            look = Look::Named;
+        }
+        look
     }
 }
 

@@ -5,7 +5,7 @@ use rstest::rstest;
 use serde_json::json;
 
 use super::*;
-use crate::observe::{ApiCall, Fact, Level, Observation, SeenVariable, StoreCall};
+use crate::observe::{ApiCall, Body, Fact, Level, Observation, SeenVariable, StoreCall};
 
 /// Has an observation written; what was written is the fact as it is then.
 fn write(redactor: &Redactor, observation: &mut Observation) {
@@ -149,7 +149,7 @@ fn everything_with(text: &str) -> Vec<Observation> {
         path: text.into(),
         status: Some(200),
         request: Some(value.clone()),
-        response: Some(value.clone()),
+        response: Some(value.clone().into()),
         content_range: None,
         error: Some(text.into()),
         micros: 1,
@@ -165,7 +165,8 @@ fn everything_with(text: &str) -> Vec<Observation> {
         micros: 1,
     };
     [
-        Fact::ObjectFetched { object: value },
+        Fact::ObjectFetched { object: Body::from_text(&value.to_string()).unwrap() },
+        Fact::ObjectFetched { object: value.into() },
         Fact::ApiCall(call),
         Fact::StoreCall(store),
         Fact::Log { level: Level::Info, target: "t".into(), message: text.into() },

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 use super::refusal::Refusal;
+use crate::observe::Body;
 use crate::platform::rql::Query;
 use crate::platform::state::{Selected, select};
 
@@ -101,15 +102,15 @@ pub(crate) fn parse(query: &str) -> Result<Query, Refusal> {
 
 impl Answer {
     /// Status, body and `Content-Range`, as they are observed.
-    pub(crate) fn observed(&self) -> (u16, Option<Value>, Option<String>) {
+    pub(crate) fn observed(&self) -> (u16, Option<Body>, Option<String>) {
         match self {
-            Self::Object(object) => (200, Some(object.clone()), None),
-            Self::Text(text) => (200, serde_json::from_str(text).ok(), None),
-            Self::Created(object) => (201, Some(object.clone()), None),
+            Self::Object(object) => (200, Some(object.clone().into()), None),
+            Self::Text(text) => (200, Some(Body::of_json(Arc::clone(text))), None),
+            Self::Created(object) => (201, Some(object.clone().into()), None),
             Self::List { items, offset, total } => {
-                (200, Some(Value::Array(items.clone())), Some(content_range(*offset, items.len(), *total)))
+                (200, Some(Value::Array(items.clone()).into()), Some(content_range(*offset, items.len(), *total)))
             }
-            Self::Plain(text) => (200, Some(Value::String(text.clone())), None),
+            Self::Plain(text) => (200, Some(Value::String(text.clone()).into()), None),
             Self::File { .. } => (200, None, None),
             // By now it has come; what is left of it is nothing to tell.
             Self::Nothing | Self::Later(_) => (204, None, None),

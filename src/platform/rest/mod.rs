@@ -104,7 +104,7 @@ async fn handle(State(core): State<Arc<Core>>, request: Request) -> Response {
                     let concern = core.foreign.concern(&parts);
                     if let Some(played) = played(&core, &parts, &path, &body, concern.as_ref()) {
                         if let Some(concern) = concern {
-                            let told = (played.status, played.body.clone(), played.content_range.clone());
+                            let told = (played.status, played.body.clone().map(Into::into), played.content_range.clone());
                             core.foreign.called(concern, api_call(&parts, &path, &body, told));
                         }
                         return played.into_response();

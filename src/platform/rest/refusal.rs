@@ -5,6 +5,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use crate::observe::Body;
+
 /// A call that is not carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refusal {
@@ -60,8 +62,8 @@ impl Refusal {
     }
 
     /// Status and body, as they are observed.
-    pub(crate) fn observed(&self) -> (u16, Option<Value>, Option<String>) {
-        (self.status.as_u16(), Some(self.body()), None)
+    pub(crate) fn observed(&self) -> (u16, Option<Body>, Option<String>) {
+        (self.status.as_u16(), Some(self.body().into()), None)
     }
 }
 

@@ -84,7 +84,7 @@ pub(crate) fn search(core: &Core, collection: &str, query: Query) -> Answer {
     match query.pinned_id() {
         Some(id) => {
             let found = core.lock().objects.text(collection, id);
-            let found = found.and_then(|text| serde_json::from_str(&text).ok());
+            let found = found.and_then(|text| query.read(&text).ok());
             Answer::page(&query, found.into_iter().collect())
         }
         None => Answer::Later(Later::Search { collection: collection.into(), query }),

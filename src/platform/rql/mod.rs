@@ -8,7 +8,10 @@ mod parse;
 mod tests;
 
 pub(crate) use parse::percent_decode;
+use serde_json::Value;
 use thiserror::Error;
+
+use crate::observe::fields;
 
 /// A query string that is no RQL.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -84,6 +87,30 @@ impl Query {
     /// The id every matching object must have, if the query pins one: the way past a search of the whole list.
     pub(crate) fn pinned_id(&self) -> Option<&str> {
         pinned(&self.filter)
+    }
+
+    /// The object of a text, as far as it matters for the answer: counting takes no more than a [glance](Self::glance).
+    pub(crate) fn read(&self, text: &str) -> serde_json::Result<Value> {
+        if self.limit == Some(0) { self.glance(text) } else { serde_json::from_str(text) }
+    }
+
+    /// The object of a text, as far as the conditions and the order look at it.
+    pub(crate) fn glance(&self, text: &str) -> serde_json::Result<Value> {
+        fields(text, |field| {
+            let begins = |path: &[String]| path.first().is_some_and(|first| first == field);
+            self.ordering.iter().any(|(path, _)| begins(path)) || self.filter.iter().any(|filter| filter.asks(&begins))
+        })
+    }
+}
+
+impl Filter {
+    /// Whether it looks at one of these fields.
+    fn asks(&self, of: &impl Fn(&[String]) -> bool) -> bool {
+        match self {
+            Self::And(inner) | Self::Or(inner) => inner.iter().any(|filter| filter.asks(of)),
+            Self::Not(inner) => inner.asks(of),
+            Self::Compare(path, ..) | Self::In(path, _) => of(path),
+        }
     }
 }
 

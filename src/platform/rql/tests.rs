@@ -49,7 +49,10 @@ fn request() -> Value {
 #[case::comma_at_the_top("eq(status,pending),eq(id,PR-2)", false)]
 #[case::paging_is_no_condition("limit=5&ordering(-created,id)&eq(status,pending)&select(+asset,-note)", true)]
 fn a_condition_holds_or_not(#[case] query: &str, #[case] expected: bool) {
-    assert_eq!(Query::parse(query).unwrap().matches(&request()), expected, "{query}");
+    let parsed = Query::parse(query).unwrap();
+    assert_eq!(parsed.matches(&request()), expected, "{query}");
+    let glance = parsed.glance(&request().to_string()).unwrap();
+    assert_eq!(parsed.matches(&glance), expected, "{query}: nothing it asks of is passed over");
 }
 
 #[rstest]

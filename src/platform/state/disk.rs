@@ -43,6 +43,9 @@ enum Job {
 /// At most so many writes in one commit: bounds how long a barrier waits.
 const GROUP: usize = 2_000;
 
+/// After so many writes the log of SQLite is worked into its file: when those who waited for them were told, not before.
+const CHECKPOINT: usize = 2_000;
+
 /// The way to the writing thread. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Disk {
@@ -123,6 +126,7 @@ impl Barrier {
 
 fn run(mut db: Connection, inbox: &mpsc::Receiver<Job>, written: &AtomicU64, failed: &dyn Fn(&str)) {
     let mut open = true;
+    let mut since_checkpoint = 0;
     while open && let Ok(job) = inbox.recv() {
         let (mut writes, mut barriers) = (Vec::new(), Vec::new());
         let mut next = Some(job);
@@ -143,6 +147,12 @@ fn run(mut db: Connection, inbox: &mpsc::Receiver<Job>, written: &AtomicU64, fai
         written.fetch_add(u64::try_from(writes.len()).unwrap_or(0), Ordering::Release);
         for told in barriers {
             let _ = told.send(outcome.clone());
+        }
+        since_checkpoint += writes.len();
+        if since_checkpoint >= CHECKPOINT {
+            // That it can't be done now (a reader is in the way) only means that it is done later.
+            let _ = db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+            since_checkpoint = 0;
         }
     }
     // So that the file is whole without its companions; where that fails they stay beside it, and nothing is lost.

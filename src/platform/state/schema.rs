@@ -5,6 +5,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::StoredVariable;
@@ -62,6 +63,12 @@ pub(crate) fn open(dir: &Path) -> Result<(Connection, File, Loaded), PlatformErr
     db.pragma_update(None, "journal_mode", "WAL")?;
     // A commit survives the end of the process, however it ends; only a power cut may take the last moments.
     db.pragma_update(None, "synchronous", "NORMAL")?;
+    // The thread that writes does it, between commits.
+    db.pragma_update(None, "wal_autocheckpoint", 0)?;
+    db.pragma_update(None, "cache_size", -8192)?;
+    // Otherwise some statements are made anew for each value they are given.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    db.pragma_update(None, "journal_size_limit", 64 << 20)?;
     let found: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
     match found {
         0 => db.execute_batch(&format!("BEGIN; {TABLES} {ALARMS} COMMIT;"))?,

@@ -48,7 +48,7 @@ pub(crate) fn search(db: &Connection, collection: &str, query: &Query) -> rusqli
     let mut all = db.prepare("SELECT seq, body FROM objects WHERE collection = ? ORDER BY seq")?;
     let mut rows = all.query([collection])?;
     while let Some(row) = rows.next()? {
-        let Ok(object) = serde_json::from_str::<Value>(row.get_ref(1)?.as_str()?) else { continue };
+        let Ok(object) = query.glance(row.get_ref(1)?.as_str()?) else { continue };
         if query.matches(&object) {
             found.push((row.get(0)?, query.sort_keys(&object)));
         }
