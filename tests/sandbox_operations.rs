@@ -148,3 +148,26 @@ async fn an_index_outlives_a_restart_and_its_kinds_that_are_not_there_are_named(
     assert_eq!((stats.get_i64("count").unwrap(), stats.get_i32("nindexes").unwrap()), (1, 2));
     again.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_skipped_leads_to_the_same_documents_in_every_order() {
+    let (_dir, sandbox, database) = start().await;
+    let orders = database.collection::<Document>("orders");
+    orders.insert_many((0..60).map(|n| doc! { "_id": n * 7 % 61, "n": n % 5, "tags": [n, n + 1] })).await.unwrap();
+    orders.create_index(IndexModel::builder().keys(doc! { "n": 1, "_id": -1 }).build()).await.unwrap();
+    orders.create_index(IndexModel::builder().keys(doc! { "tags": 1 }).build()).await.unwrap();
+    let sorts =
+        [doc! {}, doc! { "$natural": -1 }, doc! { "_id": 1 }, doc! { "_id": -1 }, doc! { "n": 1, "_id": -1 }, doc! { "tags": 1 }];
+    for sort in sorts {
+        for filter in [doc! {}, doc! { "n": { "$gte": 2 } }] {
+            let find = |skip: u64| orders.find(filter.clone()).sort(sort.clone()).skip(skip).batch_size(3);
+            let all: Vec<Document> = find(0).await.unwrap().try_collect().await.unwrap();
+            for skip in [1, 2, 30, 36, 59, 60, 61] {
+                let rest: Vec<Document> = find(skip).await.unwrap().try_collect().await.unwrap();
+                let expected = all.get(usize::try_from(skip).unwrap()..).unwrap_or_default();
+                assert_eq!(rest, expected, "{sort} {filter} after {skip}");
+            }
+        }
+    }
+    sandbox.stop().await;
+}

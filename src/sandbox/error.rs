@@ -18,6 +18,8 @@ macro_rules! codes {
         #[allow(missing_docs)] // the name beside the number says it all
         impl Code {
             $(pub const $constant: Self = Self { number: $number, name: Cow::Borrowed($name) };)*
+
+            const NAMED: &[Self] = &[$(Self::$constant),*];
         }
     };
 }
@@ -75,6 +77,11 @@ codes! {
 }
 
 impl Code {
+    /// The code of this number, as it comes where no name does: in the `writeErrors` of a batch.
+    pub(super) fn numbered(number: i32) -> Self {
+        Self::NAMED.iter().find(|code| code.number == number).cloned().unwrap_or_else(|| Self::location(number))
+    }
+
     /// A code the server gives to one place in its source only.
     #[must_use]
     pub fn location(number: i32) -> Self {

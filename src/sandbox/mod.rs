@@ -29,7 +29,13 @@ mod wire;
 #[doc(hidden)]
 pub mod fuzzing {
     pub fn decode_frame(frame: &[u8]) {
-        let _ = super::wire::frame::decode(frame);
+        let Some((header, _)) = frame.split_first_chunk() else { return };
+        let _ = super::wire::frame::is_tls(header);
+        let _ = super::wire::frame::length(*header, super::wire::frame::MAX_FRAME);
+        if let Ok(request) = super::wire::frame::decode(frame) {
+            // What every command goes through before anything in it is used.
+            let _ = request.command.check();
+        }
     }
 }
 
@@ -53,6 +59,7 @@ use crate::observe::{Level, Observer, Scope, Secret};
 use credentials::Credentials;
 use data_api::{Embedded, Gate};
 use engine::Engine;
+use wire::patience::Patience;
 use wire::server::Shared;
 
 /// The sandbox's own host name, for clients that insist on `mongodb+srv`: below `localhost`, where no name ever leaves the
@@ -160,6 +167,7 @@ impl Sandbox {
             credentials,
             verifier: OnceCell::new(),
             started: std::time::Instant::now(),
+            patience: Patience::default(),
         });
         let servers = vec![
             tokio::spawn(expire(engine.clone(), scope.clone(), stop.clone())),

@@ -27,6 +27,8 @@ def raises(error, call, code=None):
 
 
 client = MongoClient(access['mongodb'])
+# Compression is offered, not agreed on, and not used.
+assert MongoClient(access['mongodb'], compressors='zlib').admin.command('ping')['ok'] == 1
 shop = client.shop
 orders = shop.orders
 

@@ -17,6 +17,11 @@ impl Drop for Server {
 }
 
 impl Server {
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Starts it with its data in memory, by the program the variable `SECANTUSD` names or the path has; it may take a moment
     /// until it answers. Without it says that the test is skipped.
     pub(crate) fn start() -> Option<Self> {

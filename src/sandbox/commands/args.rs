@@ -126,11 +126,15 @@ impl<'a> Args<'a> {
         for field in self.body.iter() {
             let (name, _) = field?;
             if !known.contains(&name.as_str()) {
-                let message = format!("BSON field '{}.{name}' is an unknown field.", self.command);
-                return Err(CommandError::new(Code::location(40415), message));
+                return Err(self.unknown(name.as_str()));
             }
         }
         Ok(())
+    }
+
+    pub(super) fn unknown(&self, name: &str) -> CommandError {
+        let message = format!("BSON field '{}.{name}' is an unknown field.", self.command);
+        CommandError::new(Code::location(40415), message)
     }
 
     pub(in crate::sandbox) fn missing(&self, name: &str) -> CommandError {

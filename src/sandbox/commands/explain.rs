@@ -21,6 +21,7 @@ pub(super) async fn explain(engine: &Engine, command: Command) -> Result<RawDocu
     // What is not said is everything, as in MongoDB.
     let executed = args.text("verbosity")?.unwrap_or("allPlansExecution") != "queryPlanner";
     let inner = Command::new(inner);
+    super::fields::check(inner.name(), &inner.body)?;
     engine.read(move |connection| of(connection, &inner, executed)).await
 }
 

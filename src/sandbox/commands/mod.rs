@@ -6,6 +6,7 @@ mod args;
 mod coll_mod;
 mod cursors;
 mod explain;
+mod fields;
 mod find;
 mod find_and_modify;
 mod indexes;
@@ -60,7 +61,7 @@ impl Command {
     }
 
     /// Everything in it readable: after this, reading it cannot fail.
-    fn check(&self) -> Result<(), CommandError> {
+    pub(super) fn check(&self) -> Result<(), CommandError> {
         check_document(&self.body)?;
         self.sequences.iter().flat_map(|(_, documents)| documents).try_for_each(|d| check_document(d))
     }
@@ -75,6 +76,7 @@ pub(super) const MAX_BATCH: usize = 100_000;
 /// What MongoDB would answer; `CommandNotFound` for what there is not.
 pub(super) async fn run(engine: &Engine, command: Command) -> Result<RawDocumentBuf, CommandError> {
     command.check()?;
+    fields::check(command.name(), &command.body)?;
     if let Ok(Some(RawBsonRef::Document(session))) = command.body.get("lsid")
         && let Ok(Some(RawBsonRef::Binary(id))) = session.get("id")
     {

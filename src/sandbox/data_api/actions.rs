@@ -3,7 +3,7 @@ use bson::oid::ObjectId;
 use bson::raw::{CStr, cstr};
 use bson::{Bson, Document, RawArrayBuf, RawBson, RawBsonRef, RawDocumentBuf, rawdoc};
 
-use super::super::error::CommandError;
+use super::super::error::{Code, CommandError};
 use super::deployment::Deployment;
 use super::error::ApiError;
 use super::request::Request;
@@ -225,5 +225,6 @@ fn succeeded(reply: &RawDocumentBuf) -> Result<(), ApiError> {
     let Some(RawBsonRef::Array(errors)) = reply.get("writeErrors").map_err(CommandError::from)? else { return Ok(()) };
     let first = errors.get(0).ok().flatten().and_then(RawBsonRef::as_document);
     let words = first.and_then(|error| error.get_str("errmsg").ok()).unwrap_or("the write was refused");
-    Err(CommandError::bad_value(words).into())
+    let code = first.and_then(|error| error.get_i32("code").ok()).map_or(Code::BAD_VALUE, Code::numbered);
+    Err(CommandError::new(code, words).into())
 }

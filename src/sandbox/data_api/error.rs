@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use axum::http::{StatusCode, header};
+use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
@@ -41,8 +41,8 @@ impl ApiError {
         Self::new(StatusCode::BAD_REQUEST, "InvalidParameter", message)
     }
 
-    pub(super) fn not_found(path: &str) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "EndpointNotFound", format!("no matching endpoint found for POST {path}"))
+    pub(super) fn not_found(method: &Method, path: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "EndpointNotFound", format!("no matching endpoint found for {method} {path}"))
     }
 
     pub(super) fn too_large(message: &str) -> Self {

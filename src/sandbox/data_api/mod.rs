@@ -17,7 +17,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::{HeaderMap, HeaderName, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use bson::Document;
@@ -59,8 +59,8 @@ pub(super) fn router(deployment: Arc<dyn Deployment>, gate: Gate) -> Router {
         .with_state(Arc::new(Endpoint { deployment, gate }))
 }
 
-async fn unknown(uri: Uri) -> Response {
-    ApiError::not_found(uri.path()).into_response(uri.path())
+async fn unknown(method: Method, uri: Uri) -> Response {
+    ApiError::not_found(&method, uri.path()).into_response(uri.path())
 }
 
 async fn action(
@@ -75,7 +75,7 @@ async fn action(
         Err(rejected) => return ApiError::too_large(&rejected.body_text()).into_response(uri.path()),
     };
     if !VERSIONS.contains(&version.as_str()) {
-        return unknown(uri).await;
+        return unknown(Method::POST, uri).await;
     }
     let answered = tokio::time::timeout(PATIENCE, answer(&endpoint, &name, &uri, &headers, &body)).await;
     match answered.unwrap_or_else(|_| Err(ApiError::too_slow(PATIENCE))) {
@@ -92,7 +92,7 @@ async fn answer(
     body: &[u8],
 ) -> Result<(StatusCode, Value), ApiError> {
     endpoint.gate.admit(headers)?;
-    let action = actions::find(name).ok_or_else(|| ApiError::not_found(uri.path()))?;
+    let action = actions::find(name).ok_or_else(|| ApiError::not_found(&Method::POST, uri.path()))?;
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media_type = content_type.split(';').next().unwrap_or_default().trim();
     if !matches!(media_type, "application/json" | "application/ejson") {

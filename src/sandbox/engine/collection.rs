@@ -206,6 +206,14 @@ impl Collection {
         Ok(())
     }
 
+    /// The number of the document after the first `skip`, forward or backward.
+    pub(super) fn leap(&self, connection: &Connection, backward: bool, skip: i64) -> Result<Option<i64>, CommandError> {
+        let order = if backward { " DESC" } else { "" };
+        let sql = format!("SELECT seq FROM c_{} ORDER BY seq{order} LIMIT 1 OFFSET ?", self.id);
+        let mut statement = self.still_there(connection.prepare_cached(&sql))?;
+        Ok(statement.query_row([skip], |row| row.get(0)).optional()?)
+    }
+
     /// The document with this number.
     pub(in crate::sandbox) fn by_seq(&self, connection: &Connection, seq: i64) -> Result<Option<RawDocumentBuf>, CommandError> {
         let sql = format!("SELECT body FROM c_{} WHERE seq = ?", self.id);

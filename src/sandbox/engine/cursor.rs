@@ -11,7 +11,7 @@ use super::super::matcher::Matcher;
 use super::super::projection::Projection;
 use super::super::value::MAX_DOCUMENT;
 use super::plan::Plan;
-use super::query::{Deadline, Position};
+use super::query::{Deadline, Landing, Position};
 use super::{Collection, Query};
 
 /// A cursor nobody asked for this long is forgotten, as by MongoDB.
@@ -136,6 +136,13 @@ fn scan(
         return Ok(true);
     }
     let plan = Plan::of(query, collection)?;
+    if *skip > 0 && position.is_start() {
+        match query.leap(connection, collection, &plan, *skip)? {
+            Some(Landing::Beyond) => return Ok(true),
+            Some(Landing::At(landed)) => (*position, *skip) = (landed, 0),
+            None => {}
+        }
+    }
     query.visit_from(connection, collection, &plan, position, &mut |_, document| {
         if *skip > 0 {
             *skip -= 1;

@@ -264,6 +264,18 @@ impl Index {
         }
     }
 
+    /// A statement that answers (key, number) of the entry after the first `?4` of one range; the range as in
+    /// [`range_sql`](Self::range_sql), whose documents it does not touch.
+    pub(super) fn leap_sql(&self, backward: bool) -> String {
+        let table = match self.table {
+            Table::Collection(id) => format!("c_{id}"),
+            Table::Index(id) => format!("i_{id}"),
+        };
+        let (range, down) =
+            if backward { ("(key, seq) < (?1, ?2) AND key >= ?3", " DESC") } else { ("(key, seq) > (?1, ?2) AND key < ?3", "") };
+        format!("SELECT key, seq FROM {table} WHERE {range} ORDER BY key{down}, seq{down} LIMIT 1 OFFSET ?4")
+    }
+
     /// The numbers of the documents with a key in the range.
     pub(super) fn numbers(&self, connection: &Connection, (low, high): (&[u8], &[u8])) -> Result<Vec<i64>, CommandError> {
         let table = match self.table {

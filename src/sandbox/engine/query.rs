@@ -3,7 +3,7 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use bson::{RawDocument, RawDocumentBuf};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::super::error::{Code, CommandError};
 use super::super::matcher::Matcher;
@@ -50,6 +50,21 @@ pub(in crate::sandbox) struct Position {
     seen: HashSet<i64>,
 }
 
+/// Where a leap over documents ends.
+pub(super) enum Landing {
+    /// After the last of them.
+    At(Position),
+    /// There are not so many.
+    Beyond,
+}
+
+impl Position {
+    /// Whether nothing was looked at yet.
+    pub(super) fn is_start(&self) -> bool {
+        self.number.is_none() && self.key.is_none()
+    }
+}
+
 /// How much was looked at.
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::sandbox) struct Examined {
@@ -94,6 +109,35 @@ impl Query {
             Plan::Scan { backward } => self.scan(connection, collection, *backward, position, visit),
             Plan::Index { .. } => self.seek(connection, collection, plan, position, visit),
         }
+    }
+
+    /// Where one is after the first `skip` documents, if that can be told without looking at them because all are in the answer;
+    /// `None` if it cannot.
+    pub(super) fn leap(
+        &self,
+        connection: &Connection,
+        collection: &Collection,
+        plan: &Plan<'_>,
+        skip: usize,
+    ) -> Result<Option<Landing>, CommandError> {
+        let Some(last) = skip.checked_sub(1).and_then(|last| i64::try_from(last).ok()) else { return Ok(None) };
+        if !self.matcher.is_everything() {
+            return Ok(None);
+        }
+        let landed = match plan {
+            Plan::Scan { backward } => {
+                let number = collection.leap(connection, *backward, last)?;
+                number.map(|number| Position { number: Some(number), ..Position::default() })
+            }
+            Plan::Index { index, ranges, backward, .. } => {
+                let ([(low, high)], false) = (ranges.as_slice(), index.multikey) else { return Ok(None) };
+                let (first, end) = if *backward { (high, low) } else { (low, high) };
+                let mut statement = collection.still_there(connection.prepare_cached(&index.leap_sql(*backward)))?;
+                let landed = statement.query_row(params![first, -1, end, last], |row| Ok((0, row.get(0)?, row.get(1)?)));
+                landed.optional()?.map(|key| Position { key: Some(key), ..Position::default() })
+            }
+        };
+        Ok(Some(landed.map_or(Landing::Beyond, Landing::At)))
     }
 
     /// Counts a document, and asks the filter.

@@ -11,6 +11,8 @@ pub(in crate::sandbox) const HEADER: usize = 16;
 
 const OP_REPLY: i32 = 1;
 const OP_QUERY: i32 = 2004;
+/// Refused as unknown: a client may only compress with what the server's `hello` offered, and that offers nothing. Its clients are on
+/// the same machine, where compressing costs more than it saves.
 const OP_COMPRESSED: i32 = 2012;
 const OP_MSG: i32 = 2013;
 

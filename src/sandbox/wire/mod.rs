@@ -2,7 +2,10 @@
 //! about the connection itself, everything else is a command for the databases.
 
 pub(super) mod frame;
+pub(super) mod patience;
 mod scram;
 pub(super) mod server;
 mod session;
 mod standalone;
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,9 @@
 use std::io::{self, Cursor};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -11,6 +11,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::frame::{self, FrameError, HEADER, MAX_FRAME};
+use super::patience::{Patience, within};
 use super::session::Session;
 pub(in crate::sandbox) use super::session::Shared;
 use crate::observe::{Level, Scope};
@@ -20,9 +21,6 @@ const MAX_CONNECTIONS: usize = 1_000;
 
 /// Who has not authenticated sends small frames only.
 const MAX_UNTRUSTED: usize = 1 << 20;
-
-/// How long a TLS handshake may take.
-const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// Accepts connections until `stop`, each in a task of its own; then waits for them to end.
 pub(in crate::sandbox) async fn serve(
@@ -41,7 +39,7 @@ pub(in crate::sandbox) async fn serve(
             Some(_) = connections.join_next() => continue,
             accepted = accept(&listener, &places) => accepted,
         };
-        let (stream, place) = match accepted {
+        let (stream, peer, place) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 // Out of file descriptors, for instance: those that are connected go on.
@@ -55,7 +53,7 @@ pub(in crate::sandbox) async fn serve(
         connections.spawn(async move {
             tokio::select! {
                 () = stop.cancelled() => {}
-                ended = welcome(stream, tls, shared, number) => {
+                ended = welcome(stream, tls, shared, (number, peer)) => {
                     if let Err(error) = ended {
                         scope.log(Level::Debug, "sandbox", format!("connection {number} was closed: {error}"));
                     }
@@ -67,35 +65,52 @@ pub(in crate::sandbox) async fn serve(
     while connections.join_next().await.is_some() {}
 }
 
-async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> io::Result<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+type Accepted = (TcpStream, String, tokio::sync::OwnedSemaphorePermit);
+
+async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> io::Result<Accepted> {
     let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
-    Ok((stream, place))
+    let (stream, peer) = listener.accept().await?;
+    Ok((stream, peer.to_string(), place))
 }
 
 /// Serves a connection, encrypted or not: on this one port, who speaks TLS is known by the first bytes.
-async fn welcome(mut stream: TcpStream, tls: TlsAcceptor, shared: Arc<Shared>, number: i32) -> io::Result<()> {
+async fn welcome(mut stream: TcpStream, tls: TlsAcceptor, shared: Arc<Shared>, who: (i32, String)) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    let session = Session::new(shared, number, stream.peer_addr()?.to_string());
+    let patience = shared.patience;
+    let session = Session::new(shared, who.0, who.1);
+    let until = Instant::now() + patience.first;
     let mut first = [0; HEADER];
-    if !read_whole(&mut stream, &mut first).await? {
+    let begun = async {
+        match stream.read_exact(&mut first).await {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+            read => read.map(|_| true),
+        }
+    };
+    if !within(patience.first, begun).await? {
         return Ok(());
     }
     let (read, write) = stream.into_split();
     let stream = tokio::io::join(Cursor::new(first).chain(read), write);
     if frame::is_tls(&first) {
-        let shaken = tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await;
-        converse(shaken.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??, session).await
+        let shaken = within(until.saturating_duration_since(Instant::now()), tls.accept(stream)).await?;
+        converse(shaken, session, patience, until).await
     } else {
-        converse(stream, session).await
+        converse(stream, session, patience, until).await
     }
 }
 
-/// Answers frame after frame until the client is gone or sends what is no frame.
-async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin, mut session: Session) -> io::Result<()> {
+/// Answers frame after frame until the client is gone or sends what is no frame. The first must be here by `until`.
+async fn converse(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    mut session: Session,
+    patience: Patience,
+    until: Instant,
+) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
     let mut answers = 0_i32;
-    while let Some(frame) = read_frame(&mut stream, if session.is_trusted() { MAX_FRAME } else { MAX_UNTRUSTED }).await? {
+    let first = until.saturating_duration_since(Instant::now());
+    let mut next = within(first, read_frame(&mut stream, session.is_trusted(), patience)).await?;
+    while let Some(frame) = next {
         let mut request = frame::decode(&frame).map_err(malformed)?;
         drop(frame);
         let empty = super::super::commands::Command::new(bson::RawDocumentBuf::new());
@@ -103,34 +118,22 @@ async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin, mut session: Sess
         let reply = session.answer(command).await.unwrap_or_else(|error| error.reply());
         if request.answer {
             answers = answers.wrapping_add(1);
-            stream.write_all(&frame::encode(&request, answers, &reply)).await?;
-            stream.flush().await?;
+            patience.write(&mut stream, &frame::encode(&request, answers, &reply)).await?;
         }
+        next = read_frame(&mut stream, session.is_trusted(), patience).await?;
     }
     Ok(())
 }
 
-/// The next frame; `None` at the end. Memory grows with what has arrived, not with what was announced.
-async fn read_frame(stream: &mut (impl AsyncRead + Unpin), most: usize) -> io::Result<Option<Vec<u8>>> {
-    let mut header = [0; HEADER];
-    if !read_whole(stream, &mut header).await? {
-        return Ok(None);
-    }
-    let length = frame::length(header, most).map_err(malformed)?;
-    let mut frame = Vec::with_capacity(length.min(64 * 1024));
-    frame.extend(header);
-    let rest = u64::try_from(length - HEADER).unwrap_or(u64::MAX);
-    stream.take(rest).read_to_end(&mut frame).await?;
-    if frame.len() < length { Err(malformed(FrameError::Short)) } else { Ok(Some(frame)) }
-}
-
-/// Fills `header`; `false` if the client has gone.
-async fn read_whole(stream: &mut (impl AsyncRead + Unpin), header: &mut [u8; HEADER]) -> io::Result<bool> {
-    match stream.read_exact(header).await {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
-        Err(error) => Err(error),
-    }
+/// The next frame; `None` at the end.
+async fn read_frame(stream: &mut (impl AsyncRead + Unpin), trusted: bool, patience: Patience) -> io::Result<Option<Vec<u8>>> {
+    let Some(byte) = patience.begin(stream, trusted).await? else { return Ok(None) };
+    let mut frame = vec![byte];
+    patience.fill(stream, &mut frame, HEADER).await?;
+    let header = frame.first_chunk().copied().ok_or_else(|| malformed(FrameError::Short))?;
+    let length = frame::length(header, if trusted { MAX_FRAME } else { MAX_UNTRUSTED }).map_err(malformed)?;
+    patience.fill(stream, &mut frame, length).await?;
+    Ok(Some(frame))
 }
 
 fn malformed(error: FrameError) -> io::Error {

@@ -11,6 +11,7 @@ use super::super::engine::Engine;
 use super::super::error::{Code, CommandError};
 use super::super::value::MAX_DOCUMENT;
 use super::frame::MAX_FRAME;
+use super::patience::Patience;
 use super::scram::{self, Conversation, Verifier};
 use super::standalone;
 
@@ -26,6 +27,7 @@ pub(in crate::sandbox) struct Shared {
     pub(in crate::sandbox) credentials: Option<Credentials>,
     pub(in crate::sandbox) verifier: OnceCell<Verifier>,
     pub(in crate::sandbox) started: std::time::Instant,
+    pub(in crate::sandbox) patience: Patience,
 }
 
 impl Shared {
