@@ -20,11 +20,10 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use connect_console::connect::{Approve, Param};
 use connect_console::extension::{Background, Context, Extension, HandlerError};
 use connect_console::fulfillment::cache::{Cache, Entry};
-use connect_console::fulfillment::{Bindings, FnStep, Log, Request, Saga, Sequence, ServiceProvider, Transaction};
+use connect_console::fulfillment::{Bindings, FnStep, Log, Request, Saga, Sequence, ServiceProvider, Transaction, async_trait};
 use connect_console::inject;
 
 fn main() -> ExitCode {

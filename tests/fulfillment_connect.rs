@@ -238,6 +238,39 @@ async fn an_error_ends_the_pages() {
 }
 
 #[tokio::test]
+async fn a_call_is_tried_again_after_a_5xx_and_a_throttled_one_when_connect_says_and_each_try_is_seen() {
+    // In turn: broken, throttled for nothing, good; the last answer stays.
+    let answers = [(500, "-"), (503, "0"), (200, "-")];
+    let given = Arc::new(Mutex::new(0));
+    let answer = move || {
+        let mut nth = given.lock().unwrap();
+        let (status, after) = answers[(*nth).min(2)];
+        *nth += 1;
+        async move { (StatusCode::from_u16(status).unwrap(), [("Retry-After", after)], r#"{"id": "PR-1"}"#) }
+    };
+    let memory = Arc::new(Memory::default());
+    let client = serve(Router::new().fallback(answer)).await.with_scope(Scope::new(memory.clone()));
+    assert_eq!(client.get("requests/PR-1").await.unwrap()["id"], "PR-1");
+    let status = |fact| match fact {
+        Fact::ApiCall(call) => call.status,
+        _ => None,
+    };
+    assert_eq!(memory.seen().into_iter().filter_map(|o| status(o.fact)).collect::<Vec<_>>(), [500, 503, 200]);
+}
+
+#[tokio::test]
+async fn a_call_that_reaches_nobody_is_tried_four_times_and_then_an_error_that_says_why() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}/public/v1", listener.local_addr().unwrap());
+    drop(listener);
+    let memory = Arc::new(Memory::default());
+    let client = ClientBuilder::new(base, "ApiKey SU-1:s3cret".into()).build().unwrap();
+    let error = client.with_scope(Scope::new(memory.clone())).get("requests/PR-1").await.unwrap_err().to_string();
+    assert!(error.contains("GET requests/PR-1") && !error.contains("s3cret"), "{error}");
+    assert_eq!(memory.seen().len(), 4);
+}
+
+#[tokio::test]
 async fn a_client_never_shows_its_key() {
     let (client, _) = connect(200, json!({}), None).await;
     let shown = format!("{client:?} {:?} {:?}", client.requests(), client.requests().id("PR-1"));

@@ -47,7 +47,6 @@ pub(super) fn delivery_cells(row: &DeliveryRow) -> Vec<String> {
         origin.push_str(", ");
         origin.push_str(mark);
     }
-    let reason = row.message.as_deref().and_then(|m| m.lines().next()).unwrap_or_default();
     vec![
         row.id.to_string(),
         clock(row.arrived_at),
@@ -58,7 +57,7 @@ pub(super) fn delivery_cells(row: &DeliveryRow) -> Vec<String> {
         row.micros.map_or_else(|| "-".into(), span),
         row.attempt.to_string(),
         origin,
-        reason.to_owned(),
+        row.reason().to_owned(),
     ]
 }
 

@@ -20,6 +20,19 @@ pub struct Page {
 
 /// A client of the REST API with one key. Cheap to clone.
 ///
+/// ```no_run
+/// use connect_console::connect::{ApiError, Approve, ClientBuilder};
+///
+/// async fn approve(key: &str) -> Result<(), ApiError> {
+///     let client = ClientBuilder::new("https://api.connect.cloudblue.com/public/v1", key.into()).build()?;
+///     client.requests().id("PR-5852-1608-0000-001").approve(Approve::template("TL-827-840-476")).await?;
+///     // What is not typed is asked for by its path.
+///     let product = client.get("products/PRD-276-377-545").await?;
+///     println!("{}", product["name"]);
+///     Ok(())
+/// }
+/// ```
+///
 /// A call that got no answer or a 5xx is tried again, three times at most and about a second apart, if repeating it
 /// can do no harm; 429 and 503 are waited out as their `Retry-After` says. Each try is an observation of its own.
 #[derive(Debug, Clone)]

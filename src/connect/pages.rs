@@ -4,6 +4,19 @@ use serde_json::Value;
 use super::{ApiError, Client, Page};
 
 /// The pages of a collection, one by one. See [`Collection::pages`](super::Collection::pages).
+///
+/// ```no_run
+/// use connect_console::connect::{ApiError, Client, Rql};
+/// use futures::TryStreamExt;
+/// use serde_json::Value;
+///
+/// async fn pending(client: &Client) -> Result<Vec<String>, ApiError> {
+///     let requests = client.requests().filter(Rql::eq("status", "pending"));
+///     // The next page is asked for when the last one is used up.
+///     let ids = requests.pages().objects().map_ok(|request: Value| request["id"].to_string());
+///     ids.try_collect().await
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Pages {
     client: Client,

@@ -17,7 +17,7 @@ use crate::sagas::{Trace, difference};
 /// How many deliveries are held in memory.
 pub(crate) const STRETCH: usize = 256;
 /// How many deliveries of one request are compared.
-const COLUMNS: usize = 12;
+const COLUMNS: usize = 100;
 /// How many log lines.
 const LOG_LINES: usize = 500;
 
@@ -83,7 +83,7 @@ fn read(reader: &dyn Reading, query: &Query) -> Result<Answer, JournalError> {
         Query::Saga(object_id) => {
             let filter = DeliveryFilter { object_id: Some(object_id.clone()), ..DeliveryFilter::default() };
             let deliveries = reader.deliveries(&filter, Span::Tail, COLUMNS)?.rows;
-            let told = deliveries.into_iter().map(|d| reader.observations(d.id).map(|rows| (d, rows)));
+            let told = deliveries.into_iter().map(|d| reader.steps(d.id).map(|rows| (d, rows)));
             Answer::Saga(story::saga(object_id.clone(), told.collect::<Result<_, _>>()?))
         }
         Query::SagaRequests => {

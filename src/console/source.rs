@@ -95,6 +95,10 @@ impl Reading for Reader {
         Reader::observations(self, delivery)
     }
 
+    fn steps(&self, delivery: i64) -> Result<Vec<ObservationRow>, JournalError> {
+        Reader::steps(self, delivery)
+    }
+
     fn logs(&self, filter: &LogFilter, limit: usize) -> Result<Vec<LogRow>, JournalError> {
         Reader::logs(self, filter, limit)
     }
@@ -118,6 +122,8 @@ pub(crate) trait Reading: Send {
     fn count(&self, filter: &DeliveryFilter) -> Result<usize, JournalError>;
     /// One delivery.
     fn delivery(&self, id: i64) -> Result<Option<DeliveryRow>, JournalError>;
+    /// How the steps of a delivery began and ended.
+    fn steps(&self, delivery: i64) -> Result<Vec<ObservationRow>, JournalError>;
     /// All that was seen of it.
     fn observations(&self, delivery: i64) -> Result<Vec<ObservationRow>, JournalError>;
     /// The newest log lines that fit, oldest first.

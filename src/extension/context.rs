@@ -29,6 +29,12 @@ impl Config {
     }
 }
 
+impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Config {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(variables: I) -> Self {
+        Self::new(variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+    }
+}
+
 impl std::fmt::Debug for Config {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Which of them are secret is not known here: names only.
@@ -55,7 +61,30 @@ pub struct TaskInfo {
     pub environment_type: String,
 }
 
-/// What a handler is given besides the object. Made anew for each task.
+/// What a handler is given besides the object. The runtime makes it anew for each task; a test makes its own:
+///
+/// ```
+/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// use connect_console::connect::ClientBuilder;
+/// use connect_console::extension::{Background, Config, Context};
+/// use connect_console::fulfillment::{FnTransaction, Request, Saga};
+/// use serde_json::json;
+///
+/// let saga = Saga::new("purchase").transaction(FnTransaction::new(
+///     "approve",
+///     |cx, _| async move { Ok(cx.config.get("OPEN") == Some("yes")) },
+///     |_, _| async { Ok(Background::Done) },
+/// ));
+///
+/// // Nobody listens there: a call to Connect would fail. Tests that need one start a server of their own.
+/// let client = ClientBuilder::new("http://127.0.0.1:9", "ApiKey none".into()).build()?;
+/// let cx = Context::new(client, Config::from_iter([("OPEN", "yes")]));
+/// let request = Request::from(json!({"id": "PR-1", "status": "pending"}));
+/// assert_eq!(saga.resolve(&cx, &request).await?, Background::Done);
+/// # Ok::<(), connect_console::extension::HandlerError>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Context {
     /// Which task.
@@ -73,6 +102,13 @@ pub struct Context {
 }
 
 impl Context {
+    /// A context outside any delivery: nobody sees what is done and logged in it.
+    #[must_use]
+    pub fn new(client: Client, config: Config) -> Self {
+        let (task, scope) = (TaskInfo::default(), Scope::discard());
+        Self { task, config, client, scope, installation: None, installation_client: None }
+    }
+
     /// Logs a line at level INFO.
     pub fn info(&self, message: impl Into<String>) {
         self.log(Level::Info, message);

@@ -11,6 +11,15 @@ const RESCHEDULE_AT_LEAST: u64 = 30;
 const SLOW_RESCHEDULE_AT_LEAST: u64 = 300;
 
 /// The answer to a background event.
+///
+/// ```
+/// use connect_console::extension::Background;
+/// use std::time::Duration;
+///
+/// // Connect takes no pause of less than 30 s.
+/// assert_eq!(Background::Reschedule(Duration::from_secs(5)).output().countdown, 30);
+/// assert_eq!(Background::Fail("no licence left".into()).output().message.as_deref(), Some("no licence left"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Background {
     /// Done.
@@ -46,6 +55,20 @@ impl Background {
 }
 
 /// The answer to an interactive event: an HTTP answer in the small.
+///
+/// ```
+/// use connect_console::extension::{Context, Extension, HandlerError, Interactive};
+/// use serde_json::{Value, json};
+///
+/// async fn action(_: Context, data: Value) -> Result<Interactive, HandlerError> {
+///     Ok(match data["email"].as_str() {
+///         Some(email) => Interactive::ok(json!({"sent_to": email})),
+///         None => Interactive::fail("no address", json!({"error": "email is missing"})),
+///     })
+/// }
+///
+/// let extension = Extension::new("x", "1").interactive("product_action_execution", &[], action);
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Interactive {
     /// The HTTP status.

@@ -103,6 +103,17 @@ pub fn validation(
 }
 
 /// The transaction as a handler for [`Extension::schedulable`](crate::extension::Extension::schedulable).
+///
+/// ```
+/// use connect_console::extension::{Extension, Scheduled};
+/// use connect_console::fulfillment::{FnScheduled, scheduled};
+///
+/// let report = FnScheduled::new("report", |cx, schedule| async move {
+///     cx.info(format!("the report of {}", schedule["id"]));
+///     Ok(Scheduled::Done)
+/// });
+/// let extension = Extension::new("x", "1").schedulable("report", "Report", "Sends the report.", scheduled(report));
+/// ```
 pub fn scheduled(
     transaction: impl ScheduledTransaction + 'static,
 ) -> impl Fn(Context, Value) -> Handled<Scheduled> + Send + Sync + 'static {

@@ -11,6 +11,36 @@ use crate::observe::{StepKind, StepOutcome};
 
 /// Something around the selected transaction: it may change the request before, the answer after, or answer itself
 /// without calling on. What it fails with is not compensated.
+///
+/// ```
+/// use connect_console::extension::{Background, Context, HandlerError};
+/// use connect_console::fulfillment::{FnMiddleware, Middleware, Next, Request, Saga, async_trait};
+///
+/// struct OnlyPurchases;
+///
+/// #[async_trait]
+/// impl Middleware for OnlyPurchases {
+///     fn name(&self) -> &str {
+///         "only purchases"
+///     }
+///
+///     async fn handle(&self, _: &Context, request: &Request, next: Next) -> Result<Background, HandlerError> {
+///         if request.request_type() != "purchase" {
+///             return Ok(Background::Skip(Some("it is no purchase".into())));
+///         }
+///         next.run(request).await
+///     }
+/// }
+///
+/// let timing = FnMiddleware::new("timing", |cx, request, next: Next| async move {
+///     let began = std::time::Instant::now();
+///     let answer = next.run(&request).await;
+///     cx.info(format!("it took {:?}", began.elapsed()));
+///     answer
+/// });
+/// // The first listed is the outermost.
+/// let saga = Saga::new("purchase").middleware(timing).middleware(OnlyPurchases);
+/// ```
 #[async_trait]
 pub trait Middleware: Send + Sync {
     /// What it is called in traces.

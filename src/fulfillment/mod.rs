@@ -87,6 +87,8 @@ pub mod cache;
 pub mod container;
 pub mod objects;
 
+/// What [`Transaction`], [`Middleware`] and the other traits here are implemented with: `#[async_trait]` above the `impl`.
+pub use async_trait::async_trait;
 pub use container::{Bind, Bindings, Chain, Container, ContainerError, FromContainer, Needs};
 pub use kinds::{
     FnInteractive, FnScheduled, FnValidation, Handled, InteractiveTransaction, ScheduledTransaction, ValidationTransaction,

@@ -5,6 +5,17 @@ use serde_json::Value;
 
 /// The request on its way through a saga: one JSON value, shared. What a middleware or a transaction changes in it,
 /// everybody after sees, and so does the caller. Clones are the same request.
+///
+/// ```
+/// use connect_console::fulfillment::Request;
+/// use serde_json::json;
+///
+/// let request = Request::from(json!({"id": "PR-1", "status": "pending", "asset": {"id": "AS-1"}}));
+/// let same = request.clone();
+/// same.update(|raw| raw["asset"]["external_uid"] = "u-1".into());
+/// assert_eq!(request.get("/asset/external_uid"), Some(json!("u-1")));
+/// assert_eq!((request.status(), request.asset().id()), ("pending".to_owned(), "AS-1"));
+/// ```
 #[derive(Clone, Default)]
 pub struct Request(Arc<Mutex<Value>>);
 

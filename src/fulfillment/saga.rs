@@ -67,9 +67,8 @@ impl Saga {
     /// Adds a transaction that is built anew for each request.
     ///
     /// ```
-    /// use async_trait::async_trait;
     /// use connect_console::extension::{Background, Context, HandlerError};
-    /// use connect_console::fulfillment::{Log, Request, Saga, Transaction, cache::Cache};
+    /// use connect_console::fulfillment::{Log, Request, Saga, Transaction, async_trait, cache::Cache};
     /// use connect_console::inject;
     /// use std::sync::Arc;
     ///

@@ -5,7 +5,30 @@ use super::{Request, Transaction, TransactionError};
 use crate::extension::{Background, Context, HandlerError};
 use crate::observe::{StepKind, StepOutcome};
 
-/// The first transaction that should execute; those after it are not asked.
+/// The first transaction that should execute; those after it are not asked. [`Saga::resolve`](super::Saga::resolve) does this,
+/// [`prepare`] and the middlewares in one.
+///
+/// ```
+/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// use connect_console::connect::ClientBuilder;
+/// use connect_console::extension::{Background, Config, Context};
+/// use connect_console::fulfillment::{FnTransaction, Request, Transaction, prepare, select};
+/// use std::sync::Arc;
+///
+/// let transaction = |name: &'static str, yes| -> Arc<dyn Transaction> {
+///     let execute = move |_, _| async move { Ok(Background::Skip(Some(name.into()))) };
+///     Arc::new(FnTransaction::new(name, move |_, _| async move { Ok(yes) }, execute))
+/// };
+/// let all = [transaction("first", false), transaction("second", true), transaction("third", true)];
+/// # let client = ClientBuilder::new("http://127.0.0.1:9", "ApiKey none".into()).build()?;
+/// # let (cx, request) = (Context::new(client, Config::default()), Request::default());
+/// let selected = select(&cx, &all, &request).await?;
+/// let answer = prepare(Arc::clone(selected)).call(&cx, &request).await?;
+/// assert_eq!(answer, Background::Skip(Some("second".into())));
+/// # Ok::<(), connect_console::extension::HandlerError>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+/// ```
 ///
 /// # Errors
 /// [`TransactionError::NotSelected`] when none should; and whatever a transaction fails with when it is asked.

@@ -7,7 +7,8 @@ use thiserror::Error;
 use super::Request;
 use crate::extension::{Background, Context, HandlerError};
 
-/// One thing a saga may do with a request.
+/// One thing a saga may do with a request. [`Saga::inject`](super::Saga::inject) has an example of one that is built with
+/// what it needs; [`FnTransaction`] makes one of functions.
 #[async_trait]
 pub trait Transaction: Send + Sync {
     /// What it is called in traces.
@@ -41,6 +42,21 @@ type Compensation =
     Box<dyn Fn(Context, Request, HandlerError) -> BoxFuture<'static, Result<Background, HandlerError>> + Send + Sync>;
 
 /// A transaction made of functions.
+///
+/// ```
+/// use connect_console::extension::Background;
+/// use connect_console::fulfillment::FnTransaction;
+///
+/// let order = FnTransaction::new(
+///     "order",
+///     |_, request| async move { Ok(request.status() == "pending") },
+///     |_, _| async { Err("the vendor is away".into()) },
+/// )
+/// .compensate(|cx, _, error| async move {
+///     cx.warning(format!("the order is taken back: {error}"));
+///     Ok(Background::Fail(error.to_string()))
+/// });
+/// ```
 pub struct FnTransaction {
     name: String,
     should_execute: Predicate,

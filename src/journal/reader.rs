@@ -149,6 +149,16 @@ impl Reader {
         self.many(sql, &[delivery_id.into(), row.into(), at_most(limit)], stored)?.into_iter().map(observation).collect()
     }
 
+    /// The steps of a delivery: how each began and ended, oldest first, without the request they were given and left.
+    ///
+    /// # Errors
+    /// As [`observations`](Self::observations).
+    pub fn steps(&self, delivery_id: i64) -> Result<Vec<ObservationRow>, JournalError> {
+        let sql = "SELECT row, at, delivery, step, json_remove(body, '$.request') FROM observations
+                   WHERE delivery = ? AND kind IN ('step_started', 'step_ended') ORDER BY row LIMIT ?";
+        self.many(sql, &[delivery_id.into(), at_most(MOST)], stored)?.into_iter().map(observation).collect()
+    }
+
     /// What was said last before a row of the extension and of its configuration, outside any delivery.
     ///
     /// # Errors
@@ -369,5 +379,42 @@ fn log(stored: Stored) -> Result<LogRow, JournalError> {
     match observation.fact {
         Fact::Log { level, target, message } => Ok(LogRow { row, at: observation.at, delivery, level, target, message }),
         other => Err(JournalError::Row { row, source: serde::de::Error::custom(format!("no log line: {other:?}")) }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::Journal;
+    use crate::observe::{Fact, Scope, StepKind, StepOutcome};
+
+    #[tokio::test]
+    async fn the_steps_of_a_delivery_are_read_without_their_requests() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Journal::open(dir.path()).unwrap();
+        let scope = Scope::new(std::sync::Arc::new(journal.clone())).delivery(crate::observe::DeliveryKey::random());
+        scope.emit(Fact::TaskArrived(crate::observe::TaskArrived {
+            task_id: "TQ-1".into(),
+            category: "background".into(),
+            event_type: "asset_purchase_request_processing".into(),
+            object_id: "PR-1".into(),
+            task: json!({}),
+        }));
+        let step = scope.step(StepKind::Execute, "pay", Some(json!({"id": "PR-1"})));
+        step.end(StepOutcome::Done, None, Some(json!({"id": "PR-1", "paid": true})));
+        journal.flush().await.unwrap();
+        let facts: Vec<Fact> = journal.reader().unwrap().steps(1).unwrap().into_iter().map(|row| row.observation.fact).collect();
+        assert!(
+            matches!(
+                &facts[..],
+                [
+                    Fact::StepStarted { name, request: None, .. },
+                    Fact::StepEnded { outcome: StepOutcome::Done, request: None, .. }
+                ] if name == "pay"
+            ),
+            "{facts:?}"
+        );
+        assert!(journal.reader().unwrap().observations(1).unwrap().len() > facts.len());
     }
 }

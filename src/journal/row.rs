@@ -73,6 +73,17 @@ pub struct DeliveryRow {
     pub wait: Option<u64>,
 }
 
+impl DeliveryRow {
+    /// The line of its message that says what happened: the first, but the last of a traceback of Python's.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        let text = self.message.as_deref().unwrap_or_default();
+        let mut lines = text.lines().filter(|line| !line.trim().is_empty());
+        let line = if text.starts_with("Traceback (most recent call last)") { lines.next_back() } else { lines.next() };
+        line.unwrap_or_default()
+    }
+}
+
 /// Where a delivery stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

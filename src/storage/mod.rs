@@ -18,6 +18,9 @@ use async_trait::async_trait;
 use bson::{Bson, Document};
 use futures::stream::BoxStream;
 
+/// The documents of a [`Store`], in the version it takes: `use connect_console::storage::bson::doc`.
+pub use bson;
+
 pub use self::answer::{DatabaseInfo, Inserted, RefusedDocument, Statistics, Updated};
 pub use self::data_api::DataApi;
 pub use self::driver::Driver;

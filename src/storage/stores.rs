@@ -41,6 +41,23 @@ impl Key {
 }
 
 /// Open stores by settings: the same settings get the same connections, others get new ones. Cheap to clone.
+///
+/// ```no_run
+/// use connect_console::extension::{Background, Context, HandlerError};
+/// use connect_console::storage::bson::doc;
+/// use connect_console::storage::{Backend, Observed, Settings, Store, Stores};
+/// use serde_json::Value;
+///
+/// async fn purchase(stores: Stores, cx: Context, request: Value) -> Result<Background, HandlerError> {
+///     // DB_HOST, DB_USER and DB_PASSWORD, DB and DRIVER_COLLECTION: as the variables say.
+///     let settings = Settings::from_variables(|name| cx.config.get(name).map(Into::into))?;
+///     let store = stores.get(Backend::Driver, &settings).await?;
+///     // What it writes is seen in the trace, inside the step it is written in.
+///     let store = Observed::new(store, cx.scope.clone());
+///     store.insert_one(&settings.namespace(Backend::Driver), doc! {"request": request["id"].as_str()}).await?;
+///     Ok(Background::Done)
+/// }
+/// ```
 #[derive(Clone, Default)]
 pub struct Stores(Arc<Mutex<Open>>);
 

@@ -1,3 +1,5 @@
+use serde_json::Value;
+
 use super::super::describe::describe;
 use super::super::events::{HEADING, delivery_cells};
 use super::super::output::span;
@@ -5,6 +7,9 @@ use super::super::{CliError, Setting};
 use super::{missing, read};
 use crate::observe::StepOutcome;
 use crate::sagas::{Change, StepTrace, difference, otlp};
+
+/// How many characters of a value are printed.
+const LONGEST: usize = 160;
 
 pub(super) fn show(setting: &Setting, id: i64, as_otlp: bool) -> Result<(), CliError> {
     let (reader, trace) = read(setting, id)?;
@@ -59,8 +64,17 @@ fn print_step(setting: &Setting, step: &StepTrace, arrived: i64) -> Result<(), C
     Ok(())
 }
 
+/// A value on its line; of a large one its beginning.
+fn cut(value: &Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(LONGEST) {
+        Some((at, _)) => format!("{}… ({} bytes; --json shows all)", text.get(..at).unwrap_or_default(), text.len()),
+        None => text,
+    }
+}
+
 fn in_words(Change { path, before, after }: &Change) -> String {
-    match (before, after) {
+    match (before.as_ref().map(cut), after.as_ref().map(cut)) {
         (Some(before), Some(after)) => format!("~ {path}: {before} -> {after}"),
         (None, Some(after)) => format!("+ {path}: {after}"),
         (Some(before), None) => format!("- {path}: {before}"),
@@ -97,4 +111,19 @@ pub(super) fn diff(setting: &Setting, a: i64, b: i64) -> Result<(), CliError> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn of_a_large_value_its_beginning_is_printed_and_how_large_it_is() {
+        let change = Change { path: "a".into(), before: Some(json!(1)), after: Some(json!("é".repeat(100_000))) };
+        let words = in_words(&change);
+        assert!(words.starts_with("~ a: 1 -> \"éé") && words.ends_with("… (200002 bytes; --json shows all)"), "{words}");
+        assert!(words.chars().count() < 250);
+    }
 }

@@ -193,7 +193,7 @@ fn cells(state: &State, delivery: &DeliveryRow, columns: &Columns) -> Pieces {
         (columns.result, tone, pad(&result, columns.result)),
         (columns.took, Tone::Dim, pad_left(&took, columns.took)),
         (columns.note, note_tone, pad(&note, columns.note)),
-        (columns.reason, Tone::Dim, text::fit(delivery.message.as_deref().unwrap_or_default(), columns.reason)),
+        (columns.reason, Tone::Dim, text::fit(delivery.reason(), columns.reason)),
     ];
     let shown = cells.into_iter().filter(|(wide, ..)| *wide > 0);
     shown.map(|(_, tone, text)| Piece::new(tone, format!("{text} "))).collect()

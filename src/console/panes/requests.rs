@@ -35,8 +35,8 @@ pub(super) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) -> Rect {
         };
         let pieces = [
             Piece::new(Tone::Plain, pad(&request.last.object_id, 21)),
-            Piece::new(Tone::Dim, pad(&format!(" ×{}", request.deliveries), 4)),
-            Piece::new(tone, text::fit(&result, 13)),
+            Piece::new(Tone::Dim, pad(&format!(" ×{}", request.deliveries), 6)),
+            Piece::new(tone, text::fit(&result, 11)),
         ];
         put(frame.buffer_mut(), state.theme, row, &pieces, 0);
         if Some(request.last.object_id.as_str()) == selected {

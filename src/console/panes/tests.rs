@@ -106,6 +106,32 @@ fn the_saga_of_a_request_stands_above_the_trace_of_one_delivery() {
 }
 
 #[test]
+fn a_saga_of_many_transactions_shows_those_around_the_one_it_came_to() {
+    let mut state = zoomed(typical(60, 24), Pane::Trace);
+    trace(&mut state, observations(8, false));
+    let named = |n| format!("transaction number {n} with a name {}", "x".repeat(200));
+    let mut rows = Vec::new();
+    for n in 0..30 {
+        let mut asked: Vec<_> = observations(8, false).into_iter().filter(|row| row.observation.step == 4).collect();
+        for row in &mut asked {
+            row.observation.step = 100 + n;
+            match &mut row.observation.fact {
+                crate::observe::Fact::StepStarted { name, .. } => *name = named(n),
+                crate::observe::Fact::StepEnded { outcome, .. } if n < 20 => *outcome = crate::observe::StepOutcome::No,
+                _ => {}
+            }
+        }
+        rows.extend(asked.into_iter().take(if n <= 20 { 2 } else { 1 }));
+    }
+    let column = deliveries().remove(7);
+    tell(&mut state, Message::Read(Answer::Saga(story::saga(column.object_id.clone(), vec![(column, rows)]))));
+    act(&mut state, Do::ShowSaga);
+    let shown = text(&state);
+    assert!(shown.contains("OF 21") && shown.contains("● selected"), "{shown}");
+    assert!(shown.contains("handler purchase"), "the waterfall keeps its room:\n{shown}");
+}
+
+#[test]
 fn a_store_that_is_down_is_red_and_not_empty() {
     let mut state = zoomed(typical(80, 16), Pane::Storage);
     let asked = state.storage.asked;

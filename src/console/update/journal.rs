@@ -67,7 +67,9 @@ pub(crate) fn take(state: &mut State, answer: Answer, effects: &mut Vec<Effect>)
         Answer::Difference(Some(found)) => {
             state.toast = None;
             state.sagas.mark = None;
-            state.overlays.push(Overlay::Pager(story::difference(&found)));
+            // The window's borders.
+            let columns = usize::from(state.size.0.saturating_sub(4));
+            state.overlays.push(Overlay::Pager(story::difference(&found, columns)));
         }
         Answer::Difference(None) => state.say(Tone::Warn, "One of the two deliveries is no longer in the journal."),
         // The answer to an older question, about another filter, is no news.
@@ -100,7 +102,7 @@ fn tell_failure(state: &mut State) {
     let failed = |d: &&DeliveryRow| matches!(d.result.as_deref(), Some("fail" | "retry"));
     if let Some(delivery) = state.events.rows.iter().rev().find(failed) {
         let result = delivery.result.as_deref().unwrap_or_default();
-        let why = delivery.message.as_deref().and_then(|m| m.lines().next()).unwrap_or("it gave no reason");
+        let why = Some(delivery.reason()).filter(|why| !why.is_empty()).unwrap_or("it gave no reason");
         let said = format!("#{} {}: {result}: {why}", delivery.id, delivery.object_id);
         state.say(Tone::Bad, said);
     }

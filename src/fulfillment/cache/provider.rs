@@ -29,6 +29,21 @@ pub struct CacheProvider {
 
 impl CacheProvider {
     /// Adds an adapter, or puts it in the place of the one of that name.
+    ///
+    /// ```
+    /// use connect_console::fulfillment::Saga;
+    /// use connect_console::fulfillment::cache::{CacheProvider, FileCache};
+    /// use std::sync::Arc;
+    /// use std::time::Duration;
+    ///
+    /// // For CACHE_DRIVER=memory, on systems that keep this directory in memory.
+    /// let cache = CacheProvider::default()
+    ///     .driver("memory", |needs| {
+    ///         let ttl = Duration::from_secs(needs.config_or("cache_ttl", 60_u64)?);
+    ///         Ok(Arc::new(FileCache::new("/dev/shm/my-extension", ttl)))
+    ///     });
+    /// let saga = Saga::new("purchase").provider(cache);
+    /// ```
     #[must_use]
     pub fn driver(
         mut self,

@@ -26,6 +26,7 @@ def as_transaction(statement):
     if isinstance(statement, BackgroundTransaction):
         return statement
     if isinstance(statement, tuple):
+        print(statement)  # so does the original
         return TupleBackgroundTransaction(*statement)
     raise InvalidTransaction('Invalid transaction.')
 

@@ -13,8 +13,9 @@ class Saga:
         self.bound = bound
 
     @classmethod
-    def make(cls, config, client, logger):
-        return cls(config=config, client=client, logger=logger)
+    def make(cls, config, client, logger, request=None):
+        bound = {'config': config, 'client': client, 'logger': logger}
+        return cls(**bound) if request is None else cls(**bound, request=request)
 
     def transactions(self, request):
         raise NotImplementedError
@@ -25,7 +26,9 @@ class Saga:
     def built(self, part):
         if not inspect.isclass(part):
             return part
-        names = [name for name in inspect.signature(part.__init__).parameters if name != 'self']
+        # What has a default is never injected.
+        parameters = inspect.signature(part).parameters.values()
+        names = [one.name for one in parameters if one.default is one.empty]
         missing = [name for name in names if name not in self.bound]
         if missing:
             raise DependencyBuildingFailure(f'{part.__name__} needs {missing[0]}, which nothing provides')
