@@ -47,7 +47,7 @@ pub(super) fn delivery_cells(row: &DeliveryRow) -> Vec<String> {
         origin.push_str(", ");
         origin.push_str(mark);
     }
-    let reason = row.message.as_deref().and_then(|m| m.lines().next()).unwrap_or_default();
+    let reason = row.reason().unwrap_or_default();
     vec![
         row.id.to_string(),
         clock(row.arrived_at),
