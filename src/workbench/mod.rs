@@ -26,6 +26,7 @@ mod shadow;
 pub(crate) mod sound;
 mod variables;
 
+pub(crate) use command::STOPPED;
 pub use command::{
     CaptureCommand, CaptureReply, ClockCommand, ClockReply, CollectionRow, Command, Compared, ComparedRow, Conflict, ConflictRow,
     DatabaseRow, Delivered, Difference, Endpoint, EnvironmentCommand, EnvironmentReply, EventTypeRow, FieldRow, FileFormat,
