@@ -6,7 +6,7 @@ mod journal_support;
 use std::time::Duration;
 
 use connect_console::journal::{DeliveryFilter, DeliveryState, Journal, LogFilter, Reader, Retention, Window};
-use connect_console::observe::{DeliveryKey, Fact, Mark, Observation, Observer, Origin};
+use connect_console::observe::{DeliveryKey, Fact, LinkState, Mark, Observation, Observer, Origin};
 use journal_support::{PURCHASE, answer, arrive, of};
 use serde_json::{Value, json};
 
@@ -146,16 +146,16 @@ async fn retention_takes_the_oldest_and_leaves_what_is_pinned_and_what_runs() {
     let reader = journal.reader().unwrap();
     let deadline = std::time::Instant::now() + Duration::from_secs(60);
     let mut n = 0;
-    while reader.usage(dir.path()).unwrap().removed < 500 {
+    while reader.usage().unwrap().removed < 500 {
         n += 1;
         fill(n);
         if n % 100 == 0 {
             journal.flush().await.unwrap();
         }
-        assert!(std::time::Instant::now() < deadline, "{:?}", reader.usage(dir.path()).unwrap());
+        assert!(std::time::Instant::now() < deadline, "{:?}", reader.usage().unwrap());
     }
     journal.flush().await.unwrap();
-    let usage = reader.usage(dir.path()).unwrap();
+    let usage = reader.usage().unwrap();
     assert!(usage.pinned == 1 && usage.oldest.is_some(), "{usage:?}");
     let left = reader.deliveries(&DeliveryFilter::default(), &Window::after(0, 3)).unwrap();
     assert_eq!(left.iter().map(|d| d.id).take(2).collect::<Vec<_>>(), [1, 4], "the running and the pinned one");
@@ -179,6 +179,26 @@ async fn without_a_living_session_nothing_runs() {
     assert_eq!(reader.delivery(4).unwrap().unwrap().state, DeliveryState::Interrupted);
     assert_eq!(ids(&reader, "result=interrupted"), [4]);
     assert_eq!(ids(&reader, "result=running"), [0; 0]);
+}
+
+#[tokio::test]
+async fn a_lost_link_is_a_gap_with_its_reason_until_it_is_back() {
+    let (_dir, journal) = four().await;
+    let link = |state, detail: &str| Observation::now(Fact::Link { state, detail: detail.into() });
+    for (state, detail) in [
+        (LinkState::Connected, ""),
+        (LinkState::Waiting, "the socket broke"),
+        (LinkState::Connecting, ""),
+        (LinkState::Waiting, "refused"),
+        (LinkState::Connected, ""),
+        (LinkState::Waiting, "no ping for 30 s"),
+    ] {
+        journal.observe(link(state, detail));
+    }
+    journal.flush().await.unwrap();
+    let gaps = journal.reader().unwrap().gaps(10).unwrap();
+    let told: Vec<_> = gaps.iter().map(|gap| (gap.why.as_str(), gap.until.is_some())).collect();
+    assert_eq!(told, [("the socket broke", true), ("no ping for 30 s", false)]);
 }
 
 /// A closed journal of many deliveries, and the file.
@@ -231,7 +251,11 @@ async fn rows_behind_a_damaged_page_are_read_past_it() {
     let middle = bytes.len() / 2 / 4096 * 4096;
     bytes[middle..middle + 3 * 4096].fill(0xA5);
     std::fs::write(&file, &bytes).unwrap();
-    std::fs::write(dir.path().join("journal.suspect"), "").unwrap();
+    // Whoever reads meets it first, says so, and the next session looks at every page.
+    let reader = Reader::open(dir.path()).unwrap();
+    let error = (1..=400).find_map(|id| reader.observations(id).err()).unwrap();
+    assert!(error.to_string().contains("the next start of a session"), "{error}");
+    drop(reader);
     let journal = Journal::open(dir.path()).unwrap();
     let mended = journal.mended().unwrap().clone();
     assert!(mended.observations > 600, "{mended:?}");

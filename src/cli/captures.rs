@@ -83,7 +83,7 @@ async fn retention(setting: &Setting, size: Option<u64>, age: Option<u64>) -> Re
         let Some(reader) = setting.reader()? else {
             return setting.output.line("Nothing is kept yet: there is no journal in this data directory.");
         };
-        return gauge(setting.output, &reader.usage(&setting.options.data_dir)?);
+        return gauge(setting.output, &reader.usage()?);
     }
     let before = Retention::load(&setting.options.data_dir);
     let retention = Retention { bytes: size.unwrap_or(before.bytes), seconds: age.unwrap_or(before.seconds) };

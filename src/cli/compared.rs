@@ -5,8 +5,8 @@ use super::output::{Output, span};
 use crate::replay::Difference;
 use crate::workbench::RunsCompared;
 
-/// Prints a comparison; whether they differ.
-pub(super) fn tell(output: Output, compared: &RunsCompared) -> Result<bool, CliError> {
+/// Prints a comparison, with or without that of the documents left behind; whether they differ.
+pub(super) fn tell(output: Output, compared: &RunsCompared, documents: bool) -> Result<bool, CliError> {
     if output.is_json() {
         output.object(compared)?;
         return Ok(!compared.differences.is_empty());
@@ -16,6 +16,10 @@ pub(super) fn tell(output: Output, compared: &RunsCompared) -> Result<bool, CliE
     let head = format!("#{} -> #{}   took {} -> {}", compared.before, compared.after, took(before), took(after));
     output.line(&head)?;
     compared.notes.iter().try_for_each(|note| output.line(&format!("note: {note}")))?;
+    if compared.differences.is_empty() && documents && compared.notes.is_empty() {
+        output.line("no difference: the same result, reason, steps, API calls, writes, and documents in both backends")?;
+        return Ok(false);
+    }
     differences(output, &compared.differences)
 }
 

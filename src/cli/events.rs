@@ -47,6 +47,7 @@ pub(super) fn delivery_cells(row: &DeliveryRow) -> Vec<String> {
         origin.push_str(", ");
         origin.push_str(mark);
     }
+    let reason = row.reason().unwrap_or_default();
     vec![
         row.id.to_string(),
         clock(row.arrived_at),
@@ -57,7 +58,7 @@ pub(super) fn delivery_cells(row: &DeliveryRow) -> Vec<String> {
         row.micros.map_or_else(|| "-".into(), span),
         row.attempt.to_string(),
         origin,
-        row.reason().to_owned(),
+        reason.to_owned(),
     ]
 }
 

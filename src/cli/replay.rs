@@ -1,7 +1,7 @@
 //! `replay`: past deliveries run again, in many ways, and compared with what they were.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use clap::Args as Group;
 
@@ -11,10 +11,12 @@ use super::events::{HEADING, delivery_cells, unreadable};
 use super::trigger::{edited, read_object, result_of};
 use super::{CliError, Setting, compared, output};
 use crate::journal::{DeliveryFilter, DeliveryRow, Window};
+use crate::observe::{Fact, Level};
 use crate::replay::Capture;
-use crate::runtime::guest::watch;
-use crate::workbench::{CaptureCommand, CaptureReply, RunAgain, Session, Source};
+use crate::workbench::{CaptureCommand, CaptureReply, Command, Reply, RunAgain, Session, Status};
 
+/// How often it is looked whether the sources changed.
+const LOOK: Duration = Duration::from_millis(300);
 /// How many deliveries one filter may select.
 const SELECTION: usize = 1_000;
 
@@ -59,7 +61,8 @@ pub(super) struct Replay {
     /// Show what is different from the original; exit status 1 where something is
     #[arg(long)]
     diff: bool,
-    /// Again whenever the sources change (of a Rust extension: whenever it was built), with the differences
+    /// Again whenever the sources change (of a Rust extension: whenever it was built), with the differences. Where a session
+    /// runs with a Python extension, in it; a Rust extension needs no other session to run here
     #[arg(long)]
     watch: bool,
     #[command(flatten)]
@@ -68,7 +71,7 @@ pub(super) struct Replay {
 
 impl Replay {
     fn must_wait(&self) -> bool {
-        let compared = self.diff || self.shadow || self.twice || self.hermetic;
+        let compared = self.diff || self.watch || self.shadow || self.twice || self.hermetic;
         self.wait.wait || compared || self.times > 1 || !self.variables.is_empty() || self.filter.is_some()
     }
 }
@@ -76,7 +79,7 @@ impl Replay {
 /// `replay ID...`
 pub(super) async fn replay(setting: Setting, args: Replay) -> Result<(), CliError> {
     if args.watch {
-        return watched(&setting).await;
+        return watched(&setting, &args).await;
     }
     let session = setting.ready().await?;
     let outcome = run_all(&setting, &session, &args).await;
@@ -142,16 +145,16 @@ async fn once(
     } else {
         rows.push(delivery_cells(&row));
     }
-    if let Some(before) = original.filter(|_| args.diff || args.shadow || args.hermetic) {
+    if let Some(before) = original.filter(|_| args.diff || args.watch || args.shadow || args.hermetic) {
         let command = CaptureCommand::Compare { before, after: row.id, documents: args.shadow };
         let CaptureReply::Compared(found) = ask(session, command).await? else { return Ok(failed) };
         for call in &found.unrecorded {
             output::remark(&format!("not recorded in delivery {before}: {call}"));
         }
         failed |= !found.unrecorded.is_empty();
-        if args.diff || args.shadow {
+        if args.diff || args.watch || args.shadow {
             // What failed before and fails now in the same way is no difference, and no failure of the replay.
-            failed = compared::tell(setting.output, &found)? || !found.unrecorded.is_empty();
+            failed = compared::tell(setting.output, &found, args.shadow)? || !found.unrecorded.is_empty();
         }
     }
     if args.shadow && !args.keep {
@@ -220,16 +223,90 @@ async fn clear(session: &Session, shadows: &[Shadow]) -> Result<(), CliError> {
     ask(session, CaptureCommand::Clear { collections }).await.map(|_| ())
 }
 
-/// The same command without `--watch`, again and again: as a process of its own, so that it is the extension as it was
-/// built last.
-async fn watched(setting: &Setting) -> Result<(), CliError> {
+/// The same replay again whenever the sources changed, with the differences.
+async fn watched(setting: &Setting, args: &Replay) -> Result<(), CliError> {
+    let session = setting.ready().await?;
+    let outcome = match status(&session).await?.changed {
+        Some(with) => of_guest(setting, &session, args, with).await,
+        None if session.is_elsewhere() => Err(CliError::usage(
+            "the session that runs here has its extension built in, so it never changes: end it, and `replay --watch` runs \
+             the extension as it was built last"
+                .into(),
+        )),
+        None => {
+            session.close().await;
+            return of_program(args).await;
+        }
+    };
+    session.close().await;
+    outcome
+}
+
+/// The runner of a guest starts anew with its sources: here it is only waited for.
+async fn of_guest(setting: &Setting, session: &Session, args: &Replay, mut with: u64) -> Result<(), CliError> {
+    let mut stop = std::pin::pin!(super::run::stop_signal());
+    let mut first = true;
+    loop {
+        let outcome = tokio::select! {
+            outcome = run_all(setting, session, args) => outcome,
+            () = &mut stop => return Ok(()),
+        };
+        match outcome {
+            Ok(()) | Err(CliError::Told) => {}
+            // What can't be run at all is no matter of the sources; what can't be run now may be.
+            Err(error) if first => return Err(error),
+            Err(error) => output::remark(&error.to_string()),
+        }
+        first = false;
+        output::remark("watching the sources of the extension (Ctrl-C ends it)");
+        with = tokio::select! {
+            next = newer(session, with) => next?,
+            () = &mut stop => return Ok(()),
+        };
+    }
+}
+
+/// Waits until the extension runs with other sources; what is heard of it meanwhile is said.
+async fn newer(session: &Session, with: u64) -> Result<u64, CliError> {
+    let reader = session.reader()?;
+    let (mut news, mut last) = (session.news(), reader.last_row()?);
+    loop {
+        news.borrow_and_update();
+        for seen in reader.after(last, 500)? {
+            last = seen.row;
+            match seen.observation.fact {
+                Fact::Log { level, target, message } if target == "guest" => {
+                    if message.starts_with("reload") || level == Level::Error {
+                        output::remark(&message);
+                    }
+                }
+                _ => {}
+            }
+        }
+        if let Some(changed) = status(session).await?.changed.filter(|changed| *changed != with) {
+            return Ok(changed);
+        }
+        if let Ok(Err(_)) = tokio::time::timeout(LOOK, news.changed()).await {
+            return Err(CliError::failed("the session has ended".into()));
+        }
+    }
+}
+
+async fn status(session: &Session) -> Result<Box<Status>, CliError> {
+    match session.command(Command::Status).await? {
+        Reply::Status(status) => Ok(status),
+        _ => Err(CliError::failed("the session answered something else than was asked".into())),
+    }
+}
+
+/// An extension that is part of this program: the same command without `--watch` after each build, as a process of its
+/// own.
+async fn of_program(args: &Replay) -> Result<(), CliError> {
     let program = std::env::current_exe().map_err(|e| CliError::failed(format!("this program can't be found again: {e}")))?;
     let mut arguments: Vec<_> = std::env::args_os().skip(1).filter(|argument| argument != "--watch").collect();
-    arguments.push("--diff".into());
-    let (what, mut changes) = match &setting.options.extension {
-        Source::Python { project, .. } => (project.clone(), Some(watch::start(project.clone()).await)),
-        _ => (program.clone(), None),
-    };
+    if !args.diff && !args.twice {
+        arguments.push("--diff".into());
+    }
     let built = || std::fs::metadata(&program).and_then(|about| about.modified()).ok();
     let mut stop = std::pin::pin!(super::run::stop_signal());
     loop {
@@ -240,26 +317,15 @@ async fn watched(setting: &Setting) -> Result<(), CliError> {
             _ = child.wait() => {}
             () = &mut stop => return Ok(()),
         }
-        output::remark(&format!("watching {} (Ctrl-C ends it)", what.display()));
+        output::remark(&format!("watching {} (Ctrl-C ends it)", program.display()));
         tokio::select! {
-            changed = changed(&mut changes, &built, before) => output::remark(&format!("changed: {changed}")),
+            () = rebuilt(&built, before) => output::remark("the extension was built"),
             () = &mut stop => return Ok(()),
         }
     }
 }
 
-async fn changed(
-    sources: &mut Option<tokio::sync::mpsc::Receiver<Vec<PathBuf>>>,
-    built: &impl Fn() -> Option<std::time::SystemTime>,
-    before: Option<std::time::SystemTime>,
-) -> String {
-    const LOOK: Duration = Duration::from_millis(300);
-    if let Some(files) = sources {
-        match files.recv().await {
-            Some(files) => return files.iter().map(|f| f.display().to_string()).collect::<Vec<_>>().join(", "),
-            None => std::future::pending::<()>().await,
-        }
-    }
+async fn rebuilt(built: &impl Fn() -> Option<SystemTime>, before: Option<SystemTime>) {
     loop {
         tokio::time::sleep(LOOK).await;
         let now = built();
@@ -267,7 +333,7 @@ async fn changed(
         if now.is_some() && now != before {
             tokio::time::sleep(LOOK).await;
             if built() == now {
-                return "the extension was built".into();
+                return;
             }
         }
     }

@@ -267,6 +267,7 @@ pub(crate) fn status() -> Status {
         pending: 0,
         held: 0,
         armed: 0,
+        changed: None,
         stepping: 0,
         endpoints: Vec::new(),
         troubles: Vec::new(),

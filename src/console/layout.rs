@@ -22,6 +22,8 @@ pub(crate) enum Shape {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Areas {
     pub(crate) header: Rect,
+    /// Where it is said that nothing is captured any more, while that is so.
+    pub(crate) banner: Option<Rect>,
     /// The names of the panes, where not all are shown.
     pub(crate) tabs: Option<Rect>,
     pub(crate) panes: Vec<(Pane, Rect)>,
@@ -60,8 +62,10 @@ pub(crate) fn areas(state: &State) -> Areas {
     let tab_rows = u16::from(matches!(shape, Shape::Stacked | Shape::Single));
     // Where there is next to no room, the pane needs it most.
     let header_rows = u16::from(state.size.1 > 7);
-    let [header, tabs, body, footer] = Layout::vertical([
+    let banner_rows = u16::from(state.size.1 > 7 && state.capture_stopped().is_some());
+    let [header, banner, tabs, body, footer] = Layout::vertical([
         Constraint::Length(header_rows),
+        Constraint::Length(banner_rows),
         Constraint::Length(tab_rows),
         Constraint::Min(0),
         Constraint::Length(1),
@@ -78,7 +82,7 @@ pub(crate) fn areas(state: &State) -> Areas {
         Shape::Dashboard => dashboard(body, state.variables.rows.len(), state.splits),
     };
     let borders = borders(shape, &panes);
-    Areas { header, tabs: (tab_rows > 0).then_some(tabs), panes, borders, footer }
+    Areas { header, banner: (banner_rows > 0).then_some(banner), tabs: (tab_rows > 0).then_some(tabs), panes, borders, footer }
 }
 
 /// A size the developer moved, kept between `least` and `most`.

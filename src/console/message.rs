@@ -3,7 +3,7 @@
 use crossterm::event::{KeyEvent, MouseEvent};
 
 use super::state::{EditorFor, Saga, SagaRequest, Span, StoreAsk};
-use crate::journal::{DeliveryFilter, DeliveryRow, Gap, LogFilter, LogRow, Metrics, ObservationRow};
+use crate::journal::{DeliveryFilter, DeliveryRow, Gap, LogFilter, LogRow, Metrics, ObservationRow, Usage};
 use crate::observe::{Secret, SeenVariable, Timestamp};
 use crate::sagas::Difference;
 use crate::workbench::{Command, Reply, WorkbenchError};
@@ -44,8 +44,6 @@ pub(crate) enum Message {
 /// back after it. The text is a secret until the pane says otherwise: it is in no debug print, and its file is gone.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Edit {
-    /// The object of a delivery that is to be run again.
-    Object { delivery: i64 },
     /// The value of a variable, and whether it becomes a secret where that is known.
     Variable { name: String, secure: Option<bool> },
     /// A text that is otherwise edited in place: its title, as it was handed out, and what becomes of it.
@@ -73,6 +71,10 @@ pub(crate) enum Ask {
     Captures,
     /// A shadow run of this delivery: when it is over, it is compared.
     Shadow(i64),
+    /// A run of the delivery that is watched.
+    Watch(i64),
+    /// The comparison of such a run.
+    Watched(i64),
     EventTypes,
     Waiting,
     /// The value of a secure variable.
@@ -116,6 +118,10 @@ pub(crate) enum Query {
     /// How the deliveries of the last hour, day and week went.
     Metrics,
     Gaps,
+    /// How full the journal is.
+    Usage,
+    /// The latest deliveries of tasks.
+    Tasks(Vec<String>),
     /// The saga of a request, by the object's id.
     Saga(String),
     /// The requests with a saga.
@@ -151,6 +157,8 @@ pub(crate) enum Answer {
     Metrics(Vec<Metrics>),
     /// Times without a link.
     Gaps(Vec<Gap>),
+    Usage(Usage),
+    Tasks(Vec<DeliveryRow>),
     Saga(Saga),
     SagaRequests(Vec<SagaRequest>),
     /// `None` where one of the two is not there.

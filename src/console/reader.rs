@@ -66,6 +66,11 @@ fn read(reader: &dyn Reading, query: &Query) -> Result<Answer, JournalError> {
             Answer::Earlier { filter: filter.clone(), before: *before, rows, reached }
         }
         Query::Gaps => Answer::Gaps(reader.gaps()?),
+        Query::Usage => Answer::Usage(reader.usage()?),
+        Query::Tasks(ids) => {
+            let found = ids.iter().filter_map(|id| reader.of_task(id).transpose());
+            Answer::Tasks(found.collect::<Result<_, _>>()?)
+        }
         Query::Metrics => Answer::Metrics(reader.metrics()?),
         Query::Trace(id) => {
             let rows = reader.observations(*id)?;

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::state::Span;
 use crate::journal::{
-    DeliveryFilter, DeliveryRow, Found, Gap, JournalError, LogFilter, LogRow, Metrics, ObservationRow, Reader, Window,
+    DeliveryFilter, DeliveryRow, Found, Gap, JournalError, LogFilter, LogRow, Metrics, ObservationRow, Reader, Usage, Window,
 };
 use crate::observe::{Fact, SeenVariable, Timestamp};
 use crate::workbench::{Command, Reply, Session, WorkbenchError};
@@ -71,6 +71,14 @@ impl Reading for Reader {
         Reader::gaps(self, 50)
     }
 
+    fn usage(&self) -> Result<Usage, JournalError> {
+        Reader::usage(self)
+    }
+
+    fn of_task(&self, task_id: &str) -> Result<Option<DeliveryRow>, JournalError> {
+        self.delivery_of_task(task_id)
+    }
+
     fn metrics(&self) -> Result<Vec<Metrics>, JournalError> {
         Reader::metrics(self, Timestamp::now())
     }
@@ -114,6 +122,10 @@ pub(crate) trait Reading: Send {
     fn failures(&self) -> Result<usize, JournalError>;
     /// The newest times without a link.
     fn gaps(&self) -> Result<Vec<Gap>, JournalError>;
+    /// How full it is.
+    fn usage(&self) -> Result<Usage, JournalError>;
+    /// The latest delivery of a task.
+    fn of_task(&self, task_id: &str) -> Result<Option<DeliveryRow>, JournalError>;
     /// How they went in the last hour, day and week.
     fn metrics(&self) -> Result<Vec<Metrics>, JournalError>;
     /// The variables in force before a row.

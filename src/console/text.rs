@@ -137,7 +137,7 @@ pub(crate) fn bytes(n: u64) -> String {
         0..1_024 => format!("{n} B"),
         1_024..1_048_576 => format!("{} KiB", n / 1_024),
         1_048_576..1_073_741_824 => format!("{} MiB", n / 1_048_576),
-        _ => format!("{} GiB", n / 1_073_741_824),
+        _ => format!("{}.{} GiB", n >> 30, (n % (1 << 30)) * 10 >> 30),
     }
 }
 
@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn sizes_and_numbers_are_read_at_a_glance() {
-        assert_eq!([900, 2_048, 5 << 20, 3 << 30].map(bytes), ["900 B", "2 KiB", "5 MiB", "3 GiB"]);
+        assert_eq!([900, 2_048, 5 << 20, 3 << 30].map(bytes), ["900 B", "2 KiB", "5 MiB", "3.0 GiB"]);
         assert_eq!([0, 999, 1_000, 1_234_567].map(number), ["0", "999", "1,000", "1,234,567"]);
     }
 

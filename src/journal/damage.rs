@@ -73,7 +73,14 @@ pub(super) fn look(dir: &Path) -> Option<String> {
     if size < page * pages {
         return Some(format!("it is cut off: {size} bytes of {}", page * pages));
     }
-    suspect(dir).exists().then(|| thorough(&path)).flatten()
+    if !suspect(dir).exists() {
+        return None;
+    }
+    let found = thorough(&path);
+    if found.is_none() {
+        let _ = fs::remove_file(suspect(dir));
+    }
+    found
 }
 
 /// The note that damage was found while it was in use.

@@ -54,7 +54,7 @@ pub enum JournalError {
         path: PathBuf,
     },
     /// It is damaged. It is left as it is.
-    #[error("{} is damaged ({reason}) and was left as it is: move it away, or give another directory with --data-dir", path.display())]
+    #[error("{} is damaged ({reason}) and was left as it is: the next start of a session sets it aside and takes over what can be read of it", path.display())]
     Corrupt {
         /// The file.
         path: PathBuf,

@@ -1,6 +1,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use aho_corasick::AhoCorasick;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
@@ -304,17 +305,31 @@ fn at_most(limit: usize) -> Value {
 /// SQL's `has(needle, text, ...)`: whether one of the texts contains the needle, letter case aside. The needle comes in
 /// lower case already.
 fn has(context: &rusqlite::functions::Context<'_>) -> rusqlite::Result<bool> {
-    let needle = context.get_raw(0).as_str().unwrap_or_default();
-    Ok((1..context.len()).any(|at| context.get_raw(at).as_str().is_ok_and(|text| contains_folded(text, needle))))
+    // Made once for a statement, however many rows it looks at.
+    let wanted = context.get_or_create_aux(0, |needle| needle.as_str().map(Wanted::new))?;
+    Ok((1..context.len()).any(|at| context.get_raw(at).as_str().is_ok_and(|text| wanted.is_in(text))))
 }
 
-fn contains_folded(text: &str, needle: &str) -> bool {
-    if needle.is_empty() {
-        true
-    } else if text.is_ascii() {
-        text.as_bytes().windows(needle.len()).any(|part| part.eq_ignore_ascii_case(needle.as_bytes()))
-    } else {
-        text.to_lowercase().contains(needle)
+/// A text that is looked for, letter case aside.
+enum Wanted {
+    Ascii(AhoCorasick),
+    Other(String),
+}
+
+impl Wanted {
+    fn new(needle: &str) -> Self {
+        let search = AhoCorasick::builder().ascii_case_insensitive(true).build([needle]);
+        match search {
+            Ok(search) if needle.is_ascii() => Self::Ascii(search),
+            _ => Self::Other(needle.to_owned()),
+        }
+    }
+
+    fn is_in(&self, text: &str) -> bool {
+        match self {
+            Self::Ascii(search) => search.is_match(text),
+            Self::Other(needle) => text.to_lowercase().contains(needle),
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 
 use super::record::state;
-use super::{JournalError, Reader, schema};
+use super::{JournalError, Reader, schema, search};
 use crate::observe::Timestamp;
 
 /// How many deliveries go at once: between two batches, nobody waits longer for it than for a batch.
@@ -74,7 +74,8 @@ impl Reader {
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn usage(&self, dir: &Path) -> Result<Usage, JournalError> {
+    pub fn usage(&self) -> Result<Usage, JournalError> {
+        let dir = self.path.parent().unwrap_or(Path::new(""));
         let bytes = used(&self.conn).map_err(|source| schema::error(&self.path, source))?;
         let number = |sql: &str| self.one(sql, &[], |row| row.get::<_, Option<i64>>(0)).map(Option::flatten);
         let count = |n: Option<i64>| n.and_then(|n| u64::try_from(n).ok()).unwrap_or_default();
@@ -101,14 +102,16 @@ pub(super) fn trim(conn: &mut Connection, retention: &Retention, now: Timestamp)
     let full = retention.bytes > 0 && used(conn)? > retention.bytes;
     let age = i64::try_from(retention.seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000);
     let old = if retention.seconds > 0 { now.0.saturating_sub(age) } else { i64::MIN };
+    // Numbers rise with time: without this every look would read a long journal from end to end to find nothing old in it.
+    let below = if full { i64::MAX } else { search::first_since(conn, Timestamp(old))? };
     let tx = conn.transaction()?;
     // Never the newest: the next number is one more than the greatest there is.
     let gone: Vec<i64> = tx
         .prepare_cached(
-            "SELECT id FROM deliveries WHERE pinned = 0 AND state <> ? AND (? OR arrived_at < ?)
+            "SELECT id FROM deliveries WHERE id < ? AND pinned = 0 AND state <> ? AND (? OR arrived_at < ?)
              AND id < (SELECT max(id) FROM deliveries) ORDER BY id LIMIT ?",
         )?
-        .query_map(params![state::RUNNING, full, old, if full { AT_ONCE } else { AT_ONCE * 2 }], |row| row.get(0))?
+        .query_map(params![below, state::RUNNING, full, old, if full { AT_ONCE } else { AT_ONCE * 2 }], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
     for id in &gone {
         tx.prepare_cached("DELETE FROM observations WHERE delivery = ?")?.execute([id])?;

@@ -73,17 +73,6 @@ pub struct DeliveryRow {
     pub wait: Option<u64>,
 }
 
-impl DeliveryRow {
-    /// The line of its message that says what happened: the first, but the last of a traceback of Python's.
-    #[must_use]
-    pub fn reason(&self) -> &str {
-        let text = self.message.as_deref().unwrap_or_default();
-        let mut lines = text.lines().filter(|line| !line.trim().is_empty());
-        let line = if text.starts_with("Traceback (most recent call last)") { lines.next_back() } else { lines.next() };
-        line.unwrap_or_default()
-    }
-}
-
 /// Where a delivery stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -115,6 +104,19 @@ pub struct LogRow {
     pub message: String,
 }
 
+impl DeliveryRow {
+    /// The reason in one line: the first, or of a Python traceback the last, which names the error.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        self.message.as_deref().and_then(in_one_line)
+    }
+}
+
+fn in_one_line(message: &str) -> Option<&str> {
+    let mut lines = message.lines().map(str::trim).filter(|line| !line.is_empty());
+    if message.starts_with("Traceback (most recent call last)") { lines.next_back() } else { lines.next() }
+}
+
 /// A time without a link to Connect.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gap {
@@ -124,4 +126,17 @@ pub struct Gap {
     pub until: Option<Timestamp>,
     /// Why it was lost.
     pub why: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reason_of_a_traceback_is_its_error() {
+        let traceback = "Traceback (most recent call last):\n  File \"a.py\", line 1\nValueError: no\n";
+        assert_eq!(in_one_line(traceback), Some("ValueError: no"));
+        assert_eq!(in_one_line("\nno stock\nin Madrid"), Some("no stock"));
+        assert_eq!(in_one_line(""), None);
+    }
 }

@@ -167,7 +167,12 @@ fn check(conn: &Connection, path: &Path) -> Result<Found, JournalError> {
 pub(super) fn error(path: &Path, source: rusqlite::Error) -> JournalError {
     let path = path.to_owned();
     match source.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => JournalError::Corrupt { path, reason: source.to_string() },
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+            if let Some(dir) = path.parent() {
+                super::damage::note(dir);
+            }
+            JournalError::Corrupt { path, reason: source.to_string() }
+        }
         Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
             JournalError::Create { path, source: std::io::Error::other(source) }
         }

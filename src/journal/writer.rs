@@ -170,9 +170,6 @@ impl Writer {
                 }
                 Err(error) => {
                     let error = schema::error(&self.path, error);
-                    if let (JournalError::Corrupt { .. }, Some(dir)) = (&error, self.path.parent()) {
-                        damage::note(dir);
-                    }
                     lost.add(count, error.to_string());
                     announcer.trouble.send_replace(Some(lost.words()));
                 }
@@ -244,7 +241,7 @@ impl Lost {
     }
 
     fn words(&self) -> String {
-        format!("lost on the way to the disk, number of observations: {}; {}", self.count, self.reason)
+        format!("{}; lost on the way to the disk, number of observations: {}", self.reason, self.count)
     }
 
     /// The gap becomes a line in the journal as soon as it can be written again.
@@ -289,7 +286,7 @@ mod tests {
         assert_eq!(*announcer.settled.borrow(), 2);
         assert_eq!(*announcer.news.borrow(), 2);
         let lines = Reader::open(dir.path()).unwrap().logs(&LogFilter::default(), 10).unwrap();
-        assert!(lines[0].message.contains("number of observations: 1;"), "{lines:?}");
+        assert!(lines[0].message.contains("number of observations: 1"), "{lines:?}");
         assert!(lines[0].message.contains("full"), "{lines:?}");
         assert_eq!(lines[1].message, "after");
     }

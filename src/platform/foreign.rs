@@ -45,6 +45,8 @@ struct Inside {
     by_task: HashMap<String, Out>,
     by_object: HashMap<String, Vec<String>>,
     finished: VecDeque<(String, DeliveryKey)>,
+    /// The extension's own version, which a runner does not tell.
+    version: Option<String>,
 }
 
 /// A task a foreign runner has.
@@ -94,12 +96,18 @@ impl Foreign {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The version of the extension that is to connect.
+    pub(crate) fn expect(&self, version: String) {
+        self.inside().version = Some(version);
+    }
+
     /// A runner introduced itself.
     pub(crate) fn introduced(&self, instance: &str, request: &SetupRequest) {
         if !self.observes(instance) {
             return;
         }
-        let version = request.runner_version.clone().unwrap_or_default();
+        let known = self.inside().version.clone();
+        let version = known.or_else(|| request.runner_version.clone()).unwrap_or_default();
         let declared = serde_json::to_value(request).unwrap_or_default();
         self.scope.emit(Fact::Extension { name: instance.into(), version, declared });
     }

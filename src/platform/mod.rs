@@ -221,6 +221,11 @@ impl Platform {
         self.0.core.foreign.delivery(task_id)
     }
 
+    /// Tells the version of the extension that is to connect: its runner tells only its own.
+    pub fn expect_version(&self, version: String) {
+        self.0.core.foreign.expect(version);
+    }
+
     /// An object as it is now.
     #[must_use]
     pub fn object(&self, collection: &str, id: &str) -> Option<Value> {

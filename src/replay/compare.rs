@@ -26,12 +26,27 @@ impl fmt::Display for Difference {
     }
 }
 
+/// A value in one line. What a call or a write is called comes first; of a text of many lines the last says most: there a
+/// traceback names the error.
 fn short(value: &Value) -> String {
     const MOST: usize = 300;
-    let text = value.to_string();
-    match text.char_indices().nth(MOST) {
+    let cut = |text: &str| match text.char_indices().nth(MOST) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text,
+        None => text.to_owned(),
+    };
+    let name = ["call", "operation"].into_iter().find_map(|name| Some((name, value.get(name)?.as_str()?)));
+    if let (Some((field, name)), Value::Object(fields)) = (name, value) {
+        let rest: serde_json::Map<String, Value> =
+            fields.iter().filter(|(other, _)| *other != field).map(|(name, value)| (name.clone(), value.clone())).collect();
+        return format!("{name} {}", cut(&Value::Object(rest).to_string()));
+    }
+    let lines = value.as_str().map(|text| text.lines().filter(|line| !line.trim().is_empty()).collect::<Vec<_>>());
+    match lines.as_deref() {
+        Some([first, .., last]) => {
+            let (first, last) = (first.trim(), last.trim());
+            cut(&Value::from(format!("{first} … {last}")).to_string())
+        }
+        _ => cut(&value.to_string()),
     }
 }
 
@@ -162,8 +177,16 @@ mod tests {
         let after = Outcome { calls: vec![call("GET a", 200), call("POST x", 201), call("GET b", 404)], ..Outcome::default() };
         assert_eq!(
             told(&before, &after, &Rules::default()),
-            ["+ calls.1: {\"call\":\"POST x\",\"status\":201}", "~ calls.2.status: 200 -> 404"]
+            ["+ calls.1: POST x {\"status\":201}", "~ calls.2.status: 200 -> 404"]
         );
+    }
+
+    #[test]
+    fn of_a_traceback_the_error_is_told() {
+        let ended = |message: &str| Outcome { message: Some(message.into()), ..Outcome::default() };
+        let (before, after) = (ended("fine"), ended("Traceback (most recent call last):\n  File \"a.py\"\nValueError: no\n"));
+        let expected = "~ message: \"fine\" -> \"Traceback (most recent call last): … ValueError: no\"";
+        assert_eq!(told(&before, &after, &Rules::default()), [expected]);
     }
 
     #[test]

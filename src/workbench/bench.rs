@@ -15,7 +15,7 @@ use super::sagas::Watched;
 use super::session::StartError;
 use super::variables::{Mask, Staged};
 use super::{
-    Command, Connect, Delivered, EventTypeRow, OpenOptions, Reply, RunAgain, Source, Status, StoreCommand, StoreReply,
+    Command, Connect, Delivered, EventTypeRow, OpenOptions, Reply, RunAgain, STOPPED, Source, Status, StoreCommand, StoreReply,
     WorkbenchError,
 };
 use crate::extension::Extension;
@@ -234,6 +234,7 @@ impl Workbench {
             waiting: local.map_or(0, |l| l.platform.waiting().len()),
             pending: local.map_or(0, |l| l.platform.pending()),
             held: set.held.len(),
+            changed: self.0.runner.changed(),
             stepping: *self.0.controls.changes().borrow(),
             armed: set.breakpoints.len() + set.faults.len() + set.writes.len(),
             endpoints: local.map_or_else(Vec::new, Local::endpoints),
@@ -244,7 +245,7 @@ impl Workbench {
     }
 
     fn troubles(&self) -> Vec<String> {
-        let stopped = self.0.journal.trouble().borrow().as_ref().map(|why| format!("capture stopped: {why}"));
+        let stopped = self.0.journal.trouble().borrow().as_ref().map(|why| format!("{STOPPED}{why}"));
         let held = self.0.local.as_ref().is_some_and(|l| l.platform.is_held()).then(|| "deliveries are held".to_owned());
         stopped.into_iter().chain(self.0.troubles.iter().cloned()).chain(held).collect()
     }
@@ -317,6 +318,9 @@ async fn run_extension(
             let places = trace.then_some(places);
             let project = (project.as_path(), python.as_deref());
             let runner = Runner::guest(project, host, hooks, &options.data_dir, observer, places).await?;
+            if let (Some(local), Some(version)) = (local, runner.version()) {
+                local.platform.expect_version(version);
+            }
             let introduction = Introduction::of_guest(&runner);
             return Ok((runner, introduction));
         }

@@ -55,7 +55,7 @@ impl Workbench {
     }
 
     fn usage(&self) -> Result<CaptureReply, WorkbenchError> {
-        let usage = self.journal_reader()?.usage(&self.0.data_dir);
+        let usage = self.journal_reader()?.usage();
         usage.map(CaptureReply::Usage).map_err(|e| WorkbenchError::Failed(e.to_string()))
     }
 

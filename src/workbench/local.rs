@@ -155,13 +155,18 @@ impl Local {
         let access = self.sandbox()?.access();
         Ok(Reply::Sandbox {
             mongodb: access.mongodb.clone(),
-            db_host: if self.guest { sandbox::HOST.into() } else { access.mongodb.clone() },
+            db_host: self.db_host()?,
             ca_file: access.ca_file.clone(),
             user: access.user.clone(),
             password: access.password.reveal().to_owned(),
             data_api: access.data_api.clone(),
             api_key: access.api_key.reveal().to_owned(),
         })
+    }
+
+    /// How an extension names the host of the sandbox: a guest by a name its hook knows, since it asks for `mongodb+srv`.
+    pub(super) fn db_host(&self) -> Result<String, WorkbenchError> {
+        Ok(if self.guest { sandbox::HOST.into() } else { self.sandbox()?.access().mongodb.clone() })
     }
 
     pub(super) fn defaults(&self) -> Result<tutorial::Defaults, WorkbenchError> {

@@ -26,6 +26,7 @@ pub(crate) mod sound;
 mod variables;
 
 pub use crate::exchange::Form;
+pub(crate) use command::STOPPED;
 pub use command::{
     CaptureCommand, CaptureReply, ClockCommand, ClockReply, CollectionRow, Command, Compared, ComparedRow, Conflict, ConflictRow,
     DatabaseRow, Delivered, Difference, Endpoint, EnvironmentCommand, EnvironmentReply, EventTypeRow, FieldRow, FileFormat,

@@ -75,6 +75,12 @@ impl Runner {
         Some((about.name.clone(), format!("{version}(runner {})", about.runner)))
     }
 
+    /// The version of a guest, where its project has one.
+    pub(super) fn version(&self) -> Option<String> {
+        let Self::Guest(visitor) = self else { return None };
+        visitor.guest.about().version.clone()
+    }
+
     /// The authority a guest needs, where the extension is one.
     pub(super) fn authority(data_dir: &Path) -> Result<Authority, WorkbenchError> {
         Authority::open(data_dir).map_err(|e| WorkbenchError::Usage(e.to_string()))
@@ -88,6 +94,15 @@ impl Runner {
             }
             Self::Guest(visitor) => visitor.host.link(),
             Self::Elsewhere(host) => host.link(),
+        }
+    }
+
+    /// How often the sources of a guest changed, as far as it runs with it; `None` for an extension in this process, which
+    /// never changes.
+    pub(super) fn changed(&self) -> Option<u64> {
+        match self {
+            Self::Own(_) => None,
+            Self::Guest(visitor) => Some(visitor.guest.status().borrow().runs_with),
         }
     }
 

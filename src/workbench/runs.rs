@@ -158,12 +158,13 @@ impl Workbench {
 
     /// Where the stores of this session are, for an extension whose recording names those of another machine.
     fn places(&self, recorded: &Recorded, stored: &[StoredVariable]) -> Result<Vec<SeenVariable>, WorkbenchError> {
-        let access = self.local()?.sandbox()?.access();
+        let local = self.local()?;
+        let access = local.sandbox()?.access();
         let seen = |name: &str, value: &str, secure| SeenVariable { name: name.into(), value: value.into(), secure };
         let all = [
             seen("DATA_API_ENDPOINT", &access.data_api, false),
             seen("API_KEY", access.api_key.reveal(), true),
-            seen("DB_HOST", &access.mongodb, false),
+            seen("DB_HOST", &local.db_host()?, false),
             seen("DB_USER", &access.user, false),
             seen("DB_PASSWORD", access.password.reveal(), true),
         ];

@@ -120,6 +120,9 @@ impl Workbench {
         if let Some(other) = collections.iter().find(|name| !name.contains("__shadow_")) {
             return Err(WorkbenchError::Usage(format!("{other} is no shadow collection: nothing was deleted")));
         }
+        if collections.is_empty() {
+            return Ok(CaptureReply::Cleared { deleted: 0 });
+        }
         let live = self.in_force().await;
         let value = |name: &str| live.iter().find(|v| v.name == name).map(|v| v.value.clone());
         let settings = Settings::from_variables(value).map_err(|e| WorkbenchError::Failed(e.to_string()))?;

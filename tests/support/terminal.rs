@@ -97,7 +97,12 @@ impl Terminal {
 
     /// Waits until the screen is as it should be.
     pub(crate) fn until(&mut self, what: &str, fits: impl Fn(&Screen) -> bool) {
-        let deadline = Instant::now() + DEADLINE;
+        self.until_within(DEADLINE, what, fits);
+    }
+
+    /// The same with a patience of its own.
+    pub(crate) fn until_within(&mut self, patience: Duration, what: &str, fits: impl Fn(&Screen) -> bool) {
+        let deadline = Instant::now() + patience;
         let mut shown = self.shown.0.lock().unwrap();
         while !fits(shown.parser.screen()) {
             let left = deadline.saturating_duration_since(Instant::now());

@@ -41,6 +41,7 @@ pub(crate) enum Do {
     ReplayHermetic,
     ReplayShadow,
     ReplayEdited,
+    Watch,
     Pin,
     Hold,
     Metrics,
@@ -223,7 +224,7 @@ pub(crate) const ACTIONS: &[Action] = &[
     act(Do::Trigger, "trigger test subscription", "create a Test Subscription and deliver it", &["t"], ANY)
         .hint("Test Subscription")
         .when(local),
-    act(Do::TriggerType, "trigger event type", "choose an event type, create its object and deliver it", &["T"], ANY).when(local),
+    act(Do::TriggerType, "trigger event type", "choose an event type or a saved event, create its object, edited first if you like, and deliver it", &["T"], ANY).when(local),
     act(Do::ContinueStep, "continue", "let the delivery at a breakpoint go on", &["c"], &[In(Events), In(Trace)])
         .hint("continue")
         .when(stands),
@@ -262,8 +263,16 @@ pub(crate) const ACTIONS: &[Action] = &[
     act(
         Do::ReplayEdited,
         "edit and replay",
-        "change the object of the selected delivery in the editor named by VISUAL or EDITOR, then run it again",
+        "change the object of the selected delivery, here or in your editor, then run it again",
         &["E"],
+        &[In(Events)],
+    )
+    .when(has_local_delivery),
+    act(
+        Do::Watch,
+        "watch",
+        "pin the selected delivery and run it again whenever the sources change, with what is different; again: no longer",
+        &["W"],
         &[In(Events)],
     )
     .when(has_local_delivery),

@@ -10,6 +10,9 @@ use super::super::widgets::{line, put};
 use super::{due, filter_line, framed, notice, without_session};
 use crate::journal::{DeliveryRow, DeliveryState};
 
+/// How wide the pane must be for the gauge of the journal.
+const WIDE: u16 = 72;
+
 /// How wide the columns are; 0 for one that is left out.
 struct Columns {
     id: usize,
@@ -59,6 +62,11 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) {
         text::count(events.total, "delivery").replace("deliverys", "deliveries")
     } else {
         String::new()
+    };
+    // How full the journal is, where there is room for it; the panel of the tasks tells it in words.
+    let about = match events.usage.as_ref().filter(|_| area.width >= WIDE) {
+        Some(usage) => format!("{about}  {}", story::gauge(usage, state.theme.plain)),
+        None => about,
     };
     let right = match (events.unseen(), events.paused) {
         (0, false) if events.rows.is_empty() => String::new(),
@@ -182,7 +190,7 @@ fn cells(state: &State, delivery: &DeliveryRow, columns: &Columns) -> Pieces {
     let took = delivery.micros.map(text::duration).unwrap_or_default();
     let (note_tone, note) = match state.sagas.mark {
         Some(marked) if marked == delivery.id => (Tone::Key, "◆ marked".into()),
-        _ => note(delivery),
+        _ => watched(state, delivery).unwrap_or_else(|| note(delivery)),
     };
     let cells = [
         (columns.id, Tone::Dim, pad(&format!("#{}", delivery.id), columns.id)),
@@ -193,10 +201,20 @@ fn cells(state: &State, delivery: &DeliveryRow, columns: &Columns) -> Pieces {
         (columns.result, tone, pad(&result, columns.result)),
         (columns.took, Tone::Dim, pad_left(&took, columns.took)),
         (columns.note, note_tone, pad(&note, columns.note)),
-        (columns.reason, Tone::Dim, text::fit(delivery.reason(), columns.reason)),
+        (columns.reason, Tone::Dim, text::fit(delivery.reason().unwrap_or_default(), columns.reason)),
     ];
     let shown = cells.into_iter().filter(|(wide, ..)| *wide > 0);
     shown.map(|(_, tone, text)| Piece::new(tone, format!("{text} "))).collect()
+}
+
+/// How the delivery that is watched did with the sources as they are.
+fn watched(state: &State, delivery: &DeliveryRow) -> Option<(Tone, String)> {
+    let watch = state.watch.as_ref().filter(|watch| watch.delivery == delivery.id)?;
+    Some(match watch.differences {
+        None => (Tone::Key, "◎ watched".into()),
+        Some(0) => (Tone::Good, "◎ the same".into()),
+        Some(n) => (Tone::Warn, format!("◎ {n} differ")),
+    })
 }
 
 /// Which attempt it is, what it replays, and its marks.

@@ -1,5 +1,6 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
+use ratatui::style::Modifier;
 
 use super::super::state::{Pane, Phase, State};
 use super::super::text;
@@ -7,7 +8,7 @@ use super::super::theme::{Piece, Pieces, Tone};
 use super::super::update;
 use super::super::widgets::put;
 use crate::observe::LinkState;
-use crate::workbench::Status;
+use crate::workbench::{STOPPED, Status};
 
 /// The top line: what runs where, whether the link lives, and what waits. What matters least is left out first.
 pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) {
@@ -35,6 +36,15 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) {
     put(frame.buffer_mut(), state.theme, area, &line, 0);
 }
 
+/// A line of its own, whatever else is shown: nothing is captured any more.
+pub(crate) fn banner(frame: &mut Frame<'_>, state: &State, area: Rect) {
+    let Some(why) = state.capture_stopped() else { return };
+    let said = format!(" ✗ CAPTURE STOPPED: {why}. The runtime goes on; capture does too once the disk can be written.");
+    let said = text::pad(&said, usize::from(area.width));
+    put(frame.buffer_mut(), state.theme, area, &[Piece::new(Tone::Bad, said)], 0);
+    frame.buffer_mut().set_style(area, state.theme.style(Tone::Bad).add_modifier(Modifier::REVERSED));
+}
+
 /// The parts with a session, each with a rank: the greatest goes first when there is no room.
 fn of_session(state: &State, status: &Status) -> Vec<(u8, Pieces)> {
     let mut parts =
@@ -54,15 +64,26 @@ fn of_session(state: &State, status: &Status) -> Vec<(u8, Pieces)> {
     }
     parts.push((5, count(status.unsent, "unsent", Tone::Warn)));
     parts.push((5, count(status.waiting, "waiting", Tone::Note)));
+    if let Some(watch) = &state.watch {
+        let (tone, how) = match watch.differences {
+            None => (Tone::Note, String::new()),
+            Some(0) => (Tone::Good, ": the same".into()),
+            Some(n) => (Tone::Warn, format!(": {}", text::count(n, "difference"))),
+        };
+        parts.push((1, vec![Piece::new(tone, format!("◎ watching #{}{how}", watch.delivery))]));
+    }
     let failures = state.events.new_failures();
     if failures > 0 {
         parts.push((0, vec![Piece::new(Tone::Bad, format!("✗ {}", text::count(failures, "failure")))]));
     }
-    let troubles = status.troubles.len() + usize::from(state.trouble.is_some());
-    if let Some(first) = state.trouble.as_ref().or_else(|| status.troubles.first()) {
-        let more = if troubles > 1 { format!(" (+{})", troubles - 1) } else { String::new() };
+    // What the banner says, where there is one, is not said twice.
+    let said = super::super::layout::areas(state).banner.is_some();
+    let troubles: Vec<&String> =
+        state.trouble.iter().chain(status.troubles.iter().filter(|trouble| !(said && trouble.starts_with(STOPPED)))).collect();
+    if let Some(first) = troubles.first() {
+        let more = if troubles.len() > 1 { format!(" (+{})", troubles.len() - 1) } else { String::new() };
         // That nothing is recorded any more is never left out.
-        let rank = u8::from(!first.starts_with("capture stopped"));
+        let rank = u8::from(!first.starts_with(STOPPED));
         parts.push((rank, vec![Piece::new(Tone::Bad, format!("! {}{more}", text::fit(first, 50)))]));
     }
     parts

@@ -28,6 +28,9 @@ use crate::observe::Timestamp;
 pub(crate) fn draw(frame: &mut Frame<'_>, state: &State) {
     let areas = layout::areas(state);
     header::draw(frame, state, areas.header);
+    if let Some(banner) = areas.banner {
+        header::banner(frame, state, banner);
+    }
     if let Some(tabs) = areas.tabs {
         header::tabs(frame, state, tabs);
     }

@@ -5,13 +5,14 @@ use ratatui::style::{Color, Modifier};
 use rstest::rstest;
 
 use super::super::action::{Do, Inspect};
-use super::super::fixture::{deliveries, empty, fill, found, observations, tell, trace, typical};
+use super::super::fixture::{at, deliveries, empty, fill, found, observations, tell, trace, typical};
 use super::super::message::{Answer, Ask, Message};
 use super::super::state::{Pane, Side, State};
 use super::super::story;
-use super::super::theme::Theme;
+use super::super::theme::{Theme, Tone};
 use super::super::update::perform;
 use super::draw;
+use crate::journal::{Gap, Retention, Usage};
 use crate::workbench::{CollectionRow, Compared, ComparedRow, Difference, Found, WorkbenchError};
 
 fn drawn(state: &State) -> Buffer {
@@ -403,4 +404,52 @@ fn what_is_asked_about_the_variables_lies_over_the_panes() {
     let reply = EnvironmentReply::RanWith { at: state.now, variables };
     tell(&mut state, Message::Reply(Ask::Environment, Ok(Reply::Environment(reply))));
     insta::assert_snapshot!("ran_with", text(&state));
+}
+
+#[test]
+fn a_full_disk_is_a_red_banner_in_any_terminal_and_said_once() {
+    for (columns, rows) in [(60, 16), (120, 40)] {
+        let mut state = typical(columns, rows);
+        let why = "capture stopped: database or disk is full; lost on the way to the disk, number of observations: 3";
+        state.status.as_mut().unwrap().troubles = vec![why.into()];
+        let shown = text(&state);
+        let line = shown.lines().nth(1).unwrap();
+        assert!(line.starts_with(" ✗ CAPTURE STOPPED: database or disk is full"), "{shown}");
+        assert!(!shown.contains("capture stopped"), "{shown}");
+        let buffer = drawn(&state);
+        let red = |x| {
+            buffer[(x, 1)].modifier.contains(Modifier::REVERSED) && Some(buffer[(x, 1)].fg) == state.theme.style(Tone::Bad).fg
+        };
+        assert!((0..columns).all(red), "{:?}", buffer[(0, 1)]);
+    }
+}
+
+#[test]
+fn how_full_the_journal_is_stands_in_the_frame_of_the_stream_where_there_is_room() {
+    let usage = Usage {
+        bytes: 3 << 30,
+        retention: Retention { bytes: 4 << 30, seconds: 0 },
+        deliveries: 12,
+        pinned: 0,
+        removed: 0,
+        oldest: None,
+    };
+    for (columns, wanted) in [(120, true), (60, false)] {
+        let mut state = typical(columns, 30);
+        tell(&mut state, Message::Read(Answer::Usage(usage)));
+        let shown = text(&state);
+        assert_eq!(shown.contains("journal ███████░░░ 3.0 GiB of 4.0 GiB"), wanted, "{shown}");
+    }
+}
+
+#[test]
+fn a_time_without_a_link_is_a_row_of_the_stream() {
+    let mut state = typical(120, 40);
+    let gap = |from, until, why: &str| Gap { from: at(from), until, why: why.into() };
+    let gaps = vec![gap(4.0, Some(at(4.4)), "the socket broke"), gap(60.0, None, "no ping")];
+    tell(&mut state, Message::Read(Answer::Gaps(gaps)));
+    let shown = text(&state);
+    let row = |what: &str| shown.lines().position(|line| line.contains(what)).unwrap_or_else(|| panic!("no {what} in\n{shown}"));
+    assert!(row("#2 ") < row("the socket broke") && row("the socket broke") < row("#3 "), "{shown}");
+    assert!(row("no link to Connect until now: no ping") > row("#8 "), "{shown}");
 }

@@ -19,6 +19,13 @@ pub(crate) enum EditorFor {
     },
     /// A new document.
     Insert(StoreTarget),
+    /// The object of a delivery, which runs again with it.
+    Replay {
+        /// The delivery.
+        delivery: i64,
+    },
+    /// The object of a new event of this type.
+    Trigger(String),
     /// A pipeline: asked as a query, previewed while it is typed.
     Pipeline,
 }

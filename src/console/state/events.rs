@@ -1,6 +1,6 @@
 use super::super::reader::STRETCH;
 use super::Scroll;
-use crate::journal::{DeliveryFilter, DeliveryRow, FilterError, Gap};
+use crate::journal::{DeliveryFilter, DeliveryRow, FilterError, Gap, Usage};
 
 /// Which stretch of the deliveries is in memory: a few screens of them, however many there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -41,6 +41,8 @@ pub(crate) struct Events {
     pub(crate) loaded: bool,
     /// How far back a filter has been looked for; `None` where that is everything, or as much as is held in memory.
     pub(crate) searched: Option<i64>,
+    /// How full the journal is.
+    pub(crate) usage: Option<Usage>,
     /// Times without a link, oldest first.
     pub(crate) gaps: Vec<Gap>,
     /// Whether what is in memory is of another filter than the one wanted.

@@ -41,7 +41,7 @@ use super::config::Config;
 use super::theme::{Theme, Tone};
 use crate::journal::DeliveryRow;
 use crate::observe::Timestamp;
-use crate::workbench::{EventTypeRow, Status, WaitingRow};
+use crate::workbench::{EventTypeRow, STOPPED, Status, WaitingRow};
 
 /// The panes, in the order Tab visits them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -117,8 +117,20 @@ pub(crate) struct Asked {
 pub(crate) struct Comparing {
     pub(crate) original: i64,
     pub(crate) task_id: String,
+    /// Whether it is a run of the delivery that is watched.
+    pub(crate) watched: bool,
     /// Variable, the collection it names, the one it named for the run.
     pub(crate) shadows: Vec<(String, String, String)>,
+}
+
+/// See [`State::watch`].
+#[derive(Debug)]
+pub(crate) struct Watch {
+    pub(crate) delivery: i64,
+    /// How often the sources had changed when it was run last.
+    pub(crate) with: u64,
+    /// At how many places the last run differed from it; `None` before the first.
+    pub(crate) differences: Option<usize>,
 }
 
 /// A filter being typed into a pane.
@@ -169,8 +181,10 @@ pub(crate) struct State {
     pub(crate) event_types: Vec<EventTypeRow>,
     /// Whether deliveries are held back, as far as is known here.
     pub(crate) held: bool,
-    /// A shadow run that is compared with its original when it is over.
-    pub(crate) comparing: Option<Comparing>,
+    /// Runs that are compared with their originals when they are over.
+    pub(crate) comparing: Vec<Comparing>,
+    /// The delivery that is run again whenever the sources change.
+    pub(crate) watch: Option<Watch>,
     /// What lies over the panes, topmost last.
     pub(crate) overlays: Vec<Overlay>,
     /// The filter being typed.
@@ -213,7 +227,8 @@ impl State {
             waiting: Vec::new(),
             event_types: Vec::new(),
             held: false,
-            comparing: None,
+            comparing: Vec::new(),
+            watch: None,
             overlays: Vec::new(),
             typing: None,
             toast: None,
@@ -256,6 +271,11 @@ impl State {
         let traced = self.trace.delivery.as_ref().map(|d| d.id).filter(|id| Some(*id) == selected && self.trace.stands());
         let held = selected.filter(|id| self.sagas.held(*id).is_some());
         traced.or(held).or_else(|| self.sagas.set.held.first().and_then(|held| held.delivery))
+    }
+
+    /// Why nothing is captured any more, while that is so.
+    pub(crate) fn capture_stopped(&self) -> Option<&str> {
+        self.status.as_ref()?.troubles.iter().find_map(|trouble| trouble.strip_prefix(STOPPED))
     }
 
     /// Deliveries being handled, as far as is known.

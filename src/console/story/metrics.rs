@@ -4,21 +4,44 @@
 use super::super::state::Pager;
 use super::super::text;
 use super::super::theme::{Piece, Pieces, Tone};
-use crate::journal::{Bucket, Metrics};
+use crate::journal::{Bucket, Metrics, Usage};
 
 const RISE: [&str; 8] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
 const RESULTS: [(&str, Tone); 5] =
     [("success", Tone::Good), ("fail", Tone::Bad), ("retry", Tone::Warn), ("reschedule", Tone::Note), ("skip", Tone::Dim)];
 
-/// The panel: one block for each span.
-pub(crate) fn metrics(all: &[Metrics], plain: bool) -> Pager {
+/// How full the journal is, short.
+pub(crate) fn gauge(usage: &Usage, plain: bool) -> String {
+    const WIDE: u64 = 10;
+    let used = text::bytes(usage.bytes);
+    let most = usage.retention.bytes;
+    if most == 0 {
+        return format!("journal {used}");
+    }
+    let filled = (usage.bytes.saturating_mul(WIDE) / most).min(WIDE);
+    let of = |n: u64, sign: &str| sign.repeat(usize::try_from(n).unwrap_or(0));
+    let (full, empty) = if plain { ("#", ".") } else { ("█", "░") };
+    format!("journal {}{} {used} of {}", of(filled, full), of(WIDE - filled, empty), text::bytes(most))
+}
+
+/// What is kept, in words.
+fn kept(usage: &Usage, plain: bool) -> Pieces {
+    let age = match usage.retention.seconds {
+        0 => "of any age".to_owned(),
+        seconds => format!("at most {} days old", seconds / 86_400),
+    };
+    let told = format!("  {} kept, {} pinned, {age}; {} taken away so far", usage.deliveries, usage.pinned, usage.removed);
+    vec![Piece::new(Tone::Strong, gauge(usage, plain)), Piece::new(Tone::Dim, told)]
+}
+
+/// The panel: one block for each span, and how full the journal is.
+pub(crate) fn metrics(all: &[Metrics], usage: Option<&Usage>, plain: bool) -> Pager {
     let mut lines: Vec<Pieces> = Vec::new();
     for metrics in all {
-        if !lines.is_empty() {
-            lines.push(Vec::new());
-        }
         lines.extend(block(metrics, plain));
+        lines.push(Vec::new());
     }
+    lines.extend(usage.map(|usage| kept(usage, plain)));
     let whole = lines.iter().map(|line| line.iter().map(|p| p.text.as_str()).collect::<String>() + "\n").collect();
     Pager::new("Tasks by hour, day and week".into(), lines, whole)
 }
@@ -51,10 +74,12 @@ fn block(metrics: &Metrics, plain: bool) -> Vec<Pieces> {
     let times: [(&str, Time); 3] = [("runtime", |b| b.runtime), ("processing", |b| b.processing), ("wait", |b| b.wait)];
     for (name, time) in times {
         let values: Vec<u64> = metrics.buckets.iter().map(|bucket| time(bucket).unwrap_or(0)).collect();
-        let known: Vec<u64> = metrics.buckets.iter().filter_map(time).collect();
-        let mean = match known.len() as u64 {
-            0 => "-".to_owned(),
-            n => format!("{} on average", text::duration(known.iter().sum::<u64>() / n)),
+        // A busy stretch weighs as much as its tasks.
+        let known = metrics.buckets.iter().filter_map(|bucket| Some((time(bucket)?, bucket.total())));
+        let (sum, tasks) = known.fold((0, 0), |(sum, tasks), (time, n)| (sum + u128::from(time) * u128::from(n), tasks + n));
+        let mean = match sum.checked_div(u128::from(tasks)) {
+            Some(mean) => format!("{} on average", text::duration(u64::try_from(mean).unwrap_or(u64::MAX))),
+            None => "-".to_owned(),
         };
         lines.push(row(name, Tone::Note, &values, mean));
     }
@@ -90,5 +115,31 @@ mod tests {
         assert_eq!(spark(&[0, 1, 8], true), ".19");
         assert_eq!(bar(1, 100, true), "#");
         assert_eq!(bar(0, 0, true), "");
+    }
+
+    #[test]
+    fn the_gauge_tells_how_much_of_what_may_be_kept_is_used() {
+        let mut usage = Usage {
+            bytes: 3 << 29,
+            retention: crate::journal::Retention { bytes: 4 << 30, seconds: 0 },
+            deliveries: 12,
+            pinned: 1,
+            removed: 3,
+            oldest: None,
+        };
+        assert_eq!(gauge(&usage, true), "journal ###....... 1.5 GiB of 4.0 GiB");
+        usage.bytes = 9 << 30;
+        assert_eq!(gauge(&usage, false), "journal ██████████ 9.0 GiB of 4.0 GiB");
+        usage.retention.bytes = 0;
+        assert_eq!(gauge(&usage, false), "journal 9.0 GiB");
+    }
+
+    #[test]
+    fn a_busy_stretch_weighs_as_much_as_its_tasks() {
+        let bucket = |micros, n| Bucket { results: vec![("success".into(), n)], wait: Some(micros), ..Bucket::default() };
+        let metrics =
+            Metrics { name: "hour".into(), each: "2 minutes".into(), buckets: vec![bucket(1_000, 1), bucket(5_000, 3)] };
+        let shown = super::metrics(&[metrics], None, true).whole;
+        assert!(shown.lines().any(|line| line.starts_with("wait") && line.contains("4.0ms on average")), "{shown}");
     }
 }

@@ -10,7 +10,7 @@ mod trace;
 mod variables;
 
 pub(crate) use detail::{copied_line, document, line_detail, log_line};
-pub(crate) use metrics::metrics;
+pub(crate) use metrics::{gauge, metrics};
 pub(crate) use saga::saga;
 pub(crate) use step::difference;
 pub(crate) use tabs::{copied, tabs};

@@ -8,7 +8,7 @@ use super::super::story;
 use super::super::theme::{Piece, Tone};
 use super::{captures, environment, go, journal, moves, sizes, stepping, storage, typing};
 use crate::journal::LogFilter;
-use crate::workbench::{Command, EventTypeRow, Status, VariableChange};
+use crate::workbench::{CaptureCommand, Command, EventTypeRow, Status, VariableChange};
 
 /// The event type of a Test Subscription.
 const PURCHASE: &str = "asset_purchase_request_processing";
@@ -22,12 +22,15 @@ pub(crate) fn perform(state: &mut State, what: Do, effects: &mut Vec<Effect>) {
     match what {
         Do::Trigger => trigger(state, PURCHASE, effects),
         Do::TriggerType => {
-            state.overlays.push(Overlay::Chooser(Box::new(Chooser::new("Trigger an event of type", event_types(state)))))
+            let title = "Trigger an event (Tab edits its object first)";
+            let choices = event_types(state).into_iter().chain(captures::like_selected(state)).collect();
+            state.overlays.push(Overlay::Chooser(Box::new(Chooser::new(title, choices))));
+            effects.push(Effect::Command(Ask::Captures, Command::Captures(CaptureCommand::SavedEvents)));
         }
         Do::Replay => replay(state, effects),
         Do::Release => release(state, effects),
         Do::Forward => state.overlays.push(Overlay::Chooser(Box::new(super::forward::choices(state)))),
-        Do::Pin | Do::Hold | Do::ReplayHermetic | Do::ReplayShadow | Do::ReplayEdited | Do::Metrics => {
+        Do::Pin | Do::Watch | Do::Hold | Do::ReplayHermetic | Do::ReplayShadow | Do::ReplayEdited | Do::Metrics => {
             captures::perform(state, what, effects);
         }
         Do::ShowSaga => state.trace.saga_wanted = Some(state.trace.grid().is_none()),

@@ -1,7 +1,7 @@
 use super::super::message::{Edit, Effect};
 use super::super::state::State;
 use super::super::theme::Tone;
-use super::{acts, captures, complain, environment};
+use super::{acts, complain, environment};
 use crate::observe::Secret;
 use crate::workbench::VariableChange;
 
@@ -19,7 +19,6 @@ pub(crate) fn take(state: &mut State, edit: Edit, text: Result<Option<Secret>, S
         Err(why) => return complain(state, why),
     };
     match edit {
-        Edit::Object { delivery } => captures::replay_edited(state, delivery, text.reveal(), effects),
         Edit::Environment => environment::edited(state, text, effects),
         Edit::Variable { name, secure } => {
             // The line end an editor puts at the end of a file belongs to the file.

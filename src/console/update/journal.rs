@@ -19,6 +19,7 @@ pub(crate) fn refresh(state: &mut State, effects: &mut Vec<Effect>) {
     effects.push(Effect::Read(Query::Deliveries { filter: state.events.filter(), span: state.events.span }));
     effects.push(Effect::Read(Query::Logs(state.logs.filter.clone())));
     effects.push(Effect::Read(Query::Gaps));
+    captures::look(state, effects);
 }
 
 /// Takes in what was read.
@@ -35,7 +36,6 @@ pub(crate) fn take(state: &mut State, answer: Answer, effects: &mut Vec<Effect>)
                     tell_failure(state);
                 }
                 note_writes(state);
-                captures::compare(state, effects);
                 look_further(state, effects);
             }
             read_again(state, effects);
@@ -47,8 +47,10 @@ pub(crate) fn take(state: &mut State, answer: Answer, effects: &mut Vec<Effect>)
             }
         }
         Answer::Gaps(gaps) => state.events.gaps = gaps,
+        Answer::Usage(usage) => state.events.usage = Some(usage),
+        Answer::Tasks(rows) => captures::compare(state, &rows, effects),
         Answer::Metrics(metrics) => {
-            let pager = story::metrics(&metrics, state.theme.plain);
+            let pager = story::metrics(&metrics, state.events.usage.as_ref(), state.theme.plain);
             state.overlays.push(super::super::state::Overlay::Pager(pager));
         }
         Answer::Trace { delivery, rows, variables } => {
@@ -102,7 +104,7 @@ fn tell_failure(state: &mut State) {
     let failed = |d: &&DeliveryRow| matches!(d.result.as_deref(), Some("fail" | "retry"));
     if let Some(delivery) = state.events.rows.iter().rev().find(failed) {
         let result = delivery.result.as_deref().unwrap_or_default();
-        let why = Some(delivery.reason()).filter(|why| !why.is_empty()).unwrap_or("it gave no reason");
+        let why = delivery.reason().unwrap_or("it gave no reason");
         let said = format!("#{} {}: {result}: {why}", delivery.id, delivery.object_id);
         state.say(Tone::Bad, said);
     }

@@ -86,6 +86,7 @@ fn start(state: &mut State, effects: &mut Vec<Effect>) {
     effects.push(Effect::Command(Ask::Variables, Command::Variables));
     effects.push(storage::collections(state));
     journal::refresh(state, effects);
+    effects.push(Effect::Read(Query::Usage));
     effects.push(Effect::Read(Query::Logs(state.logs.filter.clone())));
 }
 
@@ -124,6 +125,9 @@ fn tick(state: &mut State, effects: &mut Vec<Effect>) {
         state.dirty = true;
     }
     storage::tick(state, effects);
+    if state.ready() {
+        effects.push(Effect::Read(Query::Usage));
+    }
     // Times that go on are drawn anew; a screen without any is left alone.
     state.dirty |= counts(state) || state.age != age(state);
     state.age = age(state);
@@ -145,8 +149,12 @@ fn counts(state: &State) -> bool {
 /// After how many seconds the state wants to hear of the time again.
 pub(crate) fn patience(state: &State) -> u64 {
     let shown = state.toast.is_some() || state.variables.revealed.is_some();
-    let hurried =
-        storage::hurried(state) || counts(state) || shown || state.pending.variables_stale || state.pending.documents_stale;
+    let hurried = storage::hurried(state)
+        || counts(state)
+        || shown
+        || state.watch.is_some()
+        || state.pending.variables_stale
+        || state.pending.documents_stale;
     if hurried { 1 } else { 5 }
 }
 

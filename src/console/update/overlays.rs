@@ -7,7 +7,7 @@ use super::super::keymap::{self, Chord};
 use super::super::message::{Ask, Edit, Effect};
 use super::super::state::{Chooser, Confirm, Form, Input, Overlay, Pager, Pending, Purpose, Scroll, State};
 use super::super::theme::Tone;
-use super::{acts, details, environment, go, moves, storage};
+use super::{acts, captures, details, environment, go, moves, storage};
 use crate::observe::Secret;
 use crate::workbench::{Command, VariableChange};
 
@@ -124,6 +124,12 @@ fn choose(
     let ctrl = |letter| Some(Chord::from(key)) == keymap::parse(letter);
     match key.code {
         KeyCode::Enter => return chosen(state, chooser, effects),
+        KeyCode::Tab => {
+            if let Some(Purpose::Trigger(event_type)) = chooser.selected().map(|choice| choice.purpose.clone()) {
+                captures::edit_new(state, &event_type);
+                return None;
+            }
+        }
         KeyCode::Up | KeyCode::Down | KeyCode::PageUp | KeyCode::PageDown => {
             roll(&mut chooser.scroll, what, chooser.ranked.len());
         }

@@ -28,6 +28,7 @@ pub(crate) fn take(state: &mut State, ask: &Ask, reply: Result<Reply, WorkbenchE
                 effects.push(Effect::Command(Ask::Sagas, Command::Sagas(SagaCommand::Show)));
             }
             state.status = Some(*status);
+            captures::sources_changed(state, effects);
             let age = super::age(state);
             state.dirty |= changed || age != state.age;
             state.age = age;

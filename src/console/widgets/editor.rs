@@ -9,6 +9,7 @@ use super::{put, window, wrap};
 pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, editor: &Editor) {
     let screen = frame.area();
     let hint = match editor.purpose {
+        EditorFor::Replay { .. } | EditorFor::Trigger(_) => "Ctrl-S delivers it · Ctrl-O your editor · Esc leaves",
         EditorFor::Pipeline => "Ctrl-S asks it · Ctrl-O your editor · Esc leaves",
         _ => "Ctrl-S saves · Ctrl-O your editor · Esc leaves",
     };

@@ -27,6 +27,35 @@ pub(in crate::journal) fn fits(conn: &Connection, filter: &DeliveryFilter, deliv
     Ok(true)
 }
 
+/// A text without which nothing of a delivery fits: where it is not, nothing need be read.
+pub(in crate::journal) struct Needle {
+    /// One of these, in lower case.
+    pub(in crate::journal) texts: Vec<String>,
+    /// Whether it must be in the object.
+    pub(in crate::journal) object: bool,
+}
+
+impl Needle {
+    /// That of a filter, if it has one; rather one of the object than of everything.
+    pub(in crate::journal) fn of(filter: &DeliveryFilter) -> Option<Self> {
+        let needle = |term: &Term| match term {
+            Term::Path { op: Op::Is | Op::Has, values, .. } if values.iter().all(|value| plain(value)) => {
+                Some(Self { texts: values.iter().map(|value| value.to_ascii_lowercase()).collect(), object: true })
+            }
+            Term::Body { text, not: false } => Some(Self { texts: vec![text.clone()], object: false }),
+            _ => None,
+        };
+        let all: Vec<Self> = filter.terms.iter().filter_map(needle).collect();
+        let of_object = all.iter().position(|needle| needle.object).unwrap_or(0);
+        all.into_iter().nth(of_object)
+    }
+}
+
+/// Whether JSON writes a text as it is.
+fn plain(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_. :/@".contains(&b))
+}
+
 /// Whether a text is anywhere in what was seen.
 fn says(conn: &Connection, delivery: i64, text: &str) -> rusqlite::Result<bool> {
     conn.prepare_cached("SELECT 1 FROM observations WHERE delivery = ? AND has(?, body) LIMIT 1")?
@@ -60,7 +89,6 @@ impl Object {
     fn fits(&mut self, path: &[String], op: Op, values: &[String]) -> bool {
         let Some(text) = &self.text else { return matches!(op, Op::IsNot | Op::HasNot) };
         // Reading JSON takes a hundred times as long as seeing that a value is nowhere in it.
-        let plain = |value: &String| value.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_. :/@".contains(&b));
         if op == Op::Is && values.iter().all(|value| plain(value) && !text.contains(value.as_str())) {
             return false;
         }

@@ -58,6 +58,7 @@ impl Secrets {
                 all.whole.extend(engines().map(|engine| (engine.encode(value).into_bytes(), secret)));
             } else {
                 all.forms.push(Form { secret, text: value.clone().into_bytes(), beside: None });
+                all.forms.extend(in_hexadecimal(secret, value.as_bytes()));
                 all.forms.extend(inside_base64(secret, value.as_bytes()));
             }
         }
@@ -98,7 +99,12 @@ impl Secrets {
             Value::String(text) => self.text(text),
             Value::Array(items) => items.iter_mut().for_each(|item| self.value(item)),
             Value::Object(map) => self.object(map),
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+            Value::Number(number) => {
+                if let Some(name) = self.digits(&number.to_string()) {
+                    *value = placeholder(name).into();
+                }
+            }
+            Value::Null | Value::Bool(_) => {}
         }
     }
 
@@ -107,6 +113,12 @@ impl Secrets {
         let mut value = std::mem::take(body).into_value();
         self.value(&mut value);
         *body = value.into();
+    }
+
+    /// The name of a secret that consists of these digits: some write it as a number.
+    fn digits(&self, number: &str) -> Option<&str> {
+        let same = |(_, value): &&(String, String)| value == number && number.len() >= SHORTEST;
+        self.known.iter().find(same).map(|(name, _)| name.as_str())
     }
 
     /// Puts the latest secret of each name back where its placeholder stands.
@@ -241,6 +253,12 @@ fn engines() -> impl Iterator<Item = GeneralPurpose> {
     [&STANDARD, &URL_SAFE]
         .into_iter()
         .flat_map(move |alphabet| [true, false].map(|pad| GeneralPurpose::new(alphabet, config().with_encode_padding(pad))))
+}
+
+/// A secret as the digits of its bytes, small and capital.
+fn in_hexadecimal(secret: usize, value: &[u8]) -> [Form; 2] {
+    let small: String = value.iter().map(|byte| format!("{byte:02x}")).collect();
+    [small.to_ascii_uppercase(), small].map(|digits| Form { secret, text: digits.into_bytes(), beside: None })
 }
 
 /// What of a secret is the same in base64 wherever it begins: bytes come in threes, so there are three ways to begin, in

@@ -29,6 +29,8 @@ fn knows(secret: &str) -> Redactor {
 #[case::all_percent_encoded("%68%75%6e%74%65%72%32", "«secret:S»")]
 #[case::escaped(r#"{\"p\":\"hunter2\"}"#, r#"{\"p\":\"«secret:S»\"}"#)]
 #[case::escaped_unicode(r#"{"p":"hunter\u0032"}"#, r#"{"p":"«secret:S»"}"#)]
+#[case::hexadecimal("x'68756e74657232'", "x'«secret:S»'")]
+#[case::capital_hexadecimal("68756E74657232", "«secret:S»")]
 #[case::base64("aHVudGVyMg==", "«secret:S»")]
 #[case::basic_authorization("Basic dXNlcjpodW50ZXIy", "Basic dXNlcj«secret:S»")] // user:hunter2
 #[case::api_key("Authorization: ApiKey SU-000-111:0a1b2c", "Authorization: ApiKey SU-000-111:«secret:api_key»")]
@@ -63,6 +65,15 @@ fn the_longer_secret_wins_where_one_contains_the_other_and_overlapping_ones_both
 fn a_short_secret_goes_only_where_it_is_the_whole_text() {
     let redactor = knows("no");
     assert_eq!(redactor.value(json!({"no": ["no", "not", "bm8=", 1]})), json!({"no": ["«secret:S»", "not", "«secret:S»", 1]}));
+}
+
+#[test]
+fn a_secret_of_digits_goes_where_it_is_a_number_too() {
+    let redactor = knows("48151623");
+    let mut seen = Observation::now(Fact::ObjectFetched { object: json!({"pin": 48_151_623, "other": 481_516_230, "n": 1.5}) });
+    write(&redactor, &mut seen);
+    let Fact::ObjectFetched { object } = seen.fact else { panic!() };
+    assert_eq!(object, json!({"pin": "«secret:S»", "other": 481_516_230, "n": 1.5}));
 }
 
 #[test]
@@ -194,6 +205,8 @@ fn forms(secret: &str, around: &str) -> Vec<String> {
         percent(|b| b.is_ascii_alphanumeric(), true),
         percent(|_| false, false),
         percent(|b| b.is_ascii_alphanumeric() || b == b' ', false).replace(' ', "+"),
+        secret.bytes().map(|b| format!("{b:02x}")).collect(),
+        secret.bytes().map(|b| format!("{b:02X}")).collect(),
         json[1..json.len() - 1].to_owned(),
         nested[3..nested.len() - 3].to_owned(),
     ];

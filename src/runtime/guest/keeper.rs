@@ -113,7 +113,10 @@ impl Keeper {
             biased;
             () = self.stop.cancelled() => return Ended::Stopped,
             ended = child.wait() => return Ended::ByItself(ended.map_or_else(|e| e.to_string(), in_words)),
-            Some(changed) = changes.recv() => format!("{} changed", watch::names(&changed)),
+            Some(changed) = changes.recv() => {
+                self.status.send_modify(|s| s.changed += 1);
+                format!("{} changed", watch::names(&changed))
+            }
             Some(reason) = self.orders.recv() => reason,
         };
         self.scope.log(Level::Info, TARGET, format!("reload: {reason}; the runner starts anew, tasks wait meanwhile"));
@@ -127,6 +130,7 @@ impl Keeper {
             () = self.stop.cancelled() => return false,
             () = sleep(pause) => {}
             Some(changed) = changes.recv() => {
+                self.status.send_modify(|s| s.changed += 1);
                 self.scope.log(Level::Info, TARGET, format!("reload: {} changed", watch::names(&changed)));
             }
             Some(reason) = self.orders.recv() => self.scope.log(Level::Info, TARGET, format!("reload: {reason}")),

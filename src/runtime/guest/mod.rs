@@ -24,7 +24,7 @@ mod python;
 mod record;
 mod status;
 mod trace;
-pub(crate) mod watch;
+mod watch;
 
 pub use error::GuestError;
 pub use hooks::Hook;

@@ -163,6 +163,7 @@ fn note(status: &mut GuestStatus, message: &str) -> bool {
     let connected = status.state == GuestState::Starting && message.contains(" connected to ws");
     if connected {
         status.state = GuestState::Running;
+        status.runs_with = status.changed;
     }
     connected
 }
@@ -221,10 +222,10 @@ mod tests {
 
     #[test]
     fn the_runner_says_when_it_has_connected_and_when_it_took_a_configuration_over() {
-        let mut status = GuestStatus::default();
+        let mut status = GuestStatus { changed: 2, ..GuestStatus::default() };
         assert!(!note(&mut status, "Starting BackgroundEventsWorker..."));
         assert!(note(&mut status, "BackgroundEventsWorker connected to ws://127.0.0.1:1/public/v1/devops/ws/ENV-1/shop"));
-        assert_eq!(status.state, GuestState::Running);
+        assert_eq!((status.state, status.runs_with), (GuestState::Running, 2));
         assert!(note(&mut status, "Extension configuration has been updated."));
         assert_eq!(status.configured, 1);
     }

@@ -26,6 +26,10 @@ pub struct GuestStatus {
     pub pid: Option<u32>,
     /// How often it was started.
     pub starts: u64,
+    /// How often its sources changed since it was started first.
+    pub changed: u64,
+    /// What that was when it connected last: those changes it runs with.
+    pub runs_with: u64,
     /// How often it said that it took a configuration over; each of its workers says so.
     pub configured: u64,
     /// Why it ended the last time by itself.

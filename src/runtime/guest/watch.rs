@@ -19,7 +19,7 @@ const MOST: usize = 20_000;
 type Seen = BTreeMap<PathBuf, (SystemTime, u64)>;
 
 /// Names the files below `dir` that change from now on, once no more change, until the receiver is dropped.
-pub(crate) async fn start(dir: PathBuf) -> mpsc::Receiver<Vec<PathBuf>> {
+pub(super) async fn start(dir: PathBuf) -> mpsc::Receiver<Vec<PathBuf>> {
     let (changes, receiver) = mpsc::channel(1);
     let mut known = look(&dir).await;
     tokio::spawn(async move {

@@ -309,6 +309,10 @@ pub struct Status {
     /// Breakpoints and faults that are set.
     #[serde(default)]
     pub armed: usize,
+    /// How often the sources of the extension changed, as far as it runs with the change; `None` for one that is part of
+    /// this program, which must be built anew.
+    #[serde(default)]
+    pub changed: Option<u64>,
     /// Rises whenever one of these two changes.
     #[serde(default)]
     pub stepping: u64,
@@ -322,6 +326,9 @@ pub struct Status {
     #[serde(default)]
     pub joined: bool,
 }
+
+/// How the trouble begins that nothing is captured any more.
+pub(crate) const STOPPED: &str = "capture stopped: ";
 
 /// The link, and since when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

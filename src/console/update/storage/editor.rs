@@ -32,7 +32,11 @@ pub(in super::super) fn press(
         return submit(state, editor, effects);
     } else if chord == parse("ctrl-o") {
         let text = editor.text();
-        let file = if editor.purpose == EditorFor::Pipeline { "pipeline.js" } else { "document.json" };
+        let file = match editor.purpose {
+            EditorFor::Pipeline => "pipeline.js",
+            EditorFor::Replay { .. } | EditorFor::Trigger(_) => "object.json",
+            EditorFor::Save { .. } | EditorFor::Insert(_) => "document.json",
+        };
         let edit = Edit::Text { title: editor.title, text: text.clone(), purpose: editor.purpose };
         effects.push(Effect::Edit { edit, file, text: Secret::new(text) });
         return None;
@@ -51,6 +55,7 @@ fn wrong(editor: &mut Editor, error: &QueryError) {
 fn submit(state: &mut State, mut editor: Box<Editor>, effects: &mut Vec<Effect>) -> Option<Overlay> {
     let text = editor.text();
     match editor.purpose.clone() {
+        EditorFor::Replay { .. } | EditorFor::Trigger(_) => return super::super::captures::submit(state, editor, effects),
         EditorFor::Save { target, base } => {
             if let Err(error) = parse_document(&text) {
                 wrong(&mut editor, &error);

@@ -1,0 +1,172 @@
+//! Captured deliveries of a Python extension under the official runner: run again in every way there is, and whenever its
+//! sources change.
+//!
+//! Needs what `guest_official_runner.rs` needs.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test that fails is a test that panics
+#![allow(clippy::print_stderr)] // a skipped test says so
+
+mod support;
+#[path = "support/terminal.rs"]
+mod terminal;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use support::{Running, program, run};
+use terminal::{Terminal, console};
+
+const PURCHASE: &str = "asset_purchase_request_processing";
+/// The runner takes some 10 s to start, several times that on a machine that has much else to do.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A session with the documentation's example in Python, which stores in the sandbox.
+struct Guest {
+    dir: tempfile::TempDir,
+    _session: Running,
+}
+
+impl Guest {
+    fn start() -> Option<Self> {
+        let Some(python) = std::env::var_os("CONNECT_CONSOLE_TEST_PYTHON") else {
+            eprintln!("skipped: CONNECT_CONSOLE_TEST_PYTHON names no Python with connect-extension-runner, motor and pymongo");
+            return None;
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let project = dir.path().join("project");
+        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/tutorial"), &project);
+        let mut command = program(&dir.path().join("data"));
+        command.args(["run", "--headless", "--json", "--extension"]).arg(&project).arg("--python").arg(python);
+        let session = Running::start(command);
+        let connected = |seen: &Value| {
+            seen["kind"] == "log" && seen["message"].as_str().is_some_and(|m| m.contains("BackgroundEventsWorker connected"))
+        };
+        session.until_within(PATIENCE, "the official runner", connected);
+        let guest = Self { dir, _session: session };
+        let set = run(&guest.data(), &["env", "set", "--sandbox", "--apply"]);
+        assert_eq!(set.status, 0, "{}", set.stderr);
+        Some(guest)
+    }
+
+    fn data(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    fn run(&self, arguments: &[&str]) -> support::Ran {
+        run(&self.data(), arguments)
+    }
+
+    fn trigger(&self) -> Value {
+        self.run(&["trigger", PURCHASE, "--wait", "--json"]).object()
+    }
+
+    fn documents(&self) -> usize {
+        self.run(&["store", "find", "--backend", "both", "--json"]).objects().len()
+    }
+
+    /// Changes the source.
+    fn edit(&self, old: &str, new: &str) {
+        let file = self.dir.path().join("project/tutorial/events.py");
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(text.contains(old), "{old} is not in the source");
+        std::fs::write(&file, text.replace(old, new)).unwrap();
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().flatten() {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target)
+        } else {
+            std::fs::copy(entry.path(), target).map(|_| ()).unwrap()
+        }
+    }
+}
+
+fn id(delivery: &Value) -> String {
+    delivery["id"].to_string()
+}
+
+#[test]
+fn a_delivery_of_a_python_extension_runs_again_with_other_variables_into_shadows_twice_and_without_the_api() {
+    let Some(guest) = Guest::start() else { return };
+    let first = guest.trigger();
+    assert_eq!(first["result"], "success", "{first}");
+    assert_eq!(guest.documents(), 2);
+
+    let shadow = guest.run(&["replay", &id(&first), "--shadow", "--json"]);
+    assert_eq!(shadow.status, 0, "{}\n{}", shadow.stdout, shadow.stderr);
+    assert_eq!(shadow.objects()[1]["differences"], json!([]));
+    assert_eq!(guest.documents(), 2, "the collections are as they were");
+
+    let other = guest.run(&["replay", &id(&first), "--var", "HTTP_COLLECTION=elsewhere", "--diff", "--json"]);
+    assert_eq!(other.status, 1, "{}", other.stderr);
+    assert_eq!(other.objects()[0]["marks"], json!(["variables"]));
+    let told = other.objects()[1]["differences"].to_string();
+    assert!(told.contains("data-api insertOne tutorial.elsewhere"), "{told}");
+    assert_eq!(guest.documents(), 3, "only the driver wrote to the collection that is stored");
+    let after = guest.trigger();
+    assert_eq!((&after["result"], guest.documents()), (&"success".into(), 5), "the stored variables are in force again");
+
+    let twice = guest.run(&["replay", &id(&first), "--twice", "--json"]);
+    assert_eq!(twice.status, 1, "{}", twice.stderr);
+    assert_eq!(twice.objects()[0]["repeated"].as_array().unwrap().len(), 2);
+
+    let hermetic = guest.run(&["replay", &id(&first), "--hermetic", "--json"]);
+    assert_eq!((hermetic.status, &hermetic.objects()[0]["result"]), (0, &"success".into()), "{}", hermetic.stderr);
+
+    // What is needed to run it again is in its capture, each call tied to it.
+    let text = guest.run(&["events", "export", &id(&first), "--to", "-"]).stdout;
+    let capture: Value = serde_json::from_str(&text).unwrap();
+    assert!(capture["extension"]["declared"]["event_subscriptions"].is_object(), "{}", capture["extension"]);
+    assert_eq!(capture["extension"]["version"], "0.2.0", "that of the project, not of its runner");
+    let names: Vec<&str> = capture["variables"].as_array().unwrap().iter().map(|v| v["name"].as_str().unwrap()).collect();
+    assert!(names.contains(&"DRIVER_COLLECTION"), "{names:?}");
+    let kinds: Vec<&str> = capture["observations"].as_array().unwrap().iter().map(|o| o["kind"].as_str().unwrap()).collect();
+    for wanted in ["task_arrived", "api_call", "object_fetched", "store_call", "log", "answered"] {
+        assert!(kinds.contains(&wanted), "{wanted} is missing in {kinds:?}");
+    }
+}
+
+#[test]
+fn a_pinned_delivery_runs_again_whenever_a_source_changes_with_the_difference_on_the_screen() {
+    let Some(guest) = Guest::start() else { return };
+    let first = guest.trigger();
+    let data = guest.data();
+    let mut command = program(&data);
+    command.args(["replay", &id(&first), "--watch", "--json"]);
+    let watch = Running::start(command);
+    let compared = |wanted: usize| {
+        move |line: &Value| {
+            let found = line["differences"].as_array();
+            found.is_some_and(|found| found.len() == wanted)
+        }
+    };
+    watch.until_within(PATIENCE, "the first run, which is as before", compared(0));
+
+    let mut terminal = Terminal::start(console(&data, &[]), 150, 44);
+    terminal.until_text("#1 ");
+    terminal.press("/!is=replay").press("\r").until_gone("↻ of #1");
+    terminal.press("W").until_text("watching #1").until_text("◎ watched");
+    guest.edit("return BackgroundResponse.done()", "return BackgroundResponse.fail('it was changed')");
+    // The result and its reason.
+    let found = watch.until_within(PATIENCE, "the run with the changed source", compared(2));
+    let paths: Vec<&str> = found["differences"].as_array().unwrap().iter().map(|d| d["path"].as_str().unwrap()).collect();
+    assert_eq!(paths, ["result", "message"]);
+    let shows = |text: &'static str| move |screen: &vt100::Screen| screen.contents().contains(text);
+    terminal.until_within(PATIENCE, "the difference", shows("replay with the changed sources"));
+    terminal.until_text("it was changed").until_text("+ \"fail\"");
+
+    guest.edit("return BackgroundResponse.fail('it was changed')", "return BackgroundResponse.done()");
+    watch.until_within(PATIENCE, "the run with the source as it was", compared(0));
+    terminal.until_within(PATIENCE, "no difference", shows("✓ no difference"));
+    terminal.press("\x1b").until_text("◎ the same");
+    // It was pinned, and what ran because of a source went into shadow collections.
+    terminal.press("W").until_text("no longer watched").until_gone("watching #1");
+    assert_eq!(guest.run(&["events", "list", "--filter", "is=pinned", "--json"]).objects().len(), 1);
+    assert_eq!(guest.run(&["events", "list", "--filter", "is=shadow", "--json"]).objects().len(), 2);
+    terminal.press("q");
+    assert!(terminal.ended().success());
+}
