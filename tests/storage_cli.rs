@@ -101,6 +101,64 @@ fn a_whole_query_goes_into_a_file_and_back_and_what_is_refused_is_told_by_its_li
 }
 
 #[test]
+fn an_export_replaces_no_file_unasked_and_takes_what_a_pipeline_makes() {
+    let dir = tempfile::tempdir().unwrap();
+    let (dir, _session) = (dir.path(), session(dir.path()));
+    numbers(dir, 20);
+    let file = dir.join("sums.csv");
+    std::fs::write(&file, "precious").unwrap();
+    let pipeline = "[{$group: {_id: {$mod: ['$n', 2]}, sum: {$sum: '$n'}}}, {$sort: {_id: 1}}]";
+    let export = |more: &[&str]| {
+        let asked = ["export", file.to_str().unwrap(), "--collection", "numbers", "--pipeline", pipeline];
+        store(dir, &[&asked, more].concat())
+    };
+    let refused = export(&[]);
+    assert_eq!((refused.status, refused.stderr.contains("exists already")), (2, true), "{}", refused.stderr);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "precious");
+    done(&export(&["--force"]));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "_id,sum\n0,90\n1,100\n");
+    let writes = store(dir, &["export", "/tmp/x.jsonl", "--collection", "numbers", "--pipeline", "[{$out: 'x'}]"]);
+    assert_eq!((writes.status, writes.stderr.contains("writes")), (2, true), "{}", writes.stderr);
+}
+
+#[test]
+fn documents_of_many_megabytes_go_in_and_come_out_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let (dir, _session) = (dir.path(), session(dir.path()));
+    let file = dir.join("large.jsonl");
+    let text = "x".repeat(6_000_000);
+    let document = |n: usize| format!("{{\"_id\":{n},\"text\":\"{text}\"}}\n");
+    std::fs::write(&file, (0..4).map(document).collect::<String>()).unwrap();
+    done(&store(dir, &["import", file.to_str().unwrap(), "--collection", "large"]));
+    // A command of its own, through the door of the running session.
+    let base = document(0);
+    let mut command = program(dir);
+    command.args(["store", "insert", "-", "--collection", "one"]).stdin(std::fs::File::open(&file).unwrap());
+    std::fs::write(&file, &base).unwrap();
+    done(&Ran::of(command.output().unwrap()));
+    for backend in ["driver", "data-api"] {
+        let found = store(dir, &["find", "--collection", "large", "--backend", backend, "--limit", "3", "--json"]);
+        assert!(found.stderr.contains("There are more"), "{}", found.stderr);
+        let lengths: Vec<_> = found.objects().iter().map(|o| o["document"]["text"].as_str().map(str::len)).collect();
+        assert_eq!(lengths, [Some(6_000_000); 3], "{backend}");
+    }
+}
+
+#[test]
+fn wrong_credentials_are_told_with_the_variables_to_look_at() {
+    let dir = tempfile::tempdir().unwrap();
+    let (dir, _session) = (dir.path(), session(dir.path()));
+    done(&run(dir, &["env", "set", "DB_PASSWORD=wrong", "API_KEY=wrong", "--apply"]));
+    for (backend, variables) in [("driver", "DB_USER and DB_PASSWORD"), ("data-api", "API_KEY")] {
+        let refused = store(dir, &["find", "--backend", backend]);
+        assert_eq!(refused.status, 1);
+        assert!(refused.stderr.contains("refused the credentials") && refused.stderr.contains(variables), "{}", refused.stderr);
+        assert!(!refused.stderr.contains("wrong"), "no secret is told: {}", refused.stderr);
+    }
+    assert_eq!(store(dir, &["collections"]).status, 1, "an error is no empty list");
+}
+
+#[test]
 fn both_backends_are_compared_by_the_business_id_field_by_field() {
     let dir = tempfile::tempdir().unwrap();
     let (dir, _session) = (dir.path(), session(dir.path()));

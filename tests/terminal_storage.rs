@@ -122,7 +122,14 @@ fn both_backends_stand_beside_each_other_and_a_pipeline_is_previewed_while_it_is
     terminal.press("\r{$count: 'n'},").until_text("2 {\"$count\":\"n\"}").until_text("{\"n\":1}");
     terminal.press(SAVE).until_text("pipeline [").until_text("n=1");
     terminal.press(ESC).until_gone("Esc drops it");
-    terminal.press("v").until_text("tree (").press("v").until_text("  note  ").press("lll").until_gone("_id   ");
+    terminal
+        .press("v")
+        .until_text("tree (")
+        .press("v")
+        .until_text("  note  ")
+        .press("lll")
+        .until_gone("  note  ")
+        .until_text("_id   ");
     terminal.press("s").until_text("Fields").until_text("100 %").press(ESC).until_gone("100 %");
     terminal.press("x").until_text("looks at every document").press(ESC).until_gone("looks at every");
     terminal.press("I").until_text("_id_").press(ESC).until_gone("_id_");
@@ -148,4 +155,26 @@ fn a_query_is_exported_and_imported_from_the_pane_and_remembered() {
     assert!(terminal.ended().success());
     let mut again = storage(dir.path());
     again.until_text("driver_requests: 3 documents").press("H").until_text("favourite");
+}
+
+#[test]
+fn a_slow_query_is_told_and_stopped_and_huge_collections_are_paged_to_their_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut terminal = storage(dir.path());
+    let documents: String = (0..1_234).map(|n| format!("{{\"_id\":{n},\"n\":{n}}}\n")).collect();
+    let file = dir.path().join("many.jsonl");
+    std::fs::write(&file, documents).unwrap();
+    run(dir.path(), &["store", "import", file.to_str().unwrap()]);
+    terminal.press("R").until_text("documents 1 to 50 of 1,234");
+    terminal.press("]").until_text("documents 51 to 100 of 1,234");
+    terminal.press("}").until_text("documents 1,201 to 1,234 of 1,234").until_text("n=1233");
+    terminal.press("[").until_text("documents 1,151 to 1,200").press("{").until_text("documents 1 to 50");
+    // A thousand million additions for every document.
+    let sum = |inner: &str| {
+        format!("{{$reduce: {{input: {{$range: [0, 30000]}}, initialValue: 0, in: {{$add: ['$$value', {inner}]}}}}}}")
+    };
+    let endless = format!("{{$expr: {{$lt: [{}, 0]}}}}", sum(&sum("1")));
+    terminal.press("/").press(&endless).press(ENTER).until_text("Esc stops it");
+    terminal.press(ESC).until_text("Stopped. R asks again.").until_text("stopped before the answer came");
+    terminal.press(ESC).until_text("documents 1 to 50 of 1,234");
 }

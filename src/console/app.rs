@@ -55,9 +55,12 @@ pub(crate) struct App {
     drawn: Instant,
     /// A text the developer's editor shall open.
     to_edit: Option<(Edit, Editing)>,
-    /// The question for documents that is being answered, and the one how many there are.
+    /// The questions that are being answered: for the collections, for documents, how many there are, and for a window.
+    listing: Option<AbortHandle>,
     asking: Option<AbortHandle>,
-    counting: Option<AbortHandle>,
+    /// With the number of the query that is counted.
+    counting: Option<(u64, AbortHandle)>,
+    looking: Option<AbortHandle>,
     /// Hears the terminal's answer among the keys.
     ear: Ear,
     /// Where the session keeps everything.
@@ -86,8 +89,10 @@ impl App {
             news_due: None,
             drawn: Instant::now(),
             to_edit: None,
+            listing: None,
             asking: None,
             counting: None,
+            looking: None,
             ear: Ear::default(),
             data_dir,
             quit: false,
@@ -275,16 +280,26 @@ impl App {
                 let work = self.outside.spawn(async move { source.command(command).await });
                 // Nobody waits for the answer to an older question any more.
                 let older = match &ask {
-                    Ask::Documents(_) => Some(&mut self.asking),
-                    Ask::Store(StoreAsk::Count(_)) => Some(&mut self.counting),
+                    Ask::Collections => self.listing.replace(work.abort_handle()),
+                    Ask::Documents(_) => {
+                        let queried = self.state.storage.queried;
+                        if let Some((_, count)) = self.counting.take_if(|(of, _)| *of != queried) {
+                            count.abort();
+                        }
+                        self.asking.replace(work.abort_handle())
+                    }
+                    Ask::Store(StoreAsk::Count(of)) => self.counting.replace((*of, work.abort_handle())).map(|(_, older)| older),
+                    Ask::Store(look) if look.is_look() => self.looking.replace(work.abort_handle()),
                     _ => None,
                 };
-                if let Some(older) = older.and_then(|older| older.replace(work.abort_handle())) {
-                    older.abort();
-                }
+                older.iter().for_each(AbortHandle::abort);
                 self.outside.spawn(async move {
-                    let reply =
-                        work.await.unwrap_or_else(|broken| Err(WorkbenchError::Failed(format!("It broke off: {broken}"))));
+                    let reply = match work.await {
+                        Ok(reply) => reply,
+                        // It was stopped: nobody wants to hear of it.
+                        Err(broken) if broken.is_cancelled() => return,
+                        Err(broken) => Err(WorkbenchError::Failed(format!("It broke off: {broken}"))),
+                    };
                     // Nobody listens any more when the console is closing.
                     let _ = sender.send(Message::Reply(ask, reply)).await;
                 });
@@ -299,6 +314,12 @@ impl App {
                 Ok(editing) => self.to_edit = Some((edit, editing)),
                 Err(why) => self.state.say(Tone::Bad, why),
             },
+            Effect::StopLooking => self.looking.take().iter().for_each(AbortHandle::abort),
+            Effect::Stop => {
+                let counting = self.counting.take().map(|(_, work)| work);
+                let all = [self.listing.take(), self.asking.take(), self.looking.take(), counting];
+                all.iter().flatten().for_each(AbortHandle::abort);
+            }
             Effect::Copy(text) => self.screen.copy(&text)?,
             Effect::Redraw => self.screen.clear()?,
             Effect::Mouse(ours) => self.screen.mouse(ours)?,

@@ -299,6 +299,7 @@ pub(crate) fn typical(columns: u16, rows: u16) -> State {
     tell(&mut state, Message::Read(Answer::Logs(filter, logs())));
     tell(&mut state, Message::Reply(Ask::Variables, Ok(Reply::Variables { variables: variables(), message: None })));
     let collections = StoreReply::Collections {
+        error: None,
         database: "connect".into(),
         collections: vec!["requests".into(), "requests_http".into()],
         own: Some("requests".into()),

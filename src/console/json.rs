@@ -1,5 +1,8 @@
 //! JSON and Extended JSON as coloured lines, and documents in the form people read.
 
+use std::fmt::Write;
+
+use base64::Engine;
 use serde_json::{Map, Number, Value};
 
 use super::text;
@@ -30,11 +33,59 @@ fn wrapped(map: &Map<String, Value>) -> Option<Value> {
     }
 }
 
-/// The value over several lines, coloured.
+/// The longest text of a value that is shown, in bytes: nobody reads ten million characters on a screen, and laying them out
+/// would stop it.
+const LONGEST: usize = 8_192;
+/// The most lines that are made of a value shown whole.
+const MOST: usize = 50_000;
+
+/// The value over several lines, coloured. Of a value of very many lines the first are made, and it is said how many follow.
 pub(crate) fn lines(value: &Value) -> Vec<Pieces> {
-    let mut out = vec![Vec::new()];
-    write(value, 0, &mut out);
-    out
+    let mut shown = window(value, 0, MOST);
+    let rest = if shown.len() < MOST { 0 } else { height(value).saturating_sub(MOST) };
+    if rest > 0 {
+        shown.push(vec![Piece::new(Tone::Warn, format!("… and {} lines more", text::number(rest as u64)))]);
+    }
+    shown
+}
+
+/// Some of the lines of a value: `count` of them from line `first`. What is not seen costs next to nothing.
+pub(crate) fn window(value: &Value, first: usize, count: usize) -> Vec<Pieces> {
+    let mut lines = Lines { at: 0, first, end: first.saturating_add(count), out: Vec::new() };
+    lines.start(0);
+    lines.value(value, 0);
+    lines.out
+}
+
+/// How many lines a value takes.
+pub(crate) fn height(value: &Value) -> usize {
+    match value {
+        Value::Array(all) if !all.is_empty() => 2 + all.iter().map(height).sum::<usize>(),
+        Value::Object(map) if !map.is_empty() && !is_typed(map) => 2 + map.values().map(height).sum::<usize>(),
+        _ => 1,
+    }
+}
+
+/// What is inside of `$binary`, as people read it: a UUID, or how many bytes there are and which come first.
+pub(crate) fn binary(inside: &Value) -> Option<String> {
+    const SEEN: usize = 16;
+    let base64 = inside.get("base64")?.as_str()?;
+    let subtype = inside.get("subType")?.as_str()?;
+    let padding = base64.bytes().rev().take_while(|b| *b == b'=').count();
+    let bytes = (base64.len() / 4 * 3).saturating_sub(padding);
+    // Of four characters at a time, three bytes come.
+    let head = base64.get(..base64.len().min(SEEN.div_ceil(3) * 4))?;
+    let head = base64::engine::general_purpose::STANDARD.decode(head).ok()?;
+    if let (true, "04") = (bytes == 16, subtype)
+        && let Ok(all) = <[u8; 16]>::try_from(head.get(..16)?)
+    {
+        return Some(bson::Uuid::from_bytes(all).to_string());
+    }
+    let seen: Vec<String> = head.iter().take(SEEN).map(|byte| format!("{byte:02x}")).collect();
+    let more = if bytes > SEEN { " …" } else { "" };
+    let subtype = subtype.trim_start_matches('0');
+    let subtype = if subtype.is_empty() { "0" } else { subtype };
+    Some(format!("{} bytes, subtype {subtype}: {}{more}", text::number(bytes as u64), seen.join(" ")))
 }
 
 /// The value over several lines as it is edited: what stands for one value stays on one line, and nothing is lost. What a
@@ -45,7 +96,7 @@ pub(crate) fn editable(value: &Value) -> String {
     out.chars().fold(String::with_capacity(out.len()), |mut safe, c| {
         // Of these only line ends stand outside of strings.
         if c != '\n' && text::is_unsafe(c) {
-            safe.push_str(&format!("\\u{:04x}", u32::from(c)));
+            c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| safe.push_str(&format!("\\u{unit:04x}")));
         } else {
             safe.push(c);
         }
@@ -76,9 +127,25 @@ fn edit(value: &Value, depth: usize, out: &mut String) {
     out.push(close);
 }
 
-/// The value on one line, as text.
+/// The value on one line, as text; a very long one is cut.
 pub(crate) fn line(value: &Value) -> String {
-    value.to_string()
+    let mut cut = Cut(String::new());
+    // It breaks off where it is long enough.
+    match write!(cut, "{value}") {
+        Ok(()) => cut.0,
+        Err(_) => cut.0 + "…",
+    }
+}
+
+/// Takes up to [`LONGEST`] bytes of text.
+struct Cut(String);
+
+impl std::fmt::Write for Cut {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        let room = LONGEST.saturating_sub(self.0.len());
+        self.0.push_str(text.get(..text.floor_char_boundary(room)).unwrap_or_default());
+        if text.len() > room { Err(std::fmt::Error) } else { Ok(()) }
+    }
 }
 
 /// The value over several lines, as text: what is copied.
@@ -86,56 +153,114 @@ pub(crate) fn pretty(value: &Value) -> String {
     serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string())
 }
 
-fn write(value: &Value, depth: usize, out: &mut Vec<Pieces>) {
-    match value {
-        Value::Array(all) if !all.is_empty() => {
-            push(out, Tone::Dim, "[");
-            for (i, item) in all.iter().enumerate() {
-                start(out, depth + 1);
-                write(item, depth + 1, out);
-                comma(out, i + 1 < all.len());
-            }
-            start(out, depth);
-            push(out, Tone::Dim, "]");
+/// The lines of a value that are wanted, as they are made.
+struct Lines {
+    /// The number of the next line.
+    at: usize,
+    first: usize,
+    end: usize,
+    out: Vec<Pieces>,
+}
+
+impl Lines {
+    fn start(&mut self, depth: usize) {
+        if self.at >= self.first && self.at < self.end {
+            let indent = (depth > 0).then(|| Piece::new(Tone::Plain, "  ".repeat(depth)));
+            self.out.push(indent.into_iter().collect());
         }
-        Value::Object(map) if is_typed(map) => push(out, Tone::Value, value.to_string()),
-        Value::Object(map) if !map.is_empty() => {
-            push(out, Tone::Dim, "{");
-            for (i, (name, item)) in map.iter().enumerate() {
-                start(out, depth + 1);
-                push(out, Tone::Key, Value::from(name.as_str()).to_string());
-                push(out, Tone::Dim, ": ");
-                write(item, depth + 1, out);
-                comma(out, i + 1 < map.len());
-            }
-            start(out, depth);
-            push(out, Tone::Dim, "}");
-        }
-        Value::String(_) => push(out, Tone::Good, value.to_string()),
-        Value::Null => push(out, Tone::Dim, "null"),
-        other => push(out, Tone::Note, other.to_string()),
+        self.at += 1;
     }
+
+    /// Adds to the line that was started last, if that one is wanted.
+    fn push(&mut self, piece: impl FnOnce() -> Piece) {
+        if self.at > self.first
+            && self.at <= self.end
+            && let Some(line) = self.out.last_mut()
+        {
+            line.push(piece());
+        }
+    }
+
+    fn dim(&mut self, text: &'static str) {
+        self.push(|| Piece::new(Tone::Dim, text));
+    }
+
+    /// A value; whether the lines behind it are wanted.
+    fn value(&mut self, value: &Value, depth: usize) -> bool {
+        match value {
+            Value::Array(all) if !all.is_empty() => {
+                self.dim("[");
+                let last = all.len() - 1;
+                for (i, item) in all.iter().enumerate() {
+                    if !self.item(None, item, depth + 1, i < last) {
+                        return false;
+                    }
+                }
+                self.start(depth);
+                self.dim("]");
+            }
+            Value::Object(map) if !map.is_empty() && !is_typed(map) => {
+                self.dim("{");
+                let last = map.len() - 1;
+                for (i, (name, item)) in map.iter().enumerate() {
+                    if !self.item(Some(name), item, depth + 1, i < last) {
+                        return false;
+                    }
+                }
+                self.start(depth);
+                self.dim("}");
+            }
+            simple => self.push(|| simple_value(simple)),
+        }
+        true
+    }
+
+    /// An item of an array or object; whether the lines behind it are wanted.
+    fn item(&mut self, name: Option<&String>, item: &Value, depth: usize, more: bool) -> bool {
+        if self.at >= self.end {
+            return false;
+        }
+        if self.at < self.first {
+            let rows = height(item);
+            if self.at + rows <= self.first {
+                self.at += rows;
+                return true;
+            }
+        }
+        self.start(depth);
+        if let Some(name) = name {
+            self.push(|| Piece::new(Tone::Key, quoted(name)));
+            self.dim(": ");
+        }
+        let whole = self.value(item, depth);
+        if whole && more {
+            self.dim(",");
+        }
+        whole
+    }
+}
+
+fn simple_value(value: &Value) -> Piece {
+    match value {
+        Value::String(text) => Piece::new(Tone::Good, quoted(text)),
+        Value::Null => Piece::new(Tone::Dim, "null"),
+        Value::Object(map) if is_typed(map) => Piece::new(Tone::Value, line(value)),
+        other => Piece::new(Tone::Note, other.to_string()),
+    }
+}
+
+/// A text as JSON has it; one that is too long is cut, and it is said how long it is.
+fn quoted(text: &str) -> String {
+    if text.len() <= LONGEST {
+        return Value::from(text).to_string();
+    }
+    let head = text.get(..text.floor_char_boundary(LONGEST)).unwrap_or_default();
+    format!("{}… ({} characters)", Value::from(head), text::number(text.chars().count() as u64))
 }
 
 /// `{"$oid": "..."}` and its like read better on one line.
 fn is_typed(map: &Map<String, Value>) -> bool {
     map.len() == 1 && map.iter().all(|(name, value)| name.starts_with('$') && !value.is_object() && !value.is_array())
-}
-
-fn push(out: &mut [Pieces], tone: Tone, text: impl AsRef<str>) {
-    if let Some(line) = out.last_mut() {
-        line.push(Piece::new(tone, text));
-    }
-}
-
-fn start(out: &mut Vec<Pieces>, depth: usize) {
-    out.push(vec![Piece::new(Tone::Plain, "  ".repeat(depth))]);
-}
-
-fn comma(out: &mut [Pieces], more: bool) {
-    if more {
-        push(out, Tone::Dim, ",");
-    }
 }
 
 #[cfg(test)]
@@ -167,6 +292,31 @@ mod tests {
         assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
         assert!(text.contains("  \"a\": {\"$numberLong\":\"5\"},\n") && text.contains("\\u202e"), "{text}");
         assert!(!text.chars().any(|c| c != '\n' && text::is_unsafe(c)));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_stretch_of_lines_is_what_all_lines_have_there(first in 0_usize..30, count in 0_usize..30) {
+            let value = json!({
+                "a": [1, {"b": [[], [2, 3]]}, "x"], "t": {"$oid": "00"}, "e": {}, "o": {"p": {"q": null, "r": [true]}}, "z": 1
+            });
+            let all = lines(&value);
+            proptest::prop_assert_eq!(all.len(), height(&value));
+            let wanted: Vec<_> = all.into_iter().skip(first).take(count).collect();
+            proptest::prop_assert_eq!(window(&value, first, count), wanted);
+        }
+    }
+
+    #[test]
+    fn of_a_huge_value_as_much_is_shown_as_can_be_read_and_the_rest_is_told() {
+        let value = json!({"text": "é".repeat(5_000_000), "list": vec![7; 200_000], "bin": {"$oid": "x".repeat(1_000_000)}});
+        let lines = lines(&value);
+        let told = |line: &Pieces| line.iter().map(|p| p.text.as_str()).collect::<String>();
+        assert!(told(&lines[1]).len() < 9_000 && told(&lines[1]).contains("(5,000,000 characters)"));
+        assert_eq!((lines.len(), told(lines.last().unwrap())), (MOST + 1, "… and 150,006 lines more".to_owned()));
+        assert!(line(&value).len() < 9_000 && line(&value).ends_with('…'));
+        assert_eq!(told(&window(&value, 200_005, 3)[0]), "}");
+        assert!(told(&window(&value, 200_004, 1)[0]).len() < 9_000);
     }
 
     #[test]

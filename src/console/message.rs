@@ -179,6 +179,10 @@ pub(crate) enum Effect {
         file: &'static str,
         text: Secret,
     },
+    /// Stop what is being asked of the stores.
+    Stop,
+    /// Stop what is being asked for a window.
+    StopLooking,
     /// Put the text on the terminal's clipboard.
     Copy(String),
     Redraw,

@@ -8,9 +8,14 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::observe::Timestamp;
 
-/// Whether a character could move the cursor, switch colours, or turn the reading direction of what follows it.
+/// Whether a character could move the cursor, switch colours, turn the reading direction of what follows it, hide, or make
+/// of its neighbour what terminals do not agree how wide it is (variation selectors, skin tones): then what stood there
+/// before would shine through.
 pub(crate) fn is_unsafe(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{1f3fb}'..='\u{1f3ff}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// The text without anything a terminal would obey: control characters become their pictures (`␛`), tabs and line ends
@@ -36,8 +41,12 @@ pub(crate) fn width(text: &str) -> usize {
 
 /// The text, cut at `columns` with an ellipsis where it is longer.
 pub(crate) fn fit(text: &str, columns: usize) -> String {
-    let text = clean(text);
-    if text.width() <= columns {
+    // Of a very long text only its beginning is looked at.
+    let enough = columns.saturating_mul(16).saturating_add(256);
+    let head = text.get(..text.floor_char_boundary(enough)).unwrap_or(text);
+    let whole = head.len() == text.len();
+    let text = clean(head);
+    if whole && text.width() <= columns {
         return text.into_owned();
     }
     let mut cut = String::new();

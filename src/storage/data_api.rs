@@ -290,6 +290,11 @@ impl Store for DataApi {
         documents("aggregate", self.action("aggregate", at, fields([("pipeline", pipeline)])).await?)
     }
 
+    fn made(&self, at: &Namespace, pipeline: &[Document]) -> Pages {
+        let (store, at, pipeline) = (self.clone(), at.clone(), pipeline.to_vec());
+        futures::stream::once(async move { store.aggregate(&at, &pipeline).await }).boxed()
+    }
+
     async fn count(&self, at: &Namespace, filter: &Document) -> Result<u64, StoreError> {
         let counted = self.aggregate(at, &[doc! {"$match": filter.clone()}, doc! {"$count": "n"}]).await?;
         // Of nothing, `$count` makes no document.

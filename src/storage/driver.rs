@@ -78,6 +78,26 @@ impl Driver {
     }
 }
 
+impl Driver {
+    /// The documents of a cursor in pages: what the server sent at once is one.
+    fn batches(
+        &self,
+        operation: &'static str,
+        opening: impl Future<Output = Result<Cursor<Document>, Error>> + Send + 'static,
+    ) -> Pages {
+        let store = self.clone();
+        let opening = Box::pin(async move {
+            let cursor = store.within(operation, opening).await?;
+            let state = (store, cursor.try_ready_chunks(PAGE).boxed());
+            Ok::<_, StoreError>(futures::stream::try_unfold(state, |(store, mut chunks)| async move {
+                let page = store.within("getMore", async { chunks.try_next().await.map_err(|e| e.1) }).await?;
+                Ok(page.map(|page| (page, (store, chunks))))
+            }))
+        });
+        futures::stream::once(opening).try_flatten().boxed()
+    }
+}
+
 /// The `find` of a query, with the server's time bounded.
 async fn start(collection: &Collection<Document>, query: &Find) -> Result<Cursor<Document>, Error> {
     let mut find = collection.find(query.filter.clone()).max_time(SERVER_TIME);
@@ -163,23 +183,17 @@ impl Store for Driver {
     }
 
     fn pages(&self, at: &Namespace, query: &Find) -> Pages {
-        let (store, collection, query) = (self.clone(), self.collection(at), query.clone());
-        let opening = Box::pin(async move {
-            if query.limit == Some(0) {
-                return Ok(futures::stream::empty().boxed());
-            }
-            let cursor = store.within("find", async { start(&collection, &query).await }).await?;
-            let chunks = cursor.try_chunks(PAGE);
-            let state = (store, chunks.boxed());
-            Ok::<_, StoreError>(
-                futures::stream::try_unfold(state, |(store, mut chunks)| async move {
-                    let page = store.within("getMore", async { chunks.try_next().await.map_err(|e| e.1) }).await?;
-                    Ok(page.map(|page| (page, (store, chunks))))
-                })
-                .boxed(),
-            )
-        });
-        futures::stream::once(opening).try_flatten().boxed()
+        // To MongoDB a limit of 0 is none.
+        if query.limit == Some(0) {
+            return futures::stream::empty().boxed();
+        }
+        let (collection, query) = (self.collection(at), query.clone());
+        self.batches("find", async move { start(&collection, &query).await })
+    }
+
+    fn made(&self, at: &Namespace, pipeline: &[Document]) -> Pages {
+        let (collection, pipeline) = (self.collection(at), pipeline.to_vec());
+        self.batches("aggregate", async move { collection.aggregate(pipeline).max_time(SERVER_TIME).await })
     }
 
     async fn aggregate(&self, at: &Namespace, pipeline: &[Document]) -> Result<Vec<Document>, StoreError> {

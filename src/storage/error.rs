@@ -20,7 +20,7 @@ pub enum StoreError {
         reason: String,
     },
     /// The store wants other credentials.
-    #[error("{backend} backend: {server} refused the credentials: {reason}")]
+    #[error("{backend} backend: {server} refused the credentials: {reason}; check {}", credentials(*backend))]
     Unauthorized {
         /// Which way.
         backend: Backend,
@@ -51,4 +51,12 @@ pub enum StoreError {
         /// Why not.
         reason: &'static str,
     },
+}
+
+/// The variables a backend's credentials are in.
+fn credentials(backend: Backend) -> &'static str {
+    match backend {
+        Backend::Driver => "DB_USER and DB_PASSWORD, and what that user may do",
+        Backend::DataApi => "API_KEY",
+    }
 }

@@ -92,6 +92,9 @@ pub trait Store: Send + Sync {
     /// What a pipeline makes of the collection.
     async fn aggregate(&self, at: &Namespace, pipeline: &[Document]) -> Result<Vec<Document>, StoreError>;
 
+    /// What a pipeline makes, page by page where the backend can do that: the Data API answers all of it at once.
+    fn made(&self, at: &Namespace, pipeline: &[Document]) -> Pages;
+
     /// How many documents match.
     async fn count(&self, at: &Namespace, filter: &Document) -> Result<u64, StoreError>;
 

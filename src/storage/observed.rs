@@ -109,6 +109,19 @@ fn whole(query: &Find) -> Value {
     canonical(&whole)
 }
 
+impl Observed {
+    fn paged(&self, operation: &'static str, at: &Namespace, input: Value, pages: Pages) -> Pages {
+        let (scope, backend, at) = (self.scope.clone(), self.store.backend(), at.clone());
+        let mut since = Instant::now();
+        let told = move |page: &Result<Vec<Document>, StoreError>| {
+            let told = page.as_ref().map(|page| json!(page.len()));
+            let since = std::mem::replace(&mut since, Instant::now());
+            report(&scope.innermost(), backend, (operation, &at, input.clone()), told, since);
+        };
+        pages.inspect(told).boxed()
+    }
+}
+
 #[async_trait]
 impl Store for Observed {
     fn backend(&self) -> Backend {
@@ -137,20 +150,11 @@ impl Store for Observed {
 
     /// Every page is reported as a call of its own.
     fn pages(&self, at: &Namespace, query: &Find) -> Pages {
-        let pages = self.store.pages(at, query);
-        let (scope, backend, at, input) = (self.scope.clone(), self.store.backend(), at.clone(), whole(query));
-        let mut since = Instant::now();
-        let told = move |page: &Result<Vec<Document>, StoreError>| {
-            let told = page.as_ref().map(|page| json!(page.len()));
-            report(
-                &scope.innermost(),
-                backend,
-                ("find", &at, input.clone()),
-                told,
-                std::mem::replace(&mut since, Instant::now()),
-            );
-        };
-        pages.inspect(told).boxed()
+        self.paged("find", at, whole(query), self.store.pages(at, query))
+    }
+
+    fn made(&self, at: &Namespace, pipeline: &[Document]) -> Pages {
+        self.paged("aggregate", at, pipeline.iter().map(canonical).collect(), self.store.made(at, pipeline))
     }
 
     async fn aggregate(&self, at: &Namespace, pipeline: &[Document]) -> Result<Vec<Document>, StoreError> {

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use axum::{Json, Router};
@@ -17,6 +17,9 @@ use super::bench::Workbench;
 use super::paths::write_private;
 use super::{Command, Reply, WorkbenchError};
 use crate::observe::Secret;
+
+/// The largest command: MongoDB's largest document, before and after an edit, with room for what Extended JSON makes of it.
+const LARGEST: usize = 256 << 20;
 
 /// Where a running session is found: `session.json` in its data directory, mode 0600.
 #[derive(Serialize, Deserialize)]
@@ -51,7 +54,8 @@ impl Control {
         let path = door_path(data_dir);
         write_private(&path, serde_json::to_string(&door).unwrap_or_default().as_bytes()).map_err(failed)?;
         let state = Desk { workbench, token: Secret::new(token) };
-        let router = Router::new().route("/command", post(take)).with_state(state);
+        let limit = DefaultBodyLimit::max(LARGEST);
+        let router = Router::new().route("/command", post(take)).layer(limit).with_state(state);
         let server = tokio::spawn(async move {
             // It ends with the task; an error of `accept` is retried by axum itself.
             let _ = axum::serve(listener, router).await;

@@ -182,6 +182,12 @@ pub(in crate::cli) enum Store {
         format: Option<Format>,
         #[command(flatten)]
         query: WholeQuery,
+        /// Replace the file if it is there already
+        #[arg(long)]
+        force: bool,
+        /// What a pipeline makes instead: an array of stages
+        #[arg(long, value_name = "PIPELINE", conflicts_with_all = ["filter", "projection", "sort", "skip"])]
+        pipeline: Option<String>,
     },
     /// Insert the documents of a file: one a line, an array, or a table
     Import {

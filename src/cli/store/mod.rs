@@ -59,7 +59,7 @@ async fn carry_out(desk: &Desk<'_>, verb: Store) -> Result<(), CliError> {
         Store::Databases { backend } => desk.each(backend, |backend| StoreCommand::Databases { backend }).await,
         Store::Collections { backend, db } => collections(desk, backend, db).await,
         Store::Find { place, query } => {
-            let find = |backend| StoreCommand::Find { target: place.target(backend), query: query.query() };
+            let find = |backend| StoreCommand::Find { target: place.target(backend), query: query.query(), brief: false };
             desk.each(place.backend, find).await
         }
         Store::Count { place, filter } => {
@@ -70,7 +70,7 @@ async fn carry_out(desk: &Desk<'_>, verb: Store) -> Result<(), CliError> {
             let query = StoreQuery { pipeline: pipeline.clone(), limit, ..StoreQuery::default() };
             let ask = |backend| match preview {
                 true => StoreCommand::Preview { target: place.target(backend), pipeline: pipeline.clone() },
-                false => StoreCommand::Find { target: place.target(backend), query: query.clone() },
+                false => StoreCommand::Find { target: place.target(backend), query: query.clone(), brief: false },
             };
             desk.each(place.backend, ask).await
         }
@@ -87,7 +87,10 @@ async fn carry_out(desk: &Desk<'_>, verb: Store) -> Result<(), CliError> {
             let (left, right) = (left.target(db.as_ref()), right.target(db.as_ref()));
             compare(desk, StoreCommand::Compare { left, right, query, key }).await
         }
-        Store::Export { place, to, format, query } => transfer::export(desk, &place, &to, format, query.query()).await,
+        Store::Export { place, to, format, query, force, pipeline } => {
+            let query = StoreQuery { pipeline: pipeline.unwrap_or_default(), ..query.query() };
+            transfer::export(desk, &place, (&to, force), format, query).await
+        }
         Store::Import { place, from, format } => transfer::import(desk, &place, &from, format).await,
         Store::Writers { place, id } => writers(desk, &place, &id).await,
         writing => write::write(desk, writing).await,
@@ -98,7 +101,10 @@ async fn carry_out(desk: &Desk<'_>, verb: Store) -> Result<(), CliError> {
 async fn collections(desk: &Desk<'_>, which: Which, db: Option<String>) -> Result<(), CliError> {
     for backend in which.backends().iter().copied() {
         let reply = desk.ask(StoreCommand::Collections { backend, database: db.clone() }).await?;
-        let StoreReply::Collections { database, collections, own, note, .. } = reply else { return Err(unexpected()) };
+        let StoreReply::Collections { database, collections, own, note, error, .. } = reply else { return Err(unexpected()) };
+        if let Some(why) = error {
+            return Err(CliError::failed(why));
+        }
         let mut rows = Vec::new();
         for collection in collections {
             let target =
@@ -132,7 +138,7 @@ async fn writers(desk: &Desk<'_>, place: &args::Place, id: &str) -> Result<(), C
         let mut found = Vec::new();
         for filter in filters {
             let query = StoreQuery { filter, limit: 100, ..StoreQuery::default() };
-            let reply = desk.ask(StoreCommand::Find { target: target.clone(), query }).await?;
+            let reply = desk.ask(StoreCommand::Find { target: target.clone(), query, brief: false }).await?;
             let StoreReply::Documents(answer) = reply else { return Err(unexpected()) };
             found = answer.documents;
             if !found.is_empty() {

@@ -82,7 +82,11 @@ fn documents(out: Output, backend: Backend, found: &Found) -> Result<(), CliErro
     let Found { database, collection, documents, more, .. } = found;
     if out.is_json() {
         let shown = |document| Shown { backend, database, collection, document };
-        return documents.iter().try_for_each(|document| out.object(&shown(document)));
+        documents.iter().try_for_each(|document| out.object(&shown(document)))?;
+        if *more {
+            output::remark("There are more: --skip and --limit page through them, `store export` writes all of them.");
+        }
+        return Ok(());
     }
     documents.iter().try_for_each(|document| out.object(document))?;
     match (documents.is_empty(), more) {

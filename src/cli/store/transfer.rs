@@ -13,13 +13,14 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 pub(super) async fn export(
     desk: &Desk<'_>,
     place: &Place,
-    to: &Path,
+    (to, overwrite): (&Path, bool),
     format: Option<Format>,
     query: StoreQuery,
 ) -> Result<(), CliError> {
     let [backend] = place.backend.backends() else { return Err(one_backend()) };
     let format = Format::of(format, to);
-    follow(desk, StoreCommand::Export { target: place.target(*backend), query, format, to: absolute(to)? }).await
+    let to = absolute(to)?;
+    follow(desk, StoreCommand::Export { target: place.target(*backend), query, format, to, overwrite }).await
 }
 
 pub(super) async fn import(desk: &Desk<'_>, place: &WritePlace, from: &Path, format: Option<Format>) -> Result<(), CliError> {
@@ -39,7 +40,14 @@ fn absolute(path: &Path) -> Result<PathBuf, CliError> {
 
 /// Starts a job and shows how it stands until it is over; Ctrl-C stops it.
 async fn follow(desk: &Desk<'_>, start: StoreCommand) -> Result<(), CliError> {
-    let StoreReply::Job(mut row) = desk.ask(start).await? else { return Err(unexpected()) };
+    let mut row = match desk.ask(start).await? {
+        StoreReply::Job(row) => row,
+        StoreReply::Exists { path } => {
+            let told = format!("{} exists already: give another name, or say --force to replace it", path.display());
+            return Err(CliError::usage(told));
+        }
+        _ => return Err(unexpected()),
+    };
     let shows = std::io::stderr().is_terminal();
     let mut stopping = false;
     while row.state == JobState::Running {
@@ -63,8 +71,12 @@ async fn follow(desk: &Desk<'_>, start: StoreCommand) -> Result<(), CliError> {
 
 fn progress(row: &JobRow) {
     let of = row.total.map(|total| format!(" of {total}")).unwrap_or_default();
+    if row.looked > 0 && row.done == 0 {
+        let _ = write!(std::io::stderr(), "\rcolumns: {}{of} documents ", row.looked).and_then(|()| std::io::stderr().flush());
+        return;
+    }
     // A progress that nobody can read is no reason to stop.
-    let _ = write!(std::io::stderr(), "\r{}{of} documents ", row.done).and_then(|()| std::io::stderr().flush());
+    let _ = write!(std::io::stderr(), "\r{}{of} documents          ", row.done).and_then(|()| std::io::stderr().flush());
 }
 
 fn ended(desk: &Desk<'_>, row: &JobRow) -> Result<(), CliError> {

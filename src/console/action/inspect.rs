@@ -33,6 +33,8 @@ pub(crate) enum Inspect {
     Unlock,
     Live,
     Newest,
+    FirstPage,
+    LastPage,
 }
 
 type Availability = Result<(), &'static str>;
@@ -85,8 +87,8 @@ pub(super) fn can_index(state: &State) -> Availability {
 }
 
 pub(super) fn is_tree(state: &State) -> Availability {
-    let branch = state.storage.nodes().get(state.storage.inside.at).is_some_and(|node| node.folded.is_some());
-    if state.storage.view == super::super::state::View::Tree && branch {
+    let branch = || state.storage.node().is_some_and(|node| node.folded.is_some());
+    if state.storage.view == super::super::state::View::Tree && branch() {
         Ok(())
     } else {
         Err("v shows documents as trees, whose branches fold")
@@ -96,6 +98,19 @@ pub(super) fn is_tree(state: &State) -> Availability {
 pub(super) fn is_locked(state: &State) -> Availability {
     super::ready(state)?;
     if state.storage.read_only { Ok(()) } else { Err("writing is allowed here already") }
+}
+
+/// The last page is found once it is known how many documents there are.
+pub(super) fn has_last(state: &State) -> Availability {
+    super::has_more(state)?;
+    match (&state.storage.total, &state.storage.uncounted) {
+        (Some(_), _) => Ok(()),
+        (None, _) if !state.storage.query.pipeline.trim().is_empty() => {
+            Err("nobody counts what a pipeline makes; a stage {$count: 'n'} does")
+        }
+        (None, Some(_)) => Err("it is not known how many match: counting them failed"),
+        (None, None) => Err("how many match is still being counted"),
+    }
 }
 
 pub(super) fn has_job(state: &State) -> Availability {

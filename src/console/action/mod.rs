@@ -451,6 +451,8 @@ pub(crate) const ACTIONS: &[Action] = &[
         .when(inspect::is_locked),
     act(Do::NextPage, "next documents", "the next page of documents", &["]"], &[In(Storage)]).when(has_more),
     act(Do::PreviousPage, "previous documents", "the page of documents before", &["["], &[In(Storage)]).when(has_previous),
+    act(Store(Inspect::FirstPage), "first documents", "the first page of documents", &["{"], &[In(Storage)]).when(has_previous),
+    act(Store(Inspect::LastPage), "last documents", "the last page of documents", &["}"], &[In(Storage)]).when(inspect::has_last),
     act(Do::Reload, "reload", "read the pane again", &["R"], &[In(Storage), In(Variables)]).when(ready),
     act(Do::Copy, "copy", "copy what is selected, whole, to the terminal's clipboard", &["y"], ANY),
     act(Do::Up, "up", "move up", &["up", "k"], ANY),

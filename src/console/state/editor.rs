@@ -42,7 +42,7 @@ pub(crate) struct Editor {
     /// Whether throwing away what was typed was asked for once already.
     pub(crate) sure: bool,
     /// What the stages of a pipeline make.
-    pub(crate) preview: Vec<Pieces>,
+    pub(crate) preview: Vec<Vec<Pieces>>,
     /// The text whose preview was asked for last.
     pub(crate) previewed: Option<String>,
 }
@@ -62,6 +62,31 @@ impl Editor {
 
     pub(crate) fn changed(&self) -> bool {
         self.text() != self.before
+    }
+
+    /// Which stage of a pipeline the cursor is in, or behind, counted from 0.
+    pub(crate) fn stage(&self) -> usize {
+        let cursor = self.area.cursor();
+        let (row, column) = (cursor.0, cursor.1);
+        let lines = self.area.lines().iter().take(row + 1).enumerate();
+        let before = lines.flat_map(|(at, line)| line.chars().take(if at == row { column } else { usize::MAX }).chain(['\n']));
+        let (mut depth, mut stages, mut quote, mut escaped) = (0_usize, 0_usize, None, false);
+        for c in before {
+            match (c, quote) {
+                _ if escaped => escaped = false,
+                ('\\', Some(_)) => escaped = true,
+                (c, Some(open)) if c == open => quote = None,
+                (_, Some(_)) => {}
+                ('"' | '\'', None) => quote = Some(c),
+                ('{' | '[' | '(', None) => {
+                    stages += usize::from(c == '{' && depth == 1);
+                    depth += 1;
+                }
+                ('}' | ']' | ')', None) => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+        }
+        stages.saturating_sub(1)
     }
 
     pub(crate) fn key(&mut self, key: KeyEvent) -> bool {
@@ -116,4 +141,22 @@ pub(crate) struct Prompt {
     pub(crate) input: Input,
     pub(crate) purpose: PromptFor,
     pub(crate) error: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rstest::rstest]
+    #[case("[", "", 0)]
+    #[case("[{$match: {a: {b: 1}}}, ", "{$sort", 0)]
+    #[case("[{$match: {}}, {", "$sort: {n: 1}}]", 1)]
+    #[case("[{$match: {s: '{\\'{['}},\n {$sort: {}},\n {$limit: ", "5}]", 2)]
+    #[case("]]}} '", "", 0)]
+    fn the_stage_that_is_typed_is_known(#[case] before: &str, #[case] behind: &str, #[case] stage: usize) {
+        let mut editor = Editor::new(String::new(), &format!("{before}{behind}"), EditorFor::Pipeline);
+        let lines: Vec<&str> = before.split('\n').collect();
+        editor.point_at(lines.len(), lines.last().unwrap().chars().count() + 1, String::new());
+        assert_eq!(editor.stage(), stage);
+    }
 }

@@ -34,6 +34,11 @@ impl Input {
         !breaks && self.area.input(key)
     }
 
+    /// Puts the cursor before a character, counted from 0.
+    pub(crate) fn go_to(&mut self, character: usize) {
+        self.area.move_cursor(CursorMove::Jump(0, u16::try_from(character).unwrap_or(u16::MAX)));
+    }
+
     pub(crate) fn paste(&mut self, text: &str) {
         let line: String = text.chars().filter(|c| !c.is_control()).collect();
         self.area.insert_str(line);

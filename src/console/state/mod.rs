@@ -32,7 +32,7 @@ pub(crate) use saga::{Cell, Saga, SagaColumn};
 pub(crate) use sagas::{SagaRequest, Sagas, requests};
 pub(crate) use scroll::Scroll;
 pub(crate) use splits::{Border, STEP, Splits, below, beside};
-pub(crate) use storage::{Bar, FIELDS, Mark, Node, Part, Pick, Side, Storage, StoreAsk, View, cells};
+pub(crate) use storage::{Bar, FIELDS, Mark, Node, Part, Pick, Side, Storage, StoreAsk, View, cell, differing};
 pub(crate) use trace::{Trace, TraceLine};
 pub(crate) use trail::{Spot, Trail};
 pub(crate) use variables::{Revealed, Variables};

@@ -1,16 +1,42 @@
 use serde_json::Value;
 
 use super::super::json;
-use super::super::state::{Pager, State};
+use super::super::state::{Pager, Side, State, differing};
 use super::super::text;
-use super::super::theme::Piece;
+use super::super::theme::{Piece, Tone};
 
 fn of_json(title: String, value: &Value) -> Pager {
     Pager::new(title, json::lines(value), json::pretty(value))
 }
 
-/// The selected document, whole.
+/// The selected pair of documents, whole: what differs, or the document where nothing does.
+fn pair(side: &Side) -> Option<Pager> {
+    let (compared, row) = (side.compared.as_ref()?, side.selected()?);
+    let wide = text::width(&compared.left).max(text::width(&compared.right));
+    let mut lines = Vec::new();
+    for (path, left, right) in differing(row) {
+        lines.push(vec![Piece::new(Tone::Key, path)]);
+        for (title, value) in [(&compared.left, left), (&compared.right, right)] {
+            let shown = value.map(|value| json::line(&json::relaxed(value)));
+            lines.push(vec![
+                Piece::new(Tone::Dim, format!("  {}  ", text::pad(title, wide))),
+                Piece::new(if shown.is_some() { Tone::Plain } else { Tone::Dim }, shown.as_deref().unwrap_or("(not there)")),
+            ]);
+        }
+    }
+    if let Some(same) = row.left.as_ref().filter(|_| row.is_same()) {
+        lines.push(vec![Piece::new(Tone::Good, "the same on both sides")]);
+        lines.extend(json::lines(&json::relaxed(same)));
+    }
+    let whole = serde_json::to_value(row).map(|row| json::pretty(&row)).unwrap_or_default();
+    Some(Pager::new(format!("{} {}", compared.key, json::line(&json::relaxed(&row.key))), lines, whole))
+}
+
+/// The selected document, whole; where both backends stand beside each other, the selected pair.
 pub(crate) fn document(state: &State) -> Option<Pager> {
+    if let Some(side) = &state.storage.side {
+        return pair(side);
+    }
     let document = state.storage.selected()?;
     let id = document.get("_id").map(|id| id.as_str().map_or_else(|| json::line(id), str::to_owned)).unwrap_or_default();
     let collection = state.storage.collection.as_deref().unwrap_or_default();

@@ -102,7 +102,7 @@ pub(crate) fn take(state: &mut State, ask: &Ask, reply: Result<Reply, WorkbenchE
         (Ask::Documents(asked), Err(why)) if *asked == state.storage.asked => state.storage.fail(why.to_string()),
         (Ask::Documents(_), _) => return,
         (Ask::Collections, Err(why)) => {
-            state.storage.collections_error = Some(why.to_string());
+            storage::unlisted(&mut state.storage, Some(why.to_string()));
             storage::documents(state, effects);
         }
         (ask, Ok(Reply::Captures(reply))) => captures::take(state, ask, reply, effects),

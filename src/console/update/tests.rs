@@ -272,6 +272,7 @@ fn switching_the_backend_reads_collections_and_documents_of_the_other() {
     assert_eq!(commands(&effects), [&Command::Store(StoreCommand::Collections { backend: Backend::DataApi, database: None })]);
     assert!(state.storage.documents.is_empty(), "documents of the other backend are not left standing");
     let reply = Reply::Store(StoreReply::Collections {
+        error: None,
         database: "connect".into(),
         collections: vec!["h".into()],
         own: Some("h".into()),

@@ -24,7 +24,14 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, editor: &Editor) {
         put(frame.buffer_mut(), state.theme, Rect { y, height: 1, ..error }, row, 0);
     }
     let Some(preview) = preview else { return };
-    for (y, row) in (preview.y..preview.bottom()).zip(&editor.preview) {
+    if editor.preview.is_empty() && editor.previewed.is_some() {
+        put(frame.buffer_mut(), state.theme, Rect { height: preview.height.min(1), ..preview }, &[Piece::new(Tone::Dim, "…")], 0);
+    }
+    // Where not all stages have room, the one that is typed is seen.
+    let above: usize = editor.preview.iter().take(editor.stage()).map(Vec::len).sum();
+    let rows: usize = editor.preview.iter().map(Vec::len).sum();
+    let first = above.min(rows.saturating_sub(usize::from(preview.height)));
+    for (y, row) in (preview.y..preview.bottom()).zip(editor.preview.iter().flatten().skip(first)) {
         put(frame.buffer_mut(), state.theme, Rect { y, height: 1, ..preview }, row, 0);
     }
 }

@@ -30,7 +30,11 @@ pub(crate) fn put(buffer: &mut Buffer, theme: Theme, area: Rect, pieces: &[Piece
         }
         let wide = text::width(&piece.text);
         // The ellipsis belongs to the piece that reaches the edge, even if it would just fit.
-        let cut = if more && wide >= left { text::fit(&format!("{}  ", piece.text), left) } else { piece.text.clone() };
+        let cut = if more && wide >= left {
+            text::fit(&format!("{}  ", piece.text.trim_end_matches('…')), left)
+        } else {
+            piece.text.clone()
+        };
         used += text::width(&cut);
         spans.push(Span::styled(cut, theme.style(piece.tone)));
     }

@@ -61,7 +61,7 @@ impl Documents {
             Do::Databases { backend } => self.databases(backend, around).await,
             Do::Collections { backend, database } => self.collections(backend, database, around).await,
             Do::Statistics { target } => read::statistics(&self.at(&target, around).await?).await,
-            Do::Find { target, query } => read::find(&self.at(&target, around).await?, &query).await,
+            Do::Find { target, query, brief } => read::find(&self.at(&target, around).await?, &query, brief).await,
             Do::Count { target, filter } => read::count(&self.at(&target, around).await?, &filter).await,
             Do::Preview { target, pipeline } => read::preview(&self.at(&target, around).await?, &pipeline).await,
             Do::Explain { target, query } => explain::explain(&self.at(&target, around).await?, &query).await,
@@ -96,7 +96,8 @@ impl Documents {
                 write::create_index(&self.writable(&target, around).await?, keys, options).await
             }
             Do::DropIndex { target, name } => write::drop_index(&self.writable(&target, around).await?, &name).await,
-            Do::Export { target, query, format, to } => self.jobs.export(self.at(&target, around).await?, &query, format, to),
+            Do::Export { to, overwrite: false, .. } if to.exists() => Ok(StoreReply::Exists { path: to }),
+            Do::Export { target, query, format, to, .. } => self.jobs.export(self.at(&target, around).await?, &query, format, to),
             Do::Import { target, from, format } => self.jobs.import(self.writable(&target, around).await?, from, format),
             Do::Job { job } => self.jobs.row(job),
             Do::Cancel { job } => self.jobs.cancel(job),
@@ -138,20 +139,22 @@ impl Documents {
     ) -> Result<StoreReply, WorkbenchError> {
         let at = self.at(&super::StoreTarget { database, ..super::StoreTarget::own(backend) }, around).await?;
         let settings = &at.settings;
-        let (collections, note) = match at.store.collections(&at.at.database).await {
-            Ok(names) => (names, None),
+        let known = || {
+            let mut known = vec![settings.driver_collection.clone(), settings.http_collection.clone()];
+            known.sort();
+            known.dedup();
+            known
+        };
+        let (collections, note, error) = match at.store.collections(&at.at.database).await {
+            Ok(names) => (names, None, None),
             // The Data API has no way to list them: the extension's own are all there is to know.
-            Err(error @ StoreError::Unsupported { .. }) => {
-                let mut known = vec![settings.driver_collection.clone(), settings.http_collection.clone()];
-                known.sort();
-                known.dedup();
-                (known, Some(format!("these are the extension's own: {error}")))
-            }
-            Err(error) => return Err(failed(&error)),
+            Err(error @ StoreError::Unsupported { .. }) => (known(), Some(format!("the extension's own; {error}")), None),
+            // A user may be allowed to read what it may not list.
+            Err(error) => (known(), None, Some(error.to_string())),
         };
         let own = (at.at.database == settings.db).then(|| settings.namespace(backend).collection);
         let read_only = !self.may_write(&at);
-        Ok(StoreReply::Collections { database: at.at.database, collections, own, note, read_only })
+        Ok(StoreReply::Collections { database: at.at.database, collections, own, note, error, read_only })
     }
 }
 

@@ -1,15 +1,19 @@
 use std::time::Instant;
 
 use bson::{Document, doc};
+use futures::TryStreamExt;
 
 use super::super::{CollectionRow, Found, StagePreview, StoreQuery, StoreReply, WorkbenchError};
 use super::target::Target;
 use super::{failed, optional, parse, parse_list, told};
+use crate::observe::Backend;
 use crate::storage::query::canonical;
 use crate::storage::{Find, StoreError};
 
 /// The most documents one answer carries.
 const MOST: u64 = 1_000;
+/// How many bytes of documents a brief answer carries, about: it ends with the document that reaches this.
+const HEAVY: usize = 8 << 20;
 /// How many documents are shown after each stage of a pipeline.
 const PREVIEWED: i64 = 5;
 /// How many documents a preview begins with at most: a `$group` over a million would not be a preview.
@@ -27,12 +31,12 @@ pub(super) fn query(query: &StoreQuery) -> Result<Find, WorkbenchError> {
 }
 
 /// Documents that match, or that a pipeline makes.
-pub(super) async fn find(target: &Target, typed: &StoreQuery) -> Result<StoreReply, WorkbenchError> {
+pub(super) async fn find(target: &Target, typed: &StoreQuery, brief: bool) -> Result<StoreReply, WorkbenchError> {
     let limit = if typed.limit == 0 { MOST } else { typed.limit.min(MOST) };
     let since = Instant::now();
     let found = if typed.pipeline.trim().is_empty() {
         let find = Find { limit: Some(limit + 1), ..query(typed)? };
-        target.store.find(&target.at, &find).await
+        if brief { page(target, &find).await } else { target.store.find(&target.at, &find).await }
     } else {
         let mut pipeline = pipeline(&typed.pipeline)?;
         if !writes(&pipeline) {
@@ -50,6 +54,9 @@ pub(super) async fn find(target: &Target, typed: &StoreQuery) -> Result<StoreRep
     let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = documents.len() > wanted;
     documents.truncate(wanted);
+    let light = if brief { light(&documents) } else { documents.len() };
+    let more = more || light < documents.len();
+    documents.truncate(light);
     Ok(StoreReply::Documents(Found {
         database: target.at.database.clone(),
         collection: target.at.collection.clone(),
@@ -57,6 +64,33 @@ pub(super) async fn find(target: &Target, typed: &StoreQuery) -> Result<StoreRep
         more,
         micros: u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX),
     }))
+}
+
+/// Documents that match, in the store's own order: where they come in batches, no more batches than are shown.
+async fn page(target: &Target, find: &Find) -> Result<Vec<Document>, StoreError> {
+    if target.backend() == Backend::DataApi {
+        return target.store.find(&target.at, find).await;
+    }
+    let mut pages = target.store.pages(&target.at, find);
+    let mut documents = Vec::new();
+    while let Some(mut page) = pages.try_next().await? {
+        documents.append(&mut page);
+        // One more than fits tells that there are more.
+        if light(&documents) < documents.len() {
+            break;
+        }
+    }
+    Ok(documents)
+}
+
+/// How many of the documents are not too much for one answer; at least one is.
+fn light(documents: &[Document]) -> usize {
+    let mut bytes = 0;
+    let heavy = documents.iter().position(|document| {
+        bytes += document.to_vec().map_or(0, |bytes| bytes.len());
+        bytes >= HEAVY
+    });
+    heavy.map_or(documents.len(), |at| at + 1)
 }
 
 /// The stages of a pipeline as it was typed.

@@ -64,7 +64,9 @@ fn typing(frame: &mut Frame<'_>, state: &State, area: Rect, bar: &Bar) -> Rect {
         }
         used += 1;
         if let (true, Some((column, why))) = (active, &bar.error) {
-            used += wrong(frame, state, below(area, used), *column, why);
+            // In a field that is scrolled, the cursor alone points.
+            let fits = text::width(input.text()) < usize::from(field.width);
+            used += wrong(frame, state, below(area, used), fits.then_some(*column), why);
         }
     }
     let rest = below(area, used);
@@ -77,17 +79,17 @@ fn typing(frame: &mut Frame<'_>, state: &State, area: Rect, bar: &Bar) -> Rect {
 }
 
 /// An arrow under the character that is wrong, and why; how many rows that took.
-fn wrong(frame: &mut Frame<'_>, state: &State, area: Rect, column: usize, why: &str) -> u16 {
+fn wrong(frame: &mut Frame<'_>, state: &State, area: Rect, column: Option<usize>, why: &str) -> u16 {
     if area.height < 2 {
         return 0;
     }
-    let column = u16::try_from(column).unwrap_or(u16::MAX).saturating_add(NAME);
-    if column < area.width {
+    let column = column.map(|column| u16::try_from(column).unwrap_or(u16::MAX).saturating_add(NAME));
+    if let Some(column) = column.filter(|column| *column < area.width) {
         let arrow = Rect { x: area.x + column, width: 1, height: 1, ..area };
         put(frame.buffer_mut(), state.theme, arrow, &[Piece::new(Tone::Bad, "↑")], 0);
     }
     let rows = wrap(&[Piece::new(Tone::Bad, format!("✗ {why}"))], usize::from(area.width));
-    let mut used = 1;
+    let mut used = u16::from(column.is_some());
     for row in rows.iter().take(usize::from(area.height.saturating_sub(1)).min(3)) {
         put(frame.buffer_mut(), state.theme, Rect { y: area.y + used, height: 1, ..area }, row, 0);
         used += 1;

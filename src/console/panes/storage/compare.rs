@@ -1,9 +1,8 @@
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
-use serde_json::Value;
 
 use super::super::super::json;
-use super::super::super::state::{Pane, Side, State};
+use super::super::super::state::{Pane, Side, State, differing};
 use super::super::super::text;
 use super::super::super::theme::{Piece, Pieces, Tone};
 use super::super::super::widgets::{put, wrap};
@@ -57,7 +56,7 @@ fn pairs(frame: &mut Frame<'_>, state: &State, side: &Side, compared: &Compared,
 }
 
 fn pair(row: &ComparedRow) -> Pieces {
-    let key = row.key.as_str().map_or_else(|| json::relaxed(&row.key).to_string(), str::to_owned);
+    let key = row.key.as_str().map_or_else(|| json::line(&json::relaxed(&row.key)), str::to_owned);
     let (tone, said) = match (&row.left, &row.right) {
         (Some(_), None) => (Tone::Bad, "only through data-api".to_owned()),
         (None, Some(_)) => (Tone::Bad, "only through driver".to_owned()),
@@ -82,9 +81,9 @@ fn fields(frame: &mut Frame<'_>, state: &State, side: &Side, compared: &Compared
     ];
     let mut y = area.y + 1;
     put(frame.buffer_mut(), state.theme, Rect { y, height: 1, ..area }, &heading, 0);
-    for (path, left, right) in values(row) {
+    for (path, left, right) in differing(row) {
         let [left, right] = [left, right].map(|value| match value {
-            Some(value) => wrap(&[Piece::new(Tone::Plain, json::relaxed(value).to_string())], half),
+            Some(value) => wrap(&[Piece::new(Tone::Plain, json::line(&json::relaxed(value)))], half),
             None => vec![vec![Piece::new(Tone::Dim, "(not there)")]],
         });
         for at in 0..left.len().max(right.len()).min(4) {
@@ -104,21 +103,4 @@ fn fields(frame: &mut Frame<'_>, state: &State, side: &Side, compared: &Compared
             }
         }
     }
-}
-
-/// The fields to be shown: what differs; of a document that one side alone has, all of it.
-fn values(row: &ComparedRow) -> Vec<(String, Option<&Value>, Option<&Value>)> {
-    if row.left.is_some() && row.right.is_some() {
-        return row.differences.iter().map(|d| (d.path.clone(), d.left.as_ref(), d.right.as_ref())).collect();
-    }
-    let of = |document: &Option<Value>| document.as_ref().and_then(Value::as_object).cloned().unwrap_or_default();
-    let names: Vec<String> = of(&row.left).keys().chain(of(&row.right).keys()).cloned().collect();
-    names
-        .into_iter()
-        .map(|name| {
-            let left = row.left.as_ref().and_then(|d| d.get(&name));
-            let right = row.right.as_ref().and_then(|d| d.get(&name));
-            (name, left, right)
-        })
-        .collect()
 }

@@ -61,21 +61,21 @@ pub(super) fn document(frame: &mut Frame<'_>, state: &State, area: Rect) {
         return tree(frame, state, area);
     }
     let inner = heading(frame, state, area, Part::Document, "document (Enter: whole screen)");
-    let lines = json::lines(document);
-    let first = state.storage.inside.top(lines.len(), usize::from(inner.height));
-    for (y, row) in (inner.y..inner.bottom()).zip(lines.iter().skip(first)) {
-        put(frame.buffer_mut(), state.theme, Rect::new(inner.x, y, inner.width, 1), row, 0);
+    let height = usize::from(inner.height);
+    let first = state.storage.inside.top(json::height(document), height);
+    for (y, row) in (inner.y..inner.bottom()).zip(json::window(document, first, height)) {
+        put(frame.buffer_mut(), state.theme, Rect::new(inner.x, y, inner.width, 1), &row, 0);
     }
 }
 
 fn tree(frame: &mut Frame<'_>, state: &State, area: Rect) {
     let storage = &state.storage;
     let inner = heading(frame, state, area, Part::Document, "tree (→ then Space folds)");
-    let nodes = storage.nodes();
-    let first = storage.inside.begin(nodes.len(), usize::from(inner.height), |_| 1);
-    for ((y, node), place) in (inner.y..inner.bottom()).zip(nodes.iter().skip(first)).zip(first..) {
+    let height = usize::from(inner.height);
+    let first = storage.inside.begin(storage.height(), height, |_| 1);
+    for ((y, node), place) in (inner.y..inner.bottom()).zip(storage.nodes(first, height)).zip(first..) {
         let row = Rect::new(inner.x, y, inner.width, 1);
-        put(frame.buffer_mut(), state.theme, row, &branch(node), 0);
+        put(frame.buffer_mut(), state.theme, row, &branch(&node), 0);
         if place == storage.inside.at && storage.part == Part::Document {
             state.theme.select(frame.buffer_mut(), row, state.focus == Pane::Storage);
         }

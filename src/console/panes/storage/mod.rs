@@ -16,7 +16,7 @@ use super::super::widgets::{line, put};
 use super::variables::error;
 use super::{framed, notice, without_session};
 use crate::observe::Backend;
-use crate::workbench::JobState;
+use crate::workbench::{CollectionRow, JobState};
 
 /// The documents of both stores.
 pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) {
@@ -34,10 +34,10 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) {
         return;
     }
     let inner = bar::draw(frame, state, inner);
-    let inner = error(frame, state, inner, storage.error.as_deref().or(storage.collections_error.as_deref()));
     if let Some(side) = &storage.side {
         return compare::draw(frame, state, side, inner);
     }
+    let inner = error(frame, state, inner, storage.error.as_deref().or(storage.collections_error.as_deref()));
     let side = if inner.width >= 100 { 30 } else { inner.width.min(60) / 3 };
     let [left, right] = Layout::horizontal([Constraint::Length(side), Constraint::Min(0)]).areas(inner);
     collections(frame, state, left);
@@ -58,11 +58,20 @@ fn doing(state: &State) -> String {
     if let Some(job) = storage.job.as_ref().filter(|job| job.state == JobState::Running) {
         let of = job.total.map(|total| format!("/{}", text::number(total))).unwrap_or_default();
         let verb = job.what.split(' ').next().unwrap_or_default();
-        return format!(" {verb} {}{of} · X stops it ", text::number(job.done));
+        // A table's columns are found before its rows are written.
+        let (verb, done) = if job.looked > 0 && job.done == 0 { ("finding columns", job.looked) } else { (verb, job.done) };
+        return format!(" {verb} {}{of} · X stops it ", text::number(done));
+    }
+    let waits = |verb: &str, since| match text::seconds_between(since, state.now) {
+        0 => " … ".to_owned(),
+        seconds => format!(" {verb} {seconds} s · Esc stops it "),
+    };
+    if let Some((verb, since)) = storage.looking.as_ref().and_then(|(look, since)| Some((look.verb()?, *since))) {
+        return waits(verb, since);
     }
     match (&storage.found, storage.busy) {
         // What is read again every second would flicker.
-        (_, true) if !storage.live => " … ".into(),
+        (_, true) if !storage.live => waits("reading", storage.since),
         (Some(found), _) => format!(" {} ", text::duration(found.micros)),
         _ => String::new(),
     }
@@ -97,11 +106,18 @@ fn collections(frame: &mut Frame<'_>, state: &State, area: Rect) {
     let chosen = storage.collections.iter().position(|c| Some(c) == storage.collection.as_ref()).unwrap_or_default();
     let first = (chosen + 1).saturating_sub(usize::from(list.height));
     let room = usize::from(list.width.saturating_sub(1));
+    let sized = |name: &String| storage.sizes.get(name);
+    let count = |row: &CollectionRow| text::number(row.count);
+    let size = |row: &CollectionRow| row.bytes.filter(|_| room >= 28).map(text::bytes).unwrap_or_default();
+    let widest = |what: &dyn Fn(&CollectionRow) -> String| {
+        storage.collections.iter().filter_map(sized).map(|row| text::width(&what(row))).max().unwrap_or(0)
+    };
+    let (counts, sizes) = (widest(&count), widest(&size));
     for (y, name) in (list.y..list.bottom()).zip(storage.collections.iter().skip(first)) {
         let own = if Some(name) == storage.own.as_ref() { "• " } else { "  " };
-        let told = storage.sizes.get(name).map(|row| {
-            let bytes = row.bytes.filter(|_| room >= 28).map(|n| format!(" {}", text::bytes(n))).unwrap_or_default();
-            format!(" {}{bytes}", text::number(row.count))
+        let told = sized(name).map(|row| {
+            let size = if sizes > 0 { format!(" {}", text::pad_left(&size(row), sizes)) } else { String::new() };
+            format!(" {}{size}", text::pad_left(&count(row), counts))
         });
         let told = told.unwrap_or_default();
         let names = room.saturating_sub(2 + text::width(&told));
@@ -134,26 +150,41 @@ fn without_documents(frame: &mut Frame<'_>, state: &State, area: Rect) -> bool {
         (Some(_), _) if storage.query.skip > 0 => vec![dim("there are no more documents"), dim("[ goes back a page")],
         (Some(_), _) if storage.narrowed() => vec![dim("no document fits the filter"), dim("Esc drops it, / types another")],
         (Some(_), _) => {
-            vec![dim("this collection is empty"), dim("t has the extension write to it, i inserts a document, W a file")]
+            // The extension writes to its own collections, and nobody to what is locked.
+            let own = storage.collection == storage.own && storage.elsewhere.is_none();
+            let next = match (storage.read_only, own) {
+                (true, _) => "it is open for reading only: L unlocks it for this session",
+                (false, true) => "t has the extension write to it, i inserts a document, W a file",
+                (false, false) => "i inserts a document, W those of a file",
+            };
+            vec![dim("this collection is empty"), dim(next)]
         }
         (None, Some(_)) => vec![dim("R asks again")],
+        (None, None) if storage.stopped => {
+            vec![dim("stopped before the answer came"), dim("R asks again, / asks for something else")]
+        }
         (None, None) => vec![dim("reading …")],
     };
     notice(frame, state, area, &said);
     true
 }
 
-/// `requests: from 51 50 documents of 1,234`
+/// `requests: documents 51 to 100 of 1,234`
 fn title(state: &State) -> String {
     let storage = &state.storage;
     let collection = storage.collection.as_deref().unwrap_or("-");
     let Some(found) = &storage.found else { return collection.into() };
-    let from = if storage.query.skip > 0 { format!("from {} ", text::number(storage.query.skip + 1)) } else { String::new() };
-    let here = storage.documents.len();
-    let of = match storage.total {
-        Some(total) if total != here as u64 => format!(" of {}", text::number(total)),
-        None if found.more => "+".into(),
-        _ => String::new(),
+    let here = storage.documents.len() as u64;
+    let skipped = storage.query.skip;
+    if here == 0 || (skipped == 0 && !found.more) {
+        return format!("{collection}: {}", text::count(storage.documents.len(), "document"));
+    }
+    let of = match (storage.total, &storage.uncounted) {
+        (Some(total), _) => format!(" of {}", text::number(total)),
+        (None, _) if !storage.query.pipeline.trim().is_empty() => ", and more".into(),
+        (None, Some(why)) => format!(", and more (not counted: {why})"),
+        (None, None) => ", counting …".into(),
     };
-    format!("{collection}: {from}{}{of}", text::count(here, "document"))
+    let (first, last) = (text::number(skipped + 1), text::number(skipped + here));
+    format!("{collection}: documents {first} to {last}{of}")
 }

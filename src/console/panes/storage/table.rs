@@ -1,10 +1,9 @@
-use std::collections::HashMap;
-
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use serde_json::Value;
 
-use super::super::super::state::{Pane, Part, State, cells};
+use super::super::super::json;
+use super::super::super::state::{Pane, Part, State, cell};
 use super::super::super::text;
 use super::super::super::theme::{Piece, Pieces, Tone};
 use super::super::super::widgets::put;
@@ -17,36 +16,38 @@ const WIDEST: usize = 32;
 /// The documents as rows, their simple values under dotted names.
 pub(super) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) {
     let storage = &state.storage;
-    let area = heading(frame, state, area, Part::Documents, &title(state));
+    let columns = storage.columns.len();
+    let more =
+        if columns > 1 { format!(" · {} and _id, ←→ moves", text::count(columns - 1, "column")) } else { String::new() };
+    let area = heading(frame, state, area, Part::Documents, &format!("{}{more}", title(state)));
     if without_documents(frame, state, area) || area.height < 2 {
         return;
     }
     let height = usize::from(area.height - 1);
     let first = storage.scroll.begin(storage.documents.len(), height, |_| 1);
-    // Only what is seen is laid out.
-    let seen: Vec<HashMap<String, String>> = storage
-        .documents
-        .iter()
-        .skip(first)
-        .take(height)
-        .map(|d| cells(d).into_iter().map(|(n, v)| (n, cell(v))).collect())
-        .collect();
-    let columns: Vec<&String> = storage.columns.iter().skip(storage.first_column).collect();
-    let widths: Vec<usize> = columns
-        .iter()
-        .map(|name| {
-            let widest = seen.iter().filter_map(|row| row.get(*name)).map(|cell| text::width(cell)).max().unwrap_or(0);
-            widest.max(text::width(name)).min(WIDEST)
-        })
-        .collect();
+    // Only what is seen is laid out: the rows, and of the columns those there is room for. The `_id` never scrolls away.
+    let seen: Vec<&Value> = storage.documents.iter().skip(first).take(height).collect();
+    let mut room = usize::from(area.width);
+    let ids = storage.columns.iter().take(1);
+    let mut columns: Vec<(&String, usize, Vec<String>)> = Vec::new();
+    for name in ids.chain(storage.columns.iter().skip(1 + storage.first_column)) {
+        if room == 0 {
+            break;
+        }
+        let cells: Vec<String> = seen.iter().map(|d| cell(d, name).map(shown).unwrap_or_default()).collect();
+        let widest = cells.iter().map(|cell| text::width(cell)).max().unwrap_or(0);
+        let wide = widest.max(text::width(name)).min(WIDEST);
+        room = room.saturating_sub(wide + 2);
+        columns.push((name, wide, cells));
+    }
     let mut names: Pieces = vec![Piece::new(Tone::Plain, " ")];
-    names.extend(columns.iter().zip(&widths).map(|(name, wide)| Piece::new(Tone::Dim, text::pad(name, *wide) + "  ")));
+    names.extend(columns.iter().map(|(name, wide, _)| Piece::new(Tone::Dim, text::pad(name, *wide) + "  ")));
     put(frame.buffer_mut(), state.theme, Rect { height: 1, ..area }, &names, 0);
-    for ((y, row), place) in (area.y + 1..area.bottom()).zip(&seen).zip(first..) {
+    for ((y, row), place) in (area.y + 1..area.bottom()).zip(0..seen.len()).zip(first..) {
         let mut pieces = vec![mark(storage.marks.get(place).copied().flatten())];
-        for (name, wide) in columns.iter().zip(&widths) {
-            let tone = if *name == "_id" { Tone::Value } else { Tone::Plain };
-            pieces.push(Piece::new(tone, text::pad(row.get(*name).map_or("", String::as_str), *wide) + "  "));
+        for (at, (_, wide, cells)) in columns.iter().enumerate() {
+            let tone = if at == 0 { Tone::Value } else { Tone::Plain };
+            pieces.push(Piece::new(tone, text::pad(cells.get(row).map_or("", String::as_str), *wide) + "  "));
         }
         let line = Rect { y, height: 1, ..area };
         put(frame.buffer_mut(), state.theme, line, &pieces, 0);
@@ -58,12 +59,13 @@ pub(super) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) {
 }
 
 /// A value in a cell.
-fn cell(value: &Value) -> String {
-    let typed = value.as_object().filter(|map| map.len() == 1).and_then(|map| map.values().next()).and_then(Value::as_str);
-    match (value, typed) {
+fn shown(value: &Value) -> String {
+    let one = value.as_object().filter(|map| map.len() == 1).and_then(|map| map.iter().next());
+    match (value, one) {
         (Value::String(text), _) => text::fit(text, WIDEST),
-        (_, Some(text)) => text::fit(text, WIDEST),
+        (_, Some((name, inside))) if name == "$binary" => text::fit(&json::binary(inside).unwrap_or_default(), WIDEST),
+        (_, Some((name, Value::String(text)))) if name.starts_with('$') => text::fit(text, WIDEST),
         (Value::Array(items), _) => format!("[{}]", items.len()),
-        (other, _) => text::fit(&other.to_string(), WIDEST),
+        (other, _) => text::fit(&json::line(other), WIDEST),
     }
 }

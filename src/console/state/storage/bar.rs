@@ -1,3 +1,4 @@
+use super::super::super::text;
 use super::super::Input;
 use crate::storage::query::{QueryError, parse_document};
 use crate::workbench::StoreQuery;
@@ -10,7 +11,7 @@ pub(crate) const FIELDS: [&str; 4] = ["FILTER", "PROJECT", "SORT", "SKIP"];
 pub(crate) struct Bar {
     pub(crate) fields: [Input; 4],
     pub(crate) at: usize,
-    /// What is wrong with the field that is typed in: where, in characters from its beginning, and why.
+    /// What is wrong with the field that is typed in: where, in columns from its beginning, and why. The cursor stands there.
     pub(crate) error: Option<(usize, String)>,
     /// The place in the history that is shown; `None` for what was typed.
     pub(crate) past: Option<usize>,
@@ -57,13 +58,18 @@ impl Bar {
     pub(crate) fn read(&mut self) -> Option<StoreQuery> {
         let texts = self.fields.each_ref().map(|input| input.text().trim_end().to_owned());
         let [filter, projection, sort, skip] = texts;
-        for (at, text) in [&filter, &projection, &sort].into_iter().enumerate() {
-            if let Err(error) = parse_document(text) {
+        for (at, typed) in [&filter, &projection, &sort].into_iter().enumerate() {
+            if let Err(error) = parse_document(typed) {
                 let QueryError { offset, message, .. } = &error;
-                let before = text.get(..*offset).unwrap_or(text).chars().count();
+                let head = typed.get(..*offset).unwrap_or(typed);
+                let before = head.chars().count();
                 self.at = at;
+                if let Some(input) = self.fields.get_mut(at) {
+                    input.go_to(before);
+                }
                 let field = FIELDS.get(at).copied().unwrap_or_default().to_lowercase();
-                self.error = Some((before, format!("the {field} can't be read: column {}: {message}", before + 1)));
+                let column = text::width(head);
+                self.error = Some((column, format!("the {field} can't be read: column {}: {message}", before + 1)));
                 return None;
             }
         }

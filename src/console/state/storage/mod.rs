@@ -7,22 +7,22 @@ mod tree;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 pub(crate) use ask::{Pick, StoreAsk};
 pub(crate) use bar::{Bar, FIELDS};
-pub(crate) use side::Side;
+pub(crate) use side::{Side, differing};
 pub(crate) use tree::Node;
 
 use super::super::json;
 use super::Scroll;
-use crate::observe::Backend;
+use crate::observe::{Backend, Timestamp};
 use crate::workbench::{CollectionRow, Command, Found, JobRow, StoreCommand, StoreQuery, StoreTarget};
 
 /// How many documents are read at once.
 const PAGE: u64 = 50;
 /// The most columns a table has.
-const COLUMNS: usize = 64;
+const COLUMNS: usize = 512;
 
 /// Which part of the pane the keys move in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -107,6 +107,19 @@ pub(crate) struct Storage {
     pub(crate) collections_error: Option<String>,
     /// Why the documents could not be read.
     pub(crate) error: Option<String>,
+    /// What else is waited for, and since when.
+    pub(crate) looking: Option<(StoreAsk, Timestamp)>,
+    /// Since when the documents are waited for.
+    pub(crate) since: Timestamp,
+    /// Whether the developer did not want to wait for them.
+    pub(crate) stopped: bool,
+    /// Why it is not known how many match.
+    pub(crate) uncounted: Option<String>,
+    /// Counts the queries, so that a count finds the one it belongs to.
+    pub(crate) queried: u64,
+    /// Whether it is being counted how many match, and when that was asked last.
+    pub(crate) counting: bool,
+    pub(crate) counted: Timestamp,
     /// Counts the questions, so that a late answer to an old one is not shown.
     pub(crate) asked: u64,
     pub(crate) busy: bool,
@@ -157,6 +170,13 @@ impl Default for Storage {
             live: false,
             collections_error: None,
             error: None,
+            looking: None,
+            since: Timestamp(0),
+            stopped: false,
+            uncounted: None,
+            queried: 0,
+            counting: false,
+            counted: Timestamp(0),
             asked: 0,
             busy: false,
         }
@@ -205,8 +225,29 @@ impl Storage {
     /// Turns to the next page or the one before.
     pub(crate) fn turn(&mut self, forward: bool) {
         let skip = self.query.skip;
-        self.query.skip = if forward { skip.saturating_add(PAGE) } else { skip.saturating_sub(PAGE) };
+        // A page of huge documents is a short one.
+        let here = self.documents.len() as u64;
+        self.go_to(if forward { skip.saturating_add(here) } else { skip.saturating_sub(PAGE) });
+    }
+
+    /// Turns to the page that begins behind so many documents.
+    pub(crate) fn go_to(&mut self, skip: u64) {
+        self.query.skip = skip;
         self.scroll = Scroll::default();
+        self.inside = Scroll::default();
+    }
+
+    /// Forgets how many match.
+    pub(crate) fn recount(&mut self) {
+        self.queried += 1;
+        self.counting = false;
+        self.total = None;
+        self.uncounted = None;
+    }
+
+    /// Where the last page begins, once it is known how many documents there are.
+    pub(crate) fn last_page(&self) -> Option<u64> {
+        self.total.map(|total| total.saturating_sub(1) / PAGE * PAGE)
     }
 
     /// Forgets what belongs to the backend or collection shown before; the query is another one's too.
@@ -226,8 +267,8 @@ impl Storage {
         self.first_column = 0;
         self.found = None;
         self.shown = None;
-        self.total = None;
         self.error = None;
+        self.recount();
         self.query.skip = 0;
         self.scroll = Scroll::default();
         self.inside = Scroll::default();
@@ -239,8 +280,9 @@ impl Storage {
     pub(crate) fn question(&mut self) -> Command {
         self.asked += 1;
         self.busy = true;
+        self.stopped = false;
         let query = StoreQuery { limit: PAGE, ..self.query.clone() };
-        Command::Store(StoreCommand::Find { target: self.target(), query })
+        Command::Store(StoreCommand::Find { target: self.target(), query, brief: true })
     }
 
     pub(crate) fn load(&mut self, mut found: Found) {
@@ -286,40 +328,97 @@ impl Storage {
         self.error = Some(why);
     }
 
-    /// The lines of the selected document as a tree.
-    pub(crate) fn nodes(&self) -> Vec<Node> {
-        self.selected_exact().map(|document| tree::nodes(document, &self.folds)).unwrap_or_default()
+    /// Some of the lines of the selected document as a tree.
+    pub(crate) fn nodes(&self, first: usize, count: usize) -> Vec<Node> {
+        self.selected_exact().map(|document| tree::nodes(document, &self.folds, first, count)).unwrap_or_default()
+    }
+
+    /// The line of the tree that is selected.
+    pub(crate) fn node(&self) -> Option<Node> {
+        self.nodes(self.inside.at, 1).pop()
+    }
+
+    /// How many lines the selected document has as it is shown.
+    pub(crate) fn height(&self) -> usize {
+        match self.view {
+            View::Tree => self.selected_exact().map_or(0, |document| tree::height(document, &self.folds)),
+            _ => self.selected().map_or(0, json::height),
+        }
     }
 }
 
-/// The dotted names of the simple values, in the order they are met; `_id` first.
+/// The dotted names of the simple values, in the order they are met; `_id` first. There are [`COLUMNS`] at most.
 fn columns(documents: &[Value]) -> Vec<String> {
-    let mut known = HashSet::new();
+    let mut known = HashSet::from(["_id".to_owned()]);
     let mut all = vec!["_id".to_owned()];
-    known.insert("_id".to_owned());
     for document in documents {
-        for (path, _) in cells(document) {
-            if all.len() < COLUMNS && known.insert(path.clone()) {
-                all.push(path);
-            }
+        if let Value::Object(map) = document {
+            names(map, &mut String::new(), &mut |path| {
+                if !known.contains(path) {
+                    known.insert(path.to_owned());
+                    all.push(path.to_owned());
+                }
+                all.len() < COLUMNS
+            });
         }
     }
     all
 }
 
-/// The cells of a document: nested documents are flattened, an array or a typed value is one.
-pub(crate) fn cells(document: &Value) -> Vec<(String, &Value)> {
-    fn go<'a>(path: String, value: &'a Value, out: &mut Vec<(String, &'a Value)>) {
-        match value {
-            Value::Object(map) if !map.is_empty() && !map.keys().all(|k| k.starts_with('$')) => {
-                map.iter().for_each(|(name, value)| go(format!("{path}.{name}"), value, out));
-            }
-            other => out.push((path, other)),
+/// A value that is a document of its own, and no cell: an array or a typed value is one, and so is an `_id`.
+fn is_nested(value: &Value) -> Option<&Map<String, Value>> {
+    value.as_object().filter(|map| !map.is_empty() && !map.keys().all(|k| k.starts_with('$')))
+}
+
+/// Goes through the dotted names of a document's cells as long as they are wanted.
+fn names(map: &Map<String, Value>, path: &mut String, see: &mut dyn FnMut(&str) -> bool) -> bool {
+    let above = path.len();
+    map.iter().all(|(name, value)| {
+        if above > 0 {
+            path.push('.');
         }
+        path.push_str(name);
+        let more = match is_nested(value).filter(|_| path != "_id") {
+            Some(inner) => names(inner, path, see),
+            None => see(path),
+        };
+        path.truncate(above);
+        more
+    })
+}
+
+/// The cell under a dotted name; names may have dots of their own.
+pub(crate) fn cell<'a>(document: &'a Value, path: &str) -> Option<&'a Value> {
+    if let Some(value) = document.get(path) {
+        return is_nested(value).is_none_or(|_| path == "_id").then_some(value);
     }
-    let mut out = Vec::new();
-    if let Value::Object(map) = document {
-        map.iter().for_each(|(name, value)| go(name.clone(), value, &mut out));
+    path.match_indices('.').find_map(|(dot, _)| cell(document.get(path.get(..dot)?)?, path.get(dot + 1..)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn columns_are_dotted_names_and_every_cell_is_found_under_its_own() {
+        let documents = [
+            json!({"_id": {"a": 1, "b": 2}, "o": {"p": {"q": 5}}, "x.y": "dotted", "o.p": "beside"}),
+            json!({"_id": {"$oid": "00"}, "list": [1], "e": {}, "d": {"$date": {"$numberLong": "0"}}, "x": {"y.z": true}}),
+        ];
+        let columns = columns(&documents);
+        assert_eq!(columns, ["_id", "o.p.q", "x.y", "o.p", "list", "e", "d", "x.y.z"]);
+        let told = |at: usize, path: &str| cell(&documents[at], path).map(ToString::to_string);
+        assert_eq!(told(0, "_id").as_deref(), Some(r#"{"a":1,"b":2}"#), "an _id is one cell");
+        assert_eq!(told(0, "o.p.q").as_deref(), Some("5"));
+        assert_eq!((told(0, "x.y").as_deref(), told(0, "o.p").as_deref()), (Some("\"dotted\""), Some("\"beside\"")));
+        assert_eq!((told(1, "x.y.z").as_deref(), told(1, "x.y"), told(1, "nowhere.at.all")), (Some("true"), None, None));
     }
-    out
+
+    #[test]
+    fn a_document_of_very_many_fields_has_as_many_columns_as_can_be_looked_at() {
+        let many: Map<String, Value> = (0..200_000).map(|n| (format!("f{n}"), json!(n))).collect();
+        assert_eq!(columns(&[Value::Object(many)]).len(), COLUMNS);
+    }
 }

@@ -24,6 +24,7 @@ pub(in super::super) fn press(
     let chord = Some(Chord::from(key));
     if key.code == KeyCode::Esc || chord == parse("ctrl-c") {
         if !editor.changed() || editor.sure {
+            effects.extend(editor.previewed.is_some().then_some(Effect::StopLooking));
             return None;
         }
         editor.sure = true;
@@ -77,6 +78,8 @@ fn submit(state: &mut State, mut editor: Box<Editor>, effects: &mut Vec<Effect>)
                 wrong(&mut editor, &error);
                 return Some(Overlay::Editor(editor));
             }
+            // The whole answer comes now.
+            effects.extend(editor.previewed.is_some().then_some(Effect::StopLooking));
             run(state, StoreQuery { pipeline: text, ..StoreQuery::default() }, true, effects);
         }
     }
@@ -93,9 +96,11 @@ pub(super) fn preview(state: &mut State, effects: &mut Vec<Effect>) {
 
 /// Asks for the preview of a pipeline that can be read, one at a time.
 fn ask_preview(state: &State, editor: &mut Editor, effects: &mut Vec<Effect>) {
+    if editor.purpose != EditorFor::Pipeline || editor.previewed.is_some() {
+        return;
+    }
     let text = editor.text();
-    let due = editor.purpose == EditorFor::Pipeline && editor.previewed.is_none() && parse_value(&text).is_ok();
-    if due {
+    if parse_value(&text).is_ok() {
         editor.previewed = Some(text.clone());
         let command = StoreCommand::Preview { target: state.storage.target(), pipeline: text.clone() };
         ask(effects, StoreAsk::Preview(text), command);

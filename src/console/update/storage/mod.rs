@@ -12,7 +12,7 @@ pub(super) use bar::{paste as paste_into_bar, press as press_in_bar};
 pub(super) use editor::{press as press_in_editor, returned};
 pub(super) use moves::perform as moves;
 pub(super) use overlays::{picked, press_in_prompt};
-pub(super) use replies::{count, listed, take};
+pub(super) use replies::{count, listed, take, unlisted};
 
 use serde_json::{Value, json};
 
@@ -30,10 +30,43 @@ use crate::workbench::{Command, JobState, StoreCommand, StoreQuery, StoreTarget}
 const COMPARED: u64 = 2_000;
 /// How many documents a schema is made of.
 const SAMPLE: u32 = 1_000;
+/// A page that is live is counted again after so many microseconds.
+const COUNT_AGAIN: i64 = 5_000_000;
 const NEWEST: &str = "{_id: -1}";
 
 pub(super) fn ask(effects: &mut Vec<Effect>, ask: StoreAsk, command: StoreCommand) {
     effects.push(Effect::Command(Ask::Store(ask), Command::Store(command)));
+}
+
+/// Asks for something to be shown in a window: it is told that it is waited for.
+fn look(state: &mut State, effects: &mut Vec<Effect>, asked: StoreAsk, command: StoreCommand) {
+    state.storage.looking = Some((asked.clone(), state.now));
+    ask(effects, asked, command);
+}
+
+/// Stops what is waited for; whether there was something. What is read again every second is not meant.
+fn stop(state: &mut State, effects: &mut Vec<Effect>) -> bool {
+    let storage = &mut state.storage;
+    let reading = storage.busy && (!storage.live || storage.found.is_none());
+    let looking = storage.looking.take();
+    if !reading && looking.is_none() {
+        return false;
+    }
+    effects.push(Effect::Stop);
+    if matches!(looking, Some((StoreAsk::Compare, _))) {
+        storage.side = None;
+    }
+    if storage.busy {
+        // An answer that is on its way already is none any more.
+        storage.asked += 1;
+        storage.busy = false;
+        storage.stopped = storage.found.is_none();
+    }
+    if std::mem::take(&mut storage.counting) {
+        storage.uncounted = Some("stopped".into());
+    }
+    state.say(Tone::Note, "Stopped. R asks again.");
+    true
 }
 
 /// Does what an action says; that it can be done was looked at before.
@@ -65,22 +98,25 @@ pub(super) fn perform(state: &mut State, what: Inspect, effects: &mut Vec<Effect
             editor::open(state, title, &text, EditorFor::Pipeline);
             editor::preview(state, effects);
         }
-        Inspect::Indexes => ask(effects, StoreAsk::Show("Indexes"), StoreCommand::Indexes { target }),
+        Inspect::Indexes => look(state, effects, StoreAsk::Show("Indexes"), StoreCommand::Indexes { target }),
         Inspect::CreateIndex | Inspect::DropIndex | Inspect::Export | Inspect::Import => overlays::prompt(state, what),
         Inspect::Explain => {
             let query = StoreQuery { limit: 0, ..state.storage.query.clone() };
-            ask(effects, StoreAsk::Show("How the query is carried out"), StoreCommand::Explain { target, query });
+            look(state, effects, StoreAsk::Show("How the query is carried out"), StoreCommand::Explain { target, query });
         }
         Inspect::Schema => {
             let filter = state.storage.query.filter.clone();
-            ask(effects, StoreAsk::Show("Fields"), StoreCommand::Schema { target, filter, sample: SAMPLE });
+            look(state, effects, StoreAsk::Show("Fields"), StoreCommand::Schema { target, filter, sample: SAMPLE });
         }
         Inspect::StopJob => {
             if let Some(job) = state.storage.job.as_ref().map(|job| job.job) {
                 ask(effects, StoreAsk::Job, StoreCommand::Cancel { job });
             }
         }
-        Inspect::Databases => ask(effects, StoreAsk::Databases, StoreCommand::Databases { backend: state.storage.backend }),
+        Inspect::Databases => {
+            let command = StoreCommand::Databases { backend: state.storage.backend };
+            look(state, effects, StoreAsk::Databases, command);
+        }
         Inspect::Queries => state.overlays.push(Overlay::Chooser(Box::new(queries(state)))),
         Inspect::Favourite => {
             let query = StoreQuery { skip: 0, limit: 0, ..state.storage.query.clone() };
@@ -93,7 +129,7 @@ pub(super) fn perform(state: &mut State, what: Inspect, effects: &mut Vec<Effect
         }
         Inspect::Event => {
             if let Some(document) = state.storage.selected_exact().cloned() {
-                ask(effects, StoreAsk::Writers, StoreCommand::Writers { target, document });
+                look(state, effects, StoreAsk::Writers, StoreCommand::Writers { target, document });
             }
         }
         Inspect::Document => to_document(state, effects),
@@ -102,6 +138,11 @@ pub(super) fn perform(state: &mut State, what: Inspect, effects: &mut Vec<Effect
             state.storage.live = !state.storage.live;
             let said = if state.storage.live { "The page is read again every second; A stops it." } else { "No longer live." };
             state.say(Tone::Note, said);
+        }
+        Inspect::FirstPage | Inspect::LastPage => {
+            let last = state.storage.last_page().filter(|_| what == Inspect::LastPage);
+            state.storage.go_to(last.unwrap_or(0));
+            documents(state, effects);
         }
         Inspect::Newest => {
             let sort = if state.storage.query.sort == NEWEST { String::new() } else { NEWEST.to_owned() };
@@ -120,12 +161,14 @@ fn place(state: &State) -> String {
 
 /// Asks for the documents of the collection that is shown.
 pub(super) fn documents(state: &mut State, effects: &mut Vec<Effect>) {
+    state.storage.since = state.now;
     let question = state.storage.question();
     effects.push(Effect::Command(Ask::Documents(state.storage.asked), question));
 }
 
 /// Asks for the collections, and with their answer for the documents.
-pub(super) fn collections(state: &State) -> Effect {
+pub(super) fn collections(state: &mut State) -> Effect {
+    (state.storage.busy, state.storage.since) = (true, state.now);
     let (backend, database) = (state.storage.backend, state.storage.elsewhere.clone());
     Effect::Command(Ask::Collections, Command::Store(StoreCommand::Collections { backend, database }))
 }
@@ -135,8 +178,9 @@ pub(super) fn reload(state: &mut State, effects: &mut Vec<Effect>) {
     if state.storage.side.is_some() {
         return compare(state, effects);
     }
-    state.storage.busy = true;
     state.storage.asked += 1;
+    state.storage.recount();
+    state.storage.stopped = false;
     state.storage.sizes.clear();
     effects.push(collections(state));
 }
@@ -166,7 +210,7 @@ pub(super) fn open_bar(state: &mut State) {
 
 /// Leaves what is shown over the plain collection; whether there was something to leave.
 pub(super) fn close(state: &mut State, effects: &mut Vec<Effect>) -> bool {
-    if state.storage.side.take().is_some() {
+    if stop(state, effects) || state.storage.side.take().is_some() {
         return true;
     }
     let narrowed = state.storage.narrowed();
@@ -218,11 +262,11 @@ pub(super) fn compare(state: &mut State, effects: &mut Vec<Effect>) {
     let query = StoreQuery { limit: COMPARED, sort: String::new(), pipeline: String::new(), ..storage.query.clone() };
     let scroll = storage.side.take().map(|side| side.scroll).unwrap_or_default();
     storage.side = Some(Box::new(Side { scroll, ..Side::default() }));
-    ask(effects, StoreAsk::Compare, StoreCommand::Compare { left, right, query, key });
+    look(state, effects, StoreAsk::Compare, StoreCommand::Compare { left, right, query, key });
 }
 
 pub(super) fn fold(state: &mut State) {
-    let node = state.storage.nodes().get(state.storage.inside.at).cloned();
+    let node = state.storage.node();
     if let Some(path) = node.filter(|node| node.folded.is_some()).map(|node| node.path)
         && !state.storage.folds.remove(&path)
     {
@@ -346,13 +390,24 @@ pub(super) fn tick(state: &mut State, effects: &mut Vec<Effect>) {
     if let Some(job) = state.storage.job.as_ref().filter(|job| job.state == JobState::Running) {
         ask(effects, StoreAsk::Job, StoreCommand::Job { job: job.job });
     }
+    // How long it takes is told.
+    state.dirty |= state.storage.busy || state.storage.looking.is_some();
     let shown = super::layout::shows(state, Pane::Storage);
     if state.storage.live && shown && !state.storage.busy && state.storage.side.is_none() {
         documents(state, effects);
+        let storage = &state.storage;
+        let plain = storage.query.pipeline.trim().is_empty();
+        if plain && storage.more() && !storage.counting && state.now.0 - storage.counted.0 >= COUNT_AGAIN {
+            replies::count_again(state, effects);
+        }
     }
 }
 
 /// Whether something of the inspector is to be looked at every second.
 pub(super) fn hurried(state: &State) -> bool {
-    state.storage.live || state.storage.job.as_ref().is_some_and(|job| job.state == JobState::Running)
+    let storage = &state.storage;
+    storage.live
+        || storage.busy
+        || storage.looking.is_some()
+        || state.storage.job.as_ref().is_some_and(|job| job.state == JobState::Running)
 }

@@ -1,5 +1,4 @@
 use super::super::super::action::Do;
-use super::super::super::json;
 use super::super::super::message::Effect;
 use super::super::super::state::{Part, Scroll, State, View};
 use super::super::moves::distance;
@@ -17,7 +16,7 @@ pub(in super::super) fn perform(state: &mut State, what: Do, effects: &mut Vec<E
     match (what, storage.part) {
         (Do::Left, Part::Documents) if table && storage.first_column > 0 => storage.first_column -= 1,
         (Do::Right, Part::Documents) if table => {
-            storage.first_column = (storage.first_column + 1).min(storage.columns.len().saturating_sub(1));
+            storage.first_column = (storage.first_column + 1).min(storage.columns.len().saturating_sub(2));
         }
         (Do::Left, Part::Document) => storage.part = Part::Documents,
         (Do::Left, _) => storage.part = Part::Collections,
@@ -34,10 +33,7 @@ pub(in super::super) fn perform(state: &mut State, what: Do, effects: &mut Vec<E
             }
         }
         (_, Part::Document) if !table => {
-            let lines = match storage.view {
-                View::Tree => storage.nodes().len(),
-                _ => storage.selected().map_or(0, |d| json::lines(d).len()),
-            };
+            let lines = storage.height();
             let by = distance(what, &storage.inside).unwrap_or(0);
             storage.inside.step(by, lines);
         }

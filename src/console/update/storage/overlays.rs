@@ -66,7 +66,8 @@ fn submit(state: &mut State, purpose: PromptFor, text: &str, effects: &mut Vec<E
         PromptFor::Export => {
             let to = path(text)?;
             let query = StoreQuery { skip: 0, limit: 0, ..state.storage.query.clone() };
-            ask(effects, StoreAsk::Job, StoreCommand::Export { target, query, format: format(&to), to });
+            let command = StoreCommand::Export { target, query, format: format(&to), to, overwrite: false };
+            ask(effects, StoreAsk::Export(Box::new(command.clone())), command);
         }
         PromptFor::Import => {
             let from = path(text)?;

@@ -2,14 +2,14 @@ use serde_json::Value;
 
 use super::super::super::json;
 use super::super::super::message::Effect;
-use super::super::super::state::{Choice, Chooser, EditorFor, Overlay, Pager, Pick, Purpose, State, StoreAsk};
+use super::super::super::state::{Choice, Chooser, EditorFor, Overlay, Pager, Pick, Purpose, State, Storage, StoreAsk};
 use super::super::super::text;
 use super::super::super::theme::{Piece, Pieces, Tone};
 use super::super::complain;
 use super::{ask, collections, compare, confirm, documents, editor, id_of, line};
 use crate::workbench::{
-    Conflict, DatabaseRow, FieldRow, JobState, StagePreview, StoreCommand, StoreReply, StoreTarget, WorkbenchError, WriterRow,
-    Written,
+    Conflict, DatabaseRow, FieldRow, JobRow, JobState, StagePreview, StoreCommand, StoreReply, StoreTarget, WorkbenchError,
+    WriterRow, Written,
 };
 
 /// Takes in the answer to a question about a store.
@@ -20,24 +20,24 @@ pub(in super::super) fn take(
     effects: &mut Vec<Effect>,
 ) {
     state.dirty = true;
+    if state.storage.looking.as_ref().is_some_and(|(look, _)| look == asked) {
+        state.storage.looking = None;
+    }
     match (asked, reply) {
         (StoreAsk::Size, reply) => {
             state.storage.sizing = false;
-            if let Ok(StoreReply::Statistics(row)) = reply
-                && row.database == state.storage.database
-            {
-                if state.storage.collection.as_ref() == Some(&row.collection) && state.storage.query.filter.trim().is_empty() {
-                    state.storage.total = Some(row.count);
-                }
-                state.storage.sizes.insert(row.collection.clone(), row);
-            }
+            measured(&mut state.storage, reply);
             measure(state, effects);
         }
-        (StoreAsk::Count(of), reply) => {
-            if let (true, Ok(StoreReply::Count { count, .. })) = (*of == state.storage.asked, reply) {
-                state.storage.total = Some(count);
+        (StoreAsk::Count(of), reply) if *of == state.storage.queried => {
+            state.storage.counting = false;
+            match reply {
+                Ok(StoreReply::Count { count, .. }) => state.storage.total = Some(count),
+                Ok(_) => {}
+                Err(why) => state.storage.uncounted = Some(why.to_string()),
             }
         }
+        (StoreAsk::Count(_), _) => {}
         (StoreAsk::Compare, reply) => {
             let Some(side) = &mut state.storage.side else { return };
             match reply {
@@ -62,6 +62,8 @@ pub(in super::super) fn take(
                 ended(state, &job, effects);
             }
         }
+        (StoreAsk::Export(command), Ok(StoreReply::Exists { path })) => overwrite(state, command, &path),
+        (StoreAsk::Export(_), reply) => take(state, &StoreAsk::Job, reply, effects),
         (StoreAsk::Databases, Ok(StoreReply::Databases { databases })) => {
             let choices = databases.iter().map(database).collect();
             state.overlays.push(Overlay::Chooser(Box::new(Chooser::new("Databases", choices))));
@@ -89,11 +91,28 @@ pub(in super::super) fn take(
     }
 }
 
+/// Takes in the size of a collection: of the one that is shown whole, it tells how many documents there are.
+fn measured(storage: &mut Storage, reply: Result<StoreReply, WorkbenchError>) {
+    let whole = storage.query.filter.trim().is_empty() && storage.query.pipeline.trim().is_empty();
+    match reply {
+        Ok(StoreReply::Statistics(row)) if row.database == storage.database => {
+            if whole && storage.collection.as_ref() == Some(&row.collection) {
+                (storage.total, storage.uncounted, storage.counting) = (Some(row.count), None, false);
+            }
+            storage.sizes.insert(row.collection.clone(), row);
+        }
+        Err(why) if whole && storage.counting => {
+            (storage.counting, storage.uncounted) = (false, Some(why.to_string()));
+        }
+        _ => {}
+    }
+}
+
 /// Takes in the collections, and asks for what is shown of them.
 pub(in super::super) fn listed(state: &mut State, reply: StoreReply, effects: &mut Vec<Effect>) {
-    let StoreReply::Collections { database, collections, own, note, read_only } = reply else { return };
+    let StoreReply::Collections { database, collections, own, note, error, read_only } = reply else { return };
     let storage = &mut state.storage;
-    storage.collections_error = None;
+    unlisted(storage, error);
     storage.database = database;
     storage.note = note;
     storage.read_only = read_only;
@@ -107,6 +126,9 @@ pub(in super::super) fn listed(state: &mut State, reply: StoreReply, effects: &m
     storage.own = own;
     let known = |name: &String| storage.sizes.contains_key(name) && storage.collection.as_ref() != Some(name);
     storage.to_measure = storage.collections.iter().filter(|name| !known(name)).cloned().collect();
+    if storage.collections_error.is_some() {
+        storage.to_measure.clear();
+    }
     documents(state, effects);
     if state.storage.side.is_some() {
         compare(state, effects);
@@ -118,20 +140,37 @@ pub(in super::super) fn listed(state: &mut State, reply: StoreReply, effects: &m
     measure(state, effects);
 }
 
+/// Takes in why the collections could not be listed. What was shown before may be of another server: it goes.
+pub(in super::super) fn unlisted(storage: &mut Storage, why: Option<String>) {
+    if why.is_some() {
+        let (collection, query) = (storage.collection.take(), std::mem::take(&mut storage.query));
+        storage.forget();
+        storage.sizes.clear();
+        (storage.collection, storage.query) = (collection, query);
+    }
+    storage.collections_error = why;
+}
+
 /// Asks how many documents match, where the page does not tell.
 pub(in super::super) fn count(state: &mut State, effects: &mut Vec<Effect>) {
+    let storage = &state.storage;
+    let known = storage.total.is_some() || storage.uncounted.is_some() || storage.counting;
+    if !known && storage.query.pipeline.trim().is_empty() {
+        count_again(state, effects);
+    }
+}
+
+/// Asks how many documents match.
+pub(super) fn count_again(state: &mut State, effects: &mut Vec<Effect>) {
     let storage = &mut state.storage;
-    if storage.total.is_some() || !storage.query.pipeline.trim().is_empty() {
-        return;
+    (storage.counting, storage.counted) = (true, state.now);
+    let target = storage.target();
+    // How many there are in all, a store knows without counting them.
+    if storage.query.filter.trim().is_empty() {
+        return ask(effects, StoreAsk::Size, StoreCommand::Statistics { target });
     }
-    // The number of all documents is known, or comes, with the collection's size.
-    let all = storage.collection.as_ref().and_then(|name| storage.sizes.get(name)).map(|row| row.count);
-    if storage.query.filter.trim().is_empty() && all.is_some() {
-        storage.total = all;
-        return;
-    }
-    let command = StoreCommand::Count { target: storage.target(), filter: storage.query.filter.clone() };
-    ask(effects, StoreAsk::Count(storage.asked), command);
+    let command = StoreCommand::Count { target, filter: storage.query.filter.clone() };
+    ask(effects, StoreAsk::Count(storage.queried), command);
 }
 
 /// Asks for the size of the next collection, one at a time.
@@ -152,8 +191,8 @@ fn told(state: &mut State, written: &Written, effects: &mut Vec<Effect>) {
     let undo = if written.can_undo { " u undoes it." } else { "" };
     let tone = if written.written > 0 { Tone::Good } else { Tone::Note };
     state.say(tone, format!("{}{undo}", written.message));
-    state.storage.busy = true;
     state.storage.asked += 1;
+    state.storage.recount();
     effects.push(collections(state));
 }
 
@@ -180,7 +219,8 @@ fn retype(state: &mut State, (target, base, edited): (&StoreTarget, &Value, &str
 }
 
 fn conflicting(state: &mut State, target: &StoreTarget, conflict: &Conflict) {
-    let shown = |value: &Option<Value>| value.as_ref().map_or_else(|| "(not there)".to_owned(), |v| json::relaxed(v).to_string());
+    let shown =
+        |value: &Option<Value>| value.as_ref().map_or_else(|| "(not there)".to_owned(), |v| json::line(&json::relaxed(v)));
     let Some(theirs) = &conflict.theirs else {
         let lines = vec![
             line(Tone::Bad, "The document was deleted after you opened it."),
@@ -205,13 +245,43 @@ fn conflicting(state: &mut State, target: &StoreTarget, conflict: &Conflict) {
     confirm(state, "Changed meanwhile", lines, asked, command);
 }
 
-fn ended(state: &mut State, job: &crate::workbench::JobRow, effects: &mut Vec<Effect>) {
+/// Asks before a file is replaced.
+fn overwrite(state: &mut State, command: &StoreCommand, path: &std::path::Path) {
+    let mut command = command.clone();
+    if let StoreCommand::Export { overwrite, .. } = &mut command {
+        *overwrite = true;
+    }
+    let lines = vec![line(Tone::Plain, format!("{} is there already. It is replaced once the export is done.", path.display()))];
+    confirm(state, "Replace a file", lines, StoreAsk::Job, command);
+}
+
+/// What could not be imported, line by line.
+fn refused(state: &mut State, job: &JobRow) {
+    let mut lines = vec![line(Tone::Bad, job.message.clone().unwrap_or_default()), Vec::new()];
+    lines.extend(job.refused.iter().map(|(number, why)| {
+        let place = if why.starts_with("line ") { String::new() } else { format!("line {number}: ") };
+        vec![Piece::new(Tone::Key, place), Piece::new(Tone::Plain, why)]
+    }));
+    let rest = job.refusals.saturating_sub(job.refused.len() as u64);
+    if rest > 0 {
+        lines.push(line(Tone::Dim, format!("… and {} more", text::number(rest))));
+    }
+    let whole = lines.iter().map(|l| l.iter().map(|p| p.text.as_str()).collect::<String>() + "\n").collect();
+    state.overlays.push(Overlay::Pager(Pager::new(format!("The {}", job.what), lines, whole)));
+}
+
+fn ended(state: &mut State, job: &JobRow, effects: &mut Vec<Effect>) {
+    // A window must not come between the developer and what is being typed.
+    let idle = state.overlays.is_empty() && state.typing.is_none() && state.storage.bar.is_none();
     let message = job.message.clone().unwrap_or_default();
-    let refused: Vec<String> = job.refused.iter().take(2).map(|(line, why)| format!(" Line {line}: {why}.")).collect();
+    let told: Vec<String> = job.refused.iter().take(2).map(|(line, why)| format!(" Line {line}: {why}.")).collect();
     match job.state {
         JobState::Done => state.say(Tone::Good, format!("Done: {message}.")),
         JobState::Cancelled => state.say(Tone::Warn, format!("Stopped: the {} after {} documents.", job.what, job.done)),
-        _ => state.say(Tone::Bad, format!("The {}: {message}.{}", job.what, refused.concat())),
+        _ => state.say(Tone::Bad, format!("The {}: {message}.{}", job.what, told.concat())),
+    }
+    if idle && !job.refused.is_empty() {
+        refused(state, job);
     }
     if job.what.starts_with("import") {
         effects.push(collections(state));
@@ -254,9 +324,9 @@ fn previewed(state: &mut State, text: &str, reply: Result<StoreReply, WorkbenchE
         return;
     }
     editor.preview = match reply {
-        Ok(StoreReply::Preview { stages }) => stages.iter().zip(1..).flat_map(|(stage, n)| stage_lines(stage, n)).collect(),
+        Ok(StoreReply::Preview { stages }) => stages.iter().zip(1..).map(|(stage, n)| stage_lines(stage, n)).collect(),
         Ok(_) => Vec::new(),
-        Err(why) => vec![line(Tone::Bad, format!("✗ {why}"))],
+        Err(why) => vec![vec![line(Tone::Bad, format!("✗ {why}"))]],
     };
     // It may have been typed on meanwhile.
     if editor.text() != text {
@@ -267,12 +337,12 @@ fn previewed(state: &mut State, text: &str, reply: Result<StoreReply, WorkbenchE
 fn stage_lines(stage: &StagePreview, number: usize) -> Vec<Pieces> {
     let mut lines = vec![vec![
         Piece::new(Tone::Key, format!("{number} ")),
-        Piece::new(Tone::Strong, json::relaxed(&stage.stage).to_string()),
+        Piece::new(Tone::Strong, json::line(&json::relaxed(&stage.stage))),
     ]];
     match &stage.error {
         Some(why) => lines.push(line(Tone::Bad, format!("  ✗ {why}"))),
         None if stage.documents.is_empty() => lines.push(line(Tone::Dim, "  nothing comes out of it")),
-        None => lines.extend(stage.documents.iter().map(|d| line(Tone::Plain, format!("  {}", json::relaxed(d))))),
+        None => lines.extend(stage.documents.iter().map(|d| line(Tone::Plain, format!("  {}", json::line(&json::relaxed(d)))))),
     }
     lines
 }
@@ -315,11 +385,14 @@ fn index(index: &Value) -> Pieces {
 
 /// One of a field's values; a document or an array has none of its own.
 fn example(value: &Value) -> String {
-    if value.is_null() { String::new() } else { text::fit(&json::relaxed(value).to_string(), 60) }
+    if value.is_null() { String::new() } else { text::fit(&json::line(&json::relaxed(value)), 60) }
 }
 
 fn schema(sampled: u64, fields: &[FieldRow]) -> Vec<Pieces> {
-    let mut lines = vec![line(Tone::Dim, format!("by {} documents", sampled)), Vec::new()];
+    let mut lines = vec![
+        line(Tone::Dim, format!("by {}", text::count(usize::try_from(sampled).unwrap_or(usize::MAX), "document"))),
+        Vec::new(),
+    ];
     let wide = fields.iter().map(|f| text::width(&f.path)).max().unwrap_or(0).min(50);
     for field in fields {
         let share = field.documents.saturating_mul(100).checked_div(sampled).unwrap_or(0);

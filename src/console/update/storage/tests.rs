@@ -1,14 +1,15 @@
 use serde_json::json;
 
 use super::super::super::fixture::{found, tell, typical};
-use super::super::super::message::{Ask, Effect, Message};
+use super::super::super::message::{Ask, Effect, Message, Timed};
 use super::super::super::state::{Overlay, Pane, State, StoreAsk};
 use super::super::super::theme::Tone;
+use super::super::super::update;
 use super::super::tests::{commands, press};
 use crate::observe::Backend;
 use crate::workbench::{
-    Command, Conflict, ConflictRow, Found, JobRow, JobState, Reply, StoreCommand, StoreQuery, StoreReply, WorkbenchError,
-    WriterRow, Written,
+    Command, Compared, ComparedRow, Conflict, ConflictRow, Difference, Found, JobRow, JobState, Reply, StoreCommand, StoreQuery,
+    StoreReply, WorkbenchError, WriterRow, Written,
 };
 
 fn storage() -> State {
@@ -170,6 +171,7 @@ fn a_job_is_watched_while_it_runs_and_its_end_is_said_once() {
     let job = |state, done| JobRow {
         job: 1,
         what: "export of x to y".into(),
+        looked: 0,
         done,
         total: Some(10),
         state,
@@ -206,8 +208,167 @@ fn the_number_of_documents_is_counted_aside_where_the_page_does_not_tell() {
     let effects = tell(&mut state, Message::Reply(Ask::Documents(asked), Ok(Reply::Store(StoreReply::Documents(page)))));
     assert!(matches!(stores(&effects)[..], [StoreCommand::Count { .. }]));
     let count = |count| StoreReply::Count { database: "connect".into(), collection: "requests".into(), count };
-    answer(&mut state, StoreAsk::Count(asked - 1), count(5));
-    assert_eq!(state.storage.total, None, "the answer to an older question is no answer");
-    answer(&mut state, StoreAsk::Count(asked), count(1_234));
+    let queried = state.storage.queried;
+    answer(&mut state, StoreAsk::Count(queried - 1), count(5));
+    assert_eq!(state.storage.total, None, "the answer to an older query is no answer");
+    // Another page of it is being read meanwhile.
+    press(&mut state, "]");
+    answer(&mut state, StoreAsk::Count(queried), count(1_234));
     assert_eq!(state.storage.total, Some(1_234));
+    press(&mut state, "R");
+    assert_eq!(state.storage.total, None, "what is read again is counted again");
+}
+
+#[test]
+fn a_file_that_is_there_is_replaced_only_after_a_yes() {
+    let mut state = storage();
+    let effects = press(&mut state, "w enter");
+    let [asked @ StoreCommand::Export { overwrite: false, to, .. }] = &stores(&effects)[..] else { panic!("{effects:?}") };
+    let exists = StoreReply::Exists { path: to.clone() };
+    assert!(stores(&answer(&mut state, StoreAsk::Export(Box::new((*asked).clone())), exists)).is_empty());
+    assert!(matches!(state.overlays.last(), Some(Overlay::Confirm(_))));
+    let effects = press(&mut state, "enter");
+    assert!(matches!(stores(&effects)[..], [StoreCommand::Export { overwrite: true, .. }]), "{effects:?}");
+}
+
+#[test]
+fn what_could_not_be_imported_is_listed_line_by_line() {
+    let mut state = storage();
+    let job = JobRow {
+        job: 1,
+        what: "import of x into y".into(),
+        looked: 0,
+        done: 2,
+        total: None,
+        state: JobState::Failed,
+        message: Some("inserted 2 documents; 150 could not be".into()),
+        refused: vec![(2, "line 2, column 9: expected a value".into()), (7, "duplicate key".into())],
+        refusals: 150,
+    };
+    answer(&mut state, StoreAsk::Job, StoreReply::Job(job));
+    let Some(Overlay::Pager(pager)) = state.overlays.last() else { panic!() };
+    assert_eq!(
+        pager.whole.lines().skip(2).collect::<Vec<_>>(),
+        ["line 2, column 9: expected a value", "line 7: duplicate key", "… and 148 more"]
+    );
+}
+
+#[test]
+fn a_server_that_lists_nothing_is_an_error_and_stays_locked() {
+    let mut state = storage();
+    let reply = StoreReply::Collections {
+        database: "connect".into(),
+        collections: vec!["requests".into()],
+        own: Some("requests".into()),
+        note: None,
+        error: Some("not reached".into()),
+        read_only: true,
+    };
+    tell(&mut state, Message::Reply(Ask::Collections, Ok(Reply::Store(reply))));
+    assert!(state.storage.found.is_none() && state.storage.documents.is_empty(), "they may be another server's");
+    assert_eq!(state.storage.collections_error.as_deref(), Some("not reached"));
+    assert!(stores(&press(&mut state, "i")).is_empty() && state.overlays.is_empty(), "it is read-only");
+}
+
+#[test]
+fn a_slow_question_is_stopped_by_esc_and_its_late_answer_is_not_shown() {
+    let mut state = storage();
+    press(&mut state, "/ {n:1} enter");
+    let asked = state.storage.asked;
+    let effects = press(&mut state, "esc");
+    assert!(effects.contains(&Effect::Stop), "{effects:?}");
+    assert!(state.storage.stopped && !state.storage.busy && state.storage.query.filter == "{n:1}", "the query stays");
+    tell(&mut state, Message::Reply(Ask::Documents(asked), Ok(Reply::Store(StoreReply::Documents(found())))));
+    assert!(state.storage.found.is_none() && state.storage.error.is_none());
+    let effects = press(&mut state, "R");
+    assert!(matches!(commands(&effects)[..], [Command::Store(StoreCommand::Collections { .. })]));
+    assert!(!press(&mut state, "esc").is_empty());
+    // Nothing is waited for now: the key drops the filter again.
+    let effects = press(&mut state, "esc");
+    assert!(matches!(stores(&effects)[..], [StoreCommand::Find { query, .. }] if query.filter.is_empty()), "{effects:?}");
+}
+
+#[test]
+fn what_a_window_waits_for_is_told_and_stopped_too() {
+    let mut state = storage();
+    press(&mut state, "s");
+    assert!(matches!(&state.storage.looking, Some((StoreAsk::Show("Fields"), _))));
+    assert!(press(&mut state, "esc").contains(&Effect::Stop));
+    assert!(state.storage.looking.is_none() && state.overlays.is_empty());
+    press(&mut state, "B");
+    assert!(state.storage.side.is_some());
+    assert!(press(&mut state, "esc").contains(&Effect::Stop));
+    assert!(state.storage.side.is_none());
+    press(&mut state, "x");
+    answer(&mut state, StoreAsk::Show("How the query is carried out"), StoreReply::Explained { words: vec![], plan: json!({}) });
+    assert!(state.storage.looking.is_none() && matches!(state.overlays.last(), Some(Overlay::Pager(_))));
+}
+
+#[test]
+fn the_last_page_and_the_first_are_one_key_away() {
+    let mut state = storage();
+    state.storage.load(Found { more: true, ..found() });
+    state.storage.total = None;
+    assert!(stores(&press(&mut state, "}")).is_empty(), "it is not known yet where that is");
+    state.storage.total = Some(1_000_000);
+    let effects = press(&mut state, "}");
+    assert!(matches!(stores(&effects)[..], [StoreCommand::Find { query, .. }] if query.skip == 999_950), "{effects:?}");
+    let effects = press(&mut state, "{");
+    assert!(matches!(stores(&effects)[..], [StoreCommand::Find { query, .. }] if query.skip == 0));
+}
+
+#[test]
+fn that_documents_could_not_be_counted_is_said_and_is_no_number() {
+    let mut state = storage();
+    press(&mut state, "/ {n:1} enter");
+    let asked = state.storage.asked;
+    let page = Found { more: true, ..found() };
+    tell(&mut state, Message::Reply(Ask::Documents(asked), Ok(Reply::Store(StoreReply::Documents(page)))));
+    let failed = Err(WorkbenchError::Failed("time limit".into()));
+    let count = Ask::Store(StoreAsk::Count(state.storage.queried));
+    tell(&mut state, Message::Reply(count, failed));
+    assert_eq!((state.storage.total, state.storage.uncounted.as_deref()), (None, Some("time limit")));
+}
+
+#[test]
+fn a_live_page_is_counted_again_now_and_then_and_never_twice_at_once() {
+    let mut state = storage();
+    state.storage.load(Found { more: true, ..found() });
+    state.storage.total = Some(60);
+    press(&mut state, "A");
+    let ticked = |state: &mut State, seconds: i64| {
+        let at = crate::observe::Timestamp(state.now.0 + seconds * 1_000_000);
+        let effects = update::update(state, Timed { at, message: Message::Tick });
+        state.storage.busy = false;
+        stores(&effects).iter().filter(|c| matches!(c, StoreCommand::Statistics { .. })).count()
+    };
+    assert_eq!([ticked(&mut state, 10), ticked(&mut state, 10)], [1, 0], "it is still being counted");
+    (state.storage.counting, state.storage.counted) = (false, state.now);
+    assert_eq!([ticked(&mut state, 1), ticked(&mut state, 9)], [0, 1]);
+}
+
+#[test]
+fn a_pair_is_opened_and_copied_whole() {
+    let mut state = storage();
+    press(&mut state, "B");
+    let row = ComparedRow {
+        key: json!("PR-1"),
+        left: Some(json!({"_id": 1, "a": {"$numberLong": "5"}})),
+        right: Some(json!({"_id": 2, "a": "5"})),
+        differences: vec![Difference { path: "a".into(), left: Some(json!({"$numberLong": "5"})), right: Some(json!("5")) }],
+    };
+    let compared = Compared {
+        left: "data-api a.b".into(),
+        right: "driver a.c".into(),
+        key: "id".into(),
+        same: 0,
+        rows: vec![row],
+        more: false,
+    };
+    answer(&mut state, StoreAsk::Compare, StoreReply::Compared(Box::new(compared)));
+    press(&mut state, "enter");
+    let Some(Overlay::Pager(pager)) = state.overlays.last() else { panic!() };
+    let text: Vec<String> = pager.lines.iter().map(|l| l.iter().map(|p| p.text.as_str()).collect()).collect();
+    assert_eq!(text[..3], ["a", "  data-api a.b  5", "  driver a.c    \"5\""]);
+    assert!(pager.whole.contains("\"differences\""), "{}", pager.whole);
 }

@@ -98,6 +98,9 @@ pub enum StoreCommand {
         target: StoreTarget,
         /// Which; at most 1,000 are answered.
         query: StoreQuery,
+        /// Whether fewer are answered where they are huge: as many as some megabytes hold, and at least one.
+        #[serde(default)]
+        brief: bool,
     },
     /// How many documents match. [`StoreReply::Count`].
     Count {
@@ -225,6 +228,9 @@ pub enum StoreCommand {
         format: FileFormat,
         /// Where to: an absolute path.
         to: PathBuf,
+        /// Whether a file that is there already may be replaced; otherwise [`StoreReply::Exists`].
+        #[serde(default)]
+        overwrite: bool,
     },
     /// Insert the documents of a file, in the background. [`StoreReply::Job`].
     Import {

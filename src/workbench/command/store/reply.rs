@@ -1,3 +1,5 @@
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -25,6 +27,9 @@ pub enum StoreReply {
         /// Why these may not be all.
         #[serde(default)]
         note: Option<String>,
+        /// Why they could not be listed; then these are the extension's own.
+        #[serde(default)]
+        error: Option<String>,
         /// Whether it must be unlocked before anything is written.
         #[serde(default)]
         read_only: bool,
@@ -83,6 +88,11 @@ pub enum StoreReply {
     Compared(Box<Compared>),
     /// An export or import.
     Job(JobRow),
+    /// The file is there already; nothing was written.
+    Exists {
+        /// Which.
+        path: PathBuf,
+    },
     /// Queries asked before.
     Queries {
         /// The newest first.
@@ -268,6 +278,9 @@ pub struct JobRow {
     pub job: u64,
     /// What it does, in words.
     pub what: String,
+    /// How many documents were looked at before: a table's columns are found first.
+    #[serde(default)]
+    pub looked: u64,
     /// Documents done so far.
     pub done: u64,
     /// Of how many, once that is known.

@@ -9,9 +9,9 @@ use tokio_util::sync::CancellationToken;
 use super::super::super::FileFormat;
 use super::super::count_of;
 use super::super::target::Target;
-use super::{Broken, Progress, csv};
+use super::{Asked, Broken, Progress, csv};
+use crate::storage::Pages;
 use crate::storage::query::canonical;
-use crate::storage::{Find, Pages};
 
 /// A file on its way: it has its name only when it is whole.
 struct Draft {
@@ -73,7 +73,7 @@ async fn next(pages: &mut Pages, stop: &CancellationToken) -> Result<Option<Vec<
 
 pub(super) async fn export(
     target: Target,
-    query: Find,
+    query: Asked,
     format: FileFormat,
     to: PathBuf,
     progress: Progress,
@@ -84,12 +84,12 @@ pub(super) async fn export(
     let columns = match format {
         FileFormat::Ejson => Vec::new(),
         FileFormat::Csv => {
-            let columns = columns(&target, &query, &stop).await?;
+            let columns = columns(&target, &query, &progress, &stop).await?;
             draft.line(&csv::line(columns.iter().map(String::as_str)))?;
             columns
         }
     };
-    let mut pages = target.store.pages(&target.at, &query);
+    let mut pages = query.pages(&target);
     let mut done = 0;
     while let Some(page) = next(&mut pages, &stop).await? {
         for document in &page {
@@ -107,7 +107,9 @@ pub(super) async fn export(
 }
 
 /// How many there will be is found out beside the work, and not waited for.
-fn count_aside(target: &Target, query: &Find, progress: &Progress, stop: &CancellationToken) {
+fn count_aside(target: &Target, query: &Asked, progress: &Progress, stop: &CancellationToken) {
+    // What a pipeline makes nobody knows before.
+    let Asked::Find(query) = query else { return };
     let (target, query, progress, stop) = (target.clone(), query.clone(), progress.clone(), stop.clone());
     tokio::spawn(async move {
         let counted = tokio::select! {
@@ -125,16 +127,17 @@ fn count_aside(target: &Target, query: &Find, progress: &Progress, stop: &Cancel
 }
 
 /// Every field of every document, in the order they are met: nothing may fall under the table.
-async fn columns(target: &Target, query: &Find, stop: &CancellationToken) -> Result<Vec<String>, Broken> {
+async fn columns(target: &Target, query: &Asked, progress: &Progress, stop: &CancellationToken) -> Result<Vec<String>, Broken> {
     let mut known = std::collections::HashSet::new();
     let mut columns = Vec::new();
-    let mut pages = target.store.pages(&target.at, query);
+    let mut pages = query.pages(target);
     while let Some(page) = next(&mut pages, stop).await? {
         for (path, _) in page.iter().flat_map(csv::cells) {
             if known.insert(path.clone()) {
                 columns.push(path);
             }
         }
+        progress.change(|row| row.looked += page.len() as u64);
     }
     Ok(columns)
 }

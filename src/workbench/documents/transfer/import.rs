@@ -13,8 +13,11 @@ use super::{Broken, Progress, csv};
 use crate::storage::StoreError;
 use crate::storage::query::parse_document;
 
-/// How many documents are inserted at once.
+/// How many documents are inserted at once, and how many bytes of them.
 const BATCH: usize = 1_000;
+const HEAVY: usize = 8 << 20;
+/// How many are read ahead.
+const AHEAD: usize = 16;
 
 /// A document with its line, or why there is none.
 type Read = (u64, Result<Document, String>);
@@ -26,14 +29,14 @@ pub(super) async fn import(
     progress: Progress,
     stop: CancellationToken,
 ) -> Result<String, Broken> {
-    let (send, mut documents) = mpsc::channel::<Read>(BATCH);
+    let (send, mut documents) = mpsc::channel::<Read>(AHEAD);
     // Reading a file blocks; it ends when nobody listens any more.
     let reading = tokio::task::spawn_blocking(move || match format {
         FileFormat::Ejson => read_ejson(BufReader::new(file), &send),
         FileFormat::Csv => read_csv(BufReader::new(file), &send),
     });
     let mut inserted = 0;
-    let mut batch = Vec::with_capacity(BATCH);
+    let (mut batch, mut bytes) = (Vec::with_capacity(BATCH), 0);
     loop {
         let read = tokio::select! {
             biased;
@@ -45,12 +48,16 @@ pub(super) async fn import(
             read = documents.recv() => read,
         };
         match read {
-            Some((line, Ok(document))) => batch.push((line, document)),
+            Some((line, Ok(document))) => {
+                bytes += document.to_vec().map_or(0, |bytes| bytes.len());
+                batch.push((line, document));
+            }
             Some((line, Err(why))) => progress.refuse(line, why),
             None => break,
         }
-        if batch.len() == BATCH {
+        if batch.len() == BATCH || bytes >= HEAVY {
             insert(&target, &mut batch, &mut inserted, &progress).await?;
+            bytes = 0;
         }
     }
     insert(&target, &mut batch, &mut inserted, &progress).await?;

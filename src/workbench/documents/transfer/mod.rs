@@ -53,6 +53,22 @@ impl Progress {
     }
 }
 
+/// What is exported.
+#[derive(Clone)]
+enum Asked {
+    Find(crate::storage::Find),
+    Pipeline(Vec<bson::Document>),
+}
+
+impl Asked {
+    fn pages(&self, target: &Target) -> crate::storage::Pages {
+        match self {
+            Self::Find(query) => target.store.pages(&target.at, query),
+            Self::Pipeline(pipeline) => target.store.made(&target.at, pipeline),
+        }
+    }
+}
+
 /// Why a job did not come to its end.
 enum Broken {
     Cancelled,
@@ -73,10 +89,17 @@ impl Jobs {
         format: FileFormat,
         to: PathBuf,
     ) -> Result<StoreReply, WorkbenchError> {
-        let query = crate::storage::Find { limit: (typed.limit > 0).then_some(typed.limit), ..read::query(typed)? };
-        if !typed.pipeline.trim().is_empty() {
-            return Err(WorkbenchError::Usage("a query is exported, a pipeline is not".into()));
-        }
+        let query = if typed.pipeline.trim().is_empty() {
+            Asked::Find(crate::storage::Find { limit: (typed.limit > 0).then_some(typed.limit), ..read::query(typed)? })
+        } else {
+            let pipeline = read::pipeline(&typed.pipeline)?;
+            if read::writes(&pipeline) {
+                return Err(WorkbenchError::Usage(
+                    "a pipeline that ends in $out or $merge writes, so it has no result to export".into(),
+                ));
+            }
+            Asked::Pipeline(pipeline)
+        };
         let what = format!("export of {} to {}", target.title(), to.display());
         Ok(self.start(what, |progress, stop| export::export(target, query, format, to, progress, stop)))
     }
@@ -98,6 +121,7 @@ impl Jobs {
             Progress(Arc::new(Mutex::new(JobRow {
                 job: number,
                 what,
+                looked: 0,
                 done: 0,
                 total: None,
                 state: JobState::Running,
