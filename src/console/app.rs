@@ -58,6 +58,8 @@ pub(crate) struct App {
     /// The question for documents that is being answered, and the one how many there are.
     asking: Option<AbortHandle>,
     counting: Option<AbortHandle>,
+    /// Everything that is being answered.
+    working: Vec<(Ask, AbortHandle)>,
     /// Hears the terminal's answer among the keys.
     ear: Ear,
     /// Where the session keeps everything.
@@ -88,6 +90,7 @@ impl App {
             to_edit: None,
             asking: None,
             counting: None,
+            working: Vec::new(),
             ear: Ear::default(),
             data_dir,
             quit: false,
@@ -282,9 +285,15 @@ impl App {
                 if let Some(older) = older.and_then(|older| older.replace(work.abort_handle())) {
                     older.abort();
                 }
+                self.working.retain(|(_, work)| !work.is_finished());
+                self.working.push((ask.clone(), work.abort_handle()));
                 self.outside.spawn(async move {
-                    let reply =
-                        work.await.unwrap_or_else(|broken| Err(WorkbenchError::Failed(format!("It broke off: {broken}"))));
+                    let reply = match work.await {
+                        Ok(reply) => reply,
+                        // Nobody waits for it any more.
+                        Err(broken) if broken.is_cancelled() => return,
+                        Err(broken) => Err(WorkbenchError::Failed(format!("It broke off: {broken}"))),
+                    };
                     // Nobody listens any more when the console is closing.
                     let _ = sender.send(Message::Reply(ask, reply)).await;
                 });
@@ -299,6 +308,11 @@ impl App {
                 Ok(editing) => self.to_edit = Some((edit, editing)),
                 Err(why) => self.state.say(Tone::Bad, why),
             },
+            Effect::Cancel(ask) => {
+                if let Some(at) = self.working.iter().position(|(asked, work)| *asked == ask && !work.is_finished()) {
+                    self.working.swap_remove(at).1.abort();
+                }
+            }
             Effect::Copy(text) => self.screen.copy(&text)?,
             Effect::Redraw => self.screen.clear()?,
             Effect::Mouse(ours) => self.screen.mouse(ours)?,

@@ -71,7 +71,7 @@ pub(crate) enum Ask {
     Replay(i64),
     /// Something about captures.
     Captures,
-    /// A shadow run of this delivery: when it is over, it is compared.
+    /// A shadow run of this delivery, or one with another variable: when it is over, it is compared.
     Shadow(i64),
     EventTypes,
     Waiting,
@@ -171,6 +171,8 @@ pub(crate) enum Effect {
         file: &'static str,
         text: Secret,
     },
+    /// Wait no longer for the answer to this.
+    Cancel(Ask),
     /// Put the text on the terminal's clipboard.
     Copy(String),
     Redraw,
