@@ -47,8 +47,55 @@ fn without_an_editor_the_console_says_how_to_name_one() {
     terminal.until_text("no editor is set");
 }
 
-fn keys_of(what: &str) -> usize {
-    what.chars().count()
+/// How many keys the README promises for a journey. What is typed as text (a name, a value, a query) is none of them, nor
+/// is moving to a row.
+fn promised(journey: &str) -> usize {
+    let row = include_str!("../README.md").lines().find(|line| line.starts_with("| ") && line.contains(journey));
+    row.unwrap_or_else(|| panic!("no such journey in the README: {journey}")).matches('`').count() / 2
+}
+
+/// Somebody on a journey, with no more keys than promised.
+struct Journey<'a> {
+    terminal: &'a mut Terminal,
+    left: usize,
+}
+
+impl<'a> Journey<'a> {
+    fn begin(terminal: &'a mut Terminal, journey: &str) -> Self {
+        Self { terminal, left: promised(journey) }
+    }
+
+    /// Presses one key.
+    fn key(&mut self, key: &str) -> &mut Terminal {
+        self.left = self.left.checked_sub(1).expect("no more keys than the README promises");
+        self.terminal.press(key)
+    }
+
+    /// Types a text into what asks for one.
+    fn types(&mut self, text: &str) -> &mut Terminal {
+        self.terminal.press(text)
+    }
+}
+
+fn until_delivered(terminal: &mut Terminal, number: usize) {
+    let number = format!("#{number} ");
+    terminal.until("the delivery to succeed", |screen| {
+        screen.contents().lines().any(|line| line.contains(&number) && line.contains("✓ success"))
+    });
+}
+
+/// A console in which one Test Subscription was delivered.
+fn with_a_delivery(data_dir: &Path) -> Terminal {
+    let mut terminal = Terminal::start(console(data_dir, &[]), 120, 40);
+    terminal.until_connected().press("t");
+    until_delivered(&mut terminal, 1);
+    terminal
+}
+
+fn ends_well(mut terminal: Terminal) {
+    terminal.press("q");
+    assert!(terminal.ended().success());
+    terminal.assert_restored();
 }
 
 #[test]
@@ -56,37 +103,120 @@ fn first_start_trigger_and_follow_to_both_documents() {
     let dir = tempfile::tempdir().unwrap();
     let mut terminal = Terminal::start(console(dir.path(), &[]), 120, 40);
     terminal.until_connected().until_text("to create a Test Subscription");
-    // t: create and deliver; g d: its documents, by the object's id; b: the same through the other backend.
-    let journey = ["t", "gd", "b"];
-    assert!(journey.iter().map(|keys| keys_of(keys)).sum::<usize>() <= 4, "as the README promises");
-    terminal.press(journey[0]).until("the delivery to succeed", |screen| {
-        screen.contents().lines().any(|line| line.contains("#1 ") && line.contains("✓ success"))
-    });
-    let text = terminal.text();
+    let mut journey = Journey::begin(&mut terminal, "create a Test Subscription, see its document");
+    journey.key("t");
+    until_delivered(journey.terminal, 1);
+    let text = journey.terminal.text();
     let object = text.split_whitespace().find(|word| word.starts_with("PR-")).unwrap().to_owned();
-    terminal.press(journey[1]).until_text("[driver] data-api").until_text("driver_requests: 1 document").until_text(&object);
-    terminal.press(journey[2]).until_text("driver [data-api]").until_text("http_requests: 1 document").until_text(&object);
+    journey.key("g");
+    journey.key("d").until_text("[driver] data-api").until_text("driver_requests: 1 document").until_text(&object);
+    journey.key("b").until_text("driver [data-api]").until_text("http_requests: 1 document").until_text(&object);
     // And back to where one was.
     terminal.press("\x7f").until_text("▸1 Events");
-    terminal.press("q");
-    assert!(terminal.ended().success());
-    terminal.assert_restored();
+    ends_well(terminal);
 }
 
 #[test]
 fn edit_stage_apply_and_the_next_delivery_uses_it() {
     let dir = tempfile::tempdir().unwrap();
     let mut terminal = Terminal::start(console(dir.path(), &[]), 120, 40);
-    terminal.until_connected().press("3").until_text("ID ").select("DRIVER_COLLECTION");
-    // e, the value, Enter: staged; a, Enter: applied; t: delivered with it.
-    terminal.press("e").until_text("Edit DRIVER_COLLECTION").press("_two\r").until_text("1 staged");
-    terminal.press("a").until_text("Apply changes").press("\r").until_text("Extension configuration has been updated.");
-    terminal.press("3").until_text("1 Events").press("1").until_text("[1 Events]").press("t");
-    terminal.until("the delivery to succeed", |screen| screen.contents().contains("✓ success"));
+    terminal.until_connected();
+    let mut journey = Journey::begin(&mut terminal, "change a variable and use it");
+    journey.key("3").until_text("ID ").select("DRIVER_COLLECTION");
+    journey.key("e").until_text("Edit DRIVER_COLLECTION");
+    journey.types("_two");
+    journey.key("\r").until_text("1 staged");
+    journey.key("a").until_text("Apply changes").until_text("driver_requests → driver_requests_two");
+    journey.key("\r").until_text("Extension configuration has been updated.");
+    journey.key("t").until_text("is created and on its way");
+    terminal.press("1").until_text("[1 Events]");
+    until_delivered(&mut terminal, 1);
     terminal.press("V").until_text("What delivery #1 ran with").until_text("driver_requests_two").press("\x1b");
-    terminal.until_gone("What delivery #1 ran with").press("gd").until_text("driver_requests_two");
-    terminal.press("q");
-    assert!(terminal.ended().success());
+    terminal.until_gone("What delivery #1 ran with").press("gd").until_text("driver_requests_two: 1 document");
+    ends_well(terminal);
+}
+
+#[test]
+fn replay_with_a_changed_variable_and_read_the_difference() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut terminal = with_a_delivery(dir.path());
+    let mut journey = Journey::begin(&mut terminal, "run a delivery again with another value of a variable");
+    journey.key("v").until_text("Run #1 again with another value of");
+    journey.types("driver_collection").until_text("> driver_collection");
+    journey.key("\r").until_text("Enter run it again");
+    journey.types("_two");
+    journey.key("\r").until_text("#1 and its replay #2").until_text("driver_requests_two");
+    terminal.press("\x1b").until_gone("#1 and its replay #2");
+    // It was for that run only.
+    terminal.press("3").until_text("ID ").until_gone("driver_requests_two");
+    ends_well(terminal);
+}
+
+#[test]
+fn find_a_document_and_open_its_event() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut terminal = with_a_delivery(dir.path());
+    terminal.press("t");
+    until_delivered(&mut terminal, 2);
+    let text = terminal.text();
+    let object = text.split_whitespace().find(|word| word.starts_with("PR-")).unwrap().to_owned();
+    let mut journey = Journey::begin(&mut terminal, "find a document and go to the delivery that wrote it");
+    journey.key("4").until_text("[4 Storage]").until_text("2 documents");
+    journey.key("/");
+    journey.types(&format!("{{id: '{object}'}}"));
+    journey.key("\r").until_text("1 document").until_text(&object);
+    journey.key("o").until_text("Trace of #1 ").until_text(&object);
+    ends_well(terminal);
+}
+
+#[test]
+fn break_on_a_step_of_a_saga_and_continue() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut terminal = with_a_delivery(dir.path());
+    let mut journey = Journey::begin(&mut terminal, "stop before a step of a saga, look, go on");
+    journey.key("2").until_text("execute SaveRequest");
+    journey.key("b").until_text("Stop deliveries");
+    journey.types("before execute SaveRequest").until_text("> before execute SaveRequest");
+    journey.key("\r").until_text("◉ 1 set");
+    journey.key("t").until_text("‖ held before execute SaveRequest");
+    journey.key("c").until_gone("‖ 1 held").until_text("✓ result: success");
+    ends_well(terminal);
+}
+
+#[test]
+fn ctrl_z_gives_the_terminal_back_to_the_shell_and_fg_takes_it_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut terminal = with_a_delivery(dir.path());
+    terminal.signal("-TSTP");
+    terminal.assert_restored();
+    terminal.signal("-CONT");
+    terminal.until("the screen to be taken again", vt100::Screen::alternate_screen);
+    terminal.until_text("#1 ").press("t");
+    until_delivered(&mut terminal, 2);
+    ends_well(terminal);
+}
+
+#[test]
+fn an_editor_that_fails_or_changes_nothing_stages_nothing_and_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut terminal = with_editor(dir.path(), "exit 3");
+    terminal.press("3").until_text("ID ").press("E").until_text("ended with exit status: 3: nothing was changed");
+    ends_well(terminal);
+    let mut terminal = with_editor(dir.path(), "true");
+    terminal.press("3").until_text("ID ").press("E").until_text("Unchanged: nothing was saved");
+    ends_well(terminal);
+}
+
+#[test]
+fn several_lines_that_are_pasted_are_one_value_and_no_keys() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut terminal = Terminal::start(console(dir.path(), &[]), 120, 40);
+    terminal.until_connected();
+    terminal.press("\x1b[200~tq\rtq\r\x1b[201~").press("3").until_text("ID ").press("n").until_text("New variable");
+    terminal.press("PASTED\r").press("\x1b[200~one\ntwo 漢字 e\u{301} \x1b[31m\x1b[201~").until_text("漢字");
+    terminal.press("\r").until_text("staged: new").until_text("漢字");
+    assert!(terminal.text().contains("0 running") && !terminal.text().contains("#1 "), "{}", terminal.text());
+    ends_well(terminal);
 }
 
 #[test]

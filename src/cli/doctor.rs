@@ -20,7 +20,8 @@ struct Finding {
 pub(super) async fn doctor(setting: Setting, reveal: bool) -> Result<(), CliError> {
     let dir = setting.options.data_dir.clone();
     let databases = tokio::task::spawn_blocking(move || sound::databases(&dir)).await.unwrap_or_default();
-    let mut findings: Vec<Finding> = databases.into_iter().map(of_database).collect();
+    let mut findings = vec![of_config(&setting)];
+    findings.extend(databases.into_iter().map(of_database));
     // One damaged file keeps the session from starting; the others are told about all the same.
     let session = match setting.session().await {
         Ok(session) => session,
@@ -49,6 +50,14 @@ pub(super) async fn doctor(setting: Setting, reveal: bool) -> Result<(), CliErro
     tell(&setting, &findings)
 }
 
+fn of_config(setting: &Setting) -> Finding {
+    let (ok, detail) = match super::config::load(setting.config.as_deref()) {
+        Ok(_) => (true, "no mistake in it, or none is needed; `config path` says where it is looked for".to_owned()),
+        Err(error) => (false, error.to_string()),
+    };
+    Finding { what: "config".into(), ok, detail }
+}
+
 fn of_database(Soundness { name, damage }: Soundness) -> Finding {
     Finding { what: name.into(), ok: damage.is_none(), detail: damage.unwrap_or_else(|| "sound".into()) }
 }
@@ -74,11 +83,18 @@ async fn examine(session: &Session) -> Result<Vec<Finding>, CliError> {
     let finding = |what: &str, ok, detail: String| Finding { what: what.into(), ok, detail };
     let mut findings = vec![
         finding("data", true, status.data_dir.clone()),
+        finding("runtime", true, format!("connect-console {}", env!("CARGO_PKG_VERSION"))),
         finding("extension", true, format!("{} {}", status.extension, status.extension_version)),
         finding(
             "connect",
             status.link.state == LinkState::Connected,
-            format!("{} {}, link {:?}", status.mode, status.environment_id, status.link.state).to_lowercase(),
+            format!(
+                "{}, {}{}, link {}",
+                status.mode,
+                status.environment_id,
+                status.environment_status.as_deref().map(|stands| format!(" {stands}")).unwrap_or_default(),
+                format!("{:?}", status.link.state).to_lowercase()
+            ),
         ),
     ];
     findings.extend(status.endpoints.iter().map(|e| finding("listens", true, format!("{} at {}", e.name, e.address))));

@@ -20,7 +20,8 @@ pub(super) fn completions(shell: Shell) -> Result<(), CliError> {
 
 /// `man [--to DIR]`: the page of the program, or one for each command.
 pub(super) fn man(to: Option<&Path>) -> Result<(), CliError> {
-    let mut command = Args::command().name(NAME);
+    // `help` has no pages of its own.
+    let mut command = Args::command().name(NAME).disable_help_subcommand(true);
     // Names the pages of the commands after the program.
     command.build();
     match to {

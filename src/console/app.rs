@@ -61,6 +61,8 @@ pub(crate) struct App {
     /// With the number of the query that is counted.
     counting: Option<(u64, AbortHandle)>,
     looking: Option<AbortHandle>,
+    /// Everything that is being answered.
+    working: Vec<(Ask, AbortHandle)>,
     /// Hears the terminal's answer among the keys.
     ear: Ear,
     /// Where the session keeps everything.
@@ -93,6 +95,7 @@ impl App {
             asking: None,
             counting: None,
             looking: None,
+            working: Vec::new(),
             ear: Ear::default(),
             data_dir,
             quit: false,
@@ -293,10 +296,12 @@ impl App {
                     _ => None,
                 };
                 older.iter().for_each(AbortHandle::abort);
+                self.working.retain(|(_, work)| !work.is_finished());
+                self.working.push((ask.clone(), work.abort_handle()));
                 self.outside.spawn(async move {
                     let reply = match work.await {
                         Ok(reply) => reply,
-                        // It was stopped: nobody wants to hear of it.
+                        // It was stopped: nobody waits for it any more.
                         Err(broken) if broken.is_cancelled() => return,
                         Err(broken) => Err(WorkbenchError::Failed(format!("It broke off: {broken}"))),
                     };
@@ -319,6 +324,11 @@ impl App {
                 let counting = self.counting.take().map(|(_, work)| work);
                 let all = [self.listing.take(), self.asking.take(), self.looking.take(), counting];
                 all.iter().flatten().for_each(AbortHandle::abort);
+            }
+            Effect::Cancel(ask) => {
+                if let Some(at) = self.working.iter().position(|(asked, work)| *asked == ask && !work.is_finished()) {
+                    self.working.swap_remove(at).1.abort();
+                }
             }
             Effect::Copy(text) => self.screen.copy(&text)?,
             Effect::Redraw => self.screen.clear()?,

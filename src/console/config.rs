@@ -87,16 +87,20 @@ impl Config {
         })?;
         let mut config = Self::default();
         let mut wrong = Vec::new();
+        let mut bound = HashMap::new();
         for (key, value) in table.get_ref() {
             let at = line(key.span().start);
-            if let Err(why) =
-                config.take(key.get_ref(), value, &mut |span, why| wrong.push(format!("line {}: {why}", line(span))))
-            {
-                wrong.push(format!("line {at}: {why}"));
+            if let Err(why) = config.take(key.get_ref(), value, &mut |span, why| wrong.push((line(span), why))) {
+                wrong.push((at, why));
+            }
+            if let ("keys", DeValue::Table(keys)) = (key.get_ref().as_ref(), value.get_ref()) {
+                bound.extend(keys.iter().filter_map(|(name, _)| Some((action(name.get_ref())?.name, line(name.span().start)))));
             }
         }
-        wrong.extend(config.ambiguous());
-        if wrong.is_empty() { Ok(config) } else { Err(wrong) }
+        wrong.extend(config.ambiguous(&bound));
+        wrong.sort();
+        let told = |(line, why): (usize, String)| format!("line {line}: {why}");
+        if wrong.is_empty() { Ok(config) } else { Err(wrong.into_iter().map(told).collect()) }
     }
 
     fn take(&mut self, key: &str, value: &Spanned<DeValue<'_>>, wrong: &mut dyn FnMut(usize, String)) -> Result<(), String> {
@@ -160,8 +164,8 @@ impl Config {
         Ok(())
     }
 
-    /// Keys that would mean two things at one place.
-    fn ambiguous(&self) -> Vec<String> {
+    /// Keys that would mean two things at one place; `bound` tells in which lines actions got theirs.
+    fn ambiguous(&self, bound: &HashMap<&str, usize>) -> Vec<(usize, String)> {
         let mut said = Vec::new();
         let own = |a: &Action| self.keys.get(a.name).cloned().unwrap_or_else(|| a.keys.iter().map(|k| (*k).to_owned()).collect());
         for context in Context::ALL {
@@ -169,9 +173,9 @@ impl Config {
             for action in ACTIONS.iter().filter(|a| a.contexts.contains(&context)) {
                 for key in own(action) {
                     if let Some(other) = seen.insert(keymap::parse(&key), action.name).filter(|other| *other != action.name) {
-                        let sentence =
-                            format!("[keys]: `{key}` would mean both `{other}` and `{}` in {}", action.name, context.title());
-                        said.push(sentence);
+                        let sentence = format!("`{key}` would mean both `{other}` and `{}` in {}", action.name, context.title());
+                        let line = bound.get(action.name).max(bound.get(other)).copied().unwrap_or(1);
+                        said.push((line, sentence));
                     }
                 }
             }
@@ -264,13 +268,20 @@ mod tests {
     #[case("plain = 1", "line 1: `plain` is true or false")]
     #[case("[keys]\nreplai = \"r\"", "line 2: there is no action `replai`: did you mean `replay`?")]
     #[case("[keys]\nreplay = \"hyper-r\"", "line 2: `hyper-r` is no key")]
-    #[case("[keys]\nhelp = \"t\"", "`t` would mean both")]
+    #[case("plain = true\n[keys]\nhelp = \"t\"", "line 3: `t` would mean both")]
     #[case("[colours]\ngood = \"grass\"", "line 2: `grass` is no colour")]
     #[case("[colours]\ngod = \"red\"", "line 2: there is no tone `god`: did you mean `good`?")]
     #[case("plain = tru", "line 1: ")]
     fn what_is_wrong_is_said_with_its_line(#[case] text: &str, #[case] said: &str) {
         let wrong = Config::parse(text).unwrap_err();
         assert!(wrong.iter().any(|w| w.contains(said)), "{wrong:?}");
+    }
+
+    #[test]
+    fn mistakes_are_told_in_the_order_of_their_lines() {
+        let wrong = Config::parse("[keys]\nfly = 'f'\nhelp = 't'\n[colours]\ngood = 'grass'\n").unwrap_err();
+        let lines: Vec<_> = wrong.iter().map(|w| w.split(':').next().unwrap()).collect();
+        assert_eq!(lines, ["line 2", "line 3", "line 5"], "{wrong:?}");
     }
 
     #[test]

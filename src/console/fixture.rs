@@ -258,6 +258,7 @@ pub(crate) fn status() -> Status {
     Status {
         mode: "local".into(),
         environment_id: "ENV-1234-5678-01".into(),
+        environment_status: Some("connected".into()),
         extension: "tutorial".into(),
         extension_version: "0.1.0".into(),
         link: LinkStatus { state: LinkState::Connected, last_seen: Some(at(11.0)) },

@@ -78,8 +78,8 @@ pub(crate) fn areas(state: &State) -> Areas {
             let [above, below] = Layout::vertical([Constraint::Length(rows), Constraint::Min(0)]).areas(body);
             vec![(Pane::Events, above), (state.below, below)]
         }
-        Shape::Wide => wide(body, state.variables.rows.len(), state.splits),
-        Shape::Dashboard => dashboard(body, state.variables.rows.len(), state.splits),
+        Shape::Wide => wide(body, state.variables.all.len(), state.splits),
+        Shape::Dashboard => dashboard(body, state.variables.all.len(), state.splits),
     };
     let borders = borders(shape, &panes);
     Areas { header, banner: (banner_rows > 0).then_some(banner), tabs: (tab_rows > 0).then_some(tabs), panes, borders, footer }

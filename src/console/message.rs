@@ -69,7 +69,7 @@ pub(crate) enum Ask {
     Replay(i64),
     /// Something about captures.
     Captures,
-    /// A shadow run of this delivery: when it is over, it is compared.
+    /// A shadow run of this delivery, or one with another variable: when it is over, it is compared.
     Shadow(i64),
     /// A run of the delivery that is watched.
     Watch(i64),
@@ -183,6 +183,8 @@ pub(crate) enum Effect {
     Stop,
     /// Stop what is being asked for a window.
     StopLooking,
+    /// Wait no longer for the answer to this.
+    Cancel(Ask),
     /// Put the text on the terminal's clipboard.
     Copy(String),
     Redraw,

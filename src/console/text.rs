@@ -96,6 +96,16 @@ pub(crate) fn chop(text: &str, columns: usize) -> Vec<String> {
     parts
 }
 
+/// Whether a text has every word of a filter, whatever their case; a word behind `!` must not be in it.
+pub(crate) fn has_words(text: &str, filter: &str) -> bool {
+    let text = text.to_lowercase();
+    filter.to_lowercase().split_whitespace().all(|word| match word.strip_prefix('!') {
+        Some("") => true,
+        Some(unwanted) => !text.contains(unwanted),
+        None => text.contains(word),
+    })
+}
+
 /// A duration, as short as it can be read: `812 µs`, `12 ms`, `1.24 s`, `2 m 03 s`.
 pub(crate) fn duration(micros: u64) -> String {
     match micros {
@@ -178,6 +188,17 @@ mod tests {
         let shown = clean("a\u{1b}[31mred\u{7}\r\n\u{9b}2J\u{202e}evil\u{200b}");
         assert!(!shown.chars().any(is_unsafe), "{shown:?}");
         assert_eq!(clean("plain ü 漢字"), "plain ü 漢字");
+    }
+
+    #[test]
+    fn a_filter_wants_every_word_and_none_behind_an_exclamation_mark() {
+        let line = "DB_HOST 127.0.0.1 live";
+        for fits in ["", "db", "host LIVE", "!staged", "db !secure", "!"] {
+            assert!(has_words(line, fits), "{fits}");
+        }
+        for fits in ["api", "db api", "!live", "db !host"] {
+            assert!(!has_words(line, fits), "{fits}");
+        }
     }
 
     #[test]

@@ -357,6 +357,7 @@ impl Platform {
             runner_type: runner.runner_type,
             subscriptions: runner.subscriptions.clone().unwrap_or_default(),
             since: runner.since,
+            told: runner.told,
             last_seen: Timestamp(runner.last_seen.load(Ordering::Relaxed)),
         };
         state.runners.ready().map(row).collect()

@@ -226,6 +226,7 @@ impl Workbench {
         Status {
             mode: if local.is_some() { "local" } else { "remote" }.into(),
             environment_id: self.0.environment_id.clone(),
+            environment_status: self.0.store.stands(),
             extension: self.0.extension.name.clone(),
             extension_version: self.0.extension.version.clone(),
             link: self.0.runner.link(),

@@ -104,8 +104,8 @@ impl Host {
     pub(super) fn live(&self, acknowledged: Timestamp) -> Vec<SeenVariable> {
         match self {
             Self::Local(platform) => {
-                // What it was told when it connected or acknowledged last; later changes are not live yet.
-                let Some(connected) = platform.connections().iter().map(|c| c.since).min() else { return Vec::new() };
+                // What it was told in its handshake or acknowledged last; later changes are not live yet.
+                let Some(connected) = platform.connections().iter().map(|c| c.told).min() else { return Vec::new() };
                 let told = connected.max(acknowledged);
                 let seen = |v: StoredVariable| SeenVariable { name: v.name, value: v.value, secure: v.secure };
                 platform.variables().into_iter().filter(|v| v.updated <= told).map(seen).collect()

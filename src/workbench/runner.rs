@@ -101,7 +101,7 @@ impl Runner {
     /// never changes.
     pub(super) fn changed(&self) -> Option<u64> {
         match self {
-            Self::Own(_) => None,
+            Self::Own(_) | Self::Elsewhere(_) => None,
             Self::Guest(visitor) => Some(visitor.guest.status().borrow().runs_with),
         }
     }

@@ -51,6 +51,8 @@ async fn the_handshake_creates_declared_variables_once_and_answers_with_the_conf
             {"name": "SECRET_VAR", "value": "secret-default", "secure": true},
         ])
     );
+    let told = local.platform.connections()[0].told;
+    assert!(local.platform.variables().iter().all(|v| v.updated <= told), "what its own request created it is told, too");
     assert_eq!(data["environment_type"], "development");
     assert_eq!(data["logging"]["log_level"], "INFO");
     assert_eq!(data["logging"]["meta"]["service_id"], access.service_id);

@@ -129,7 +129,7 @@ impl Terminal {
 
     /// Waits until the session stands and the runtime is connected.
     pub(crate) fn until_connected(&mut self) -> &mut Self {
-        self.until_text("connected")
+        self.until_text(" link alive")
     }
 
     /// What the screen shows now.

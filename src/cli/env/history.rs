@@ -60,7 +60,7 @@ pub(super) async fn ran_with(setting: &Setting, session: &Session, delivery: i64
     };
     let row = |v: &crate::workbench::RanWith| {
         let value = v.value.clone().unwrap_or_else(|| super::MASK.into());
-        vec![v.name.clone(), value, if v.secure { "true" } else { "-" }.into(), since(v.since).into()]
+        vec![v.name.clone(), value, if v.secure { "yes" } else { "no" }.into(), since(v.since).into()]
     };
     setting.output.table(&["KEY", "VALUE", "SECURE", "SINCE"], &variables.iter().map(row).collect::<Vec<_>>())
 }

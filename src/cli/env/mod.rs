@@ -14,7 +14,7 @@ use super::{CliError, Setting, output};
 use crate::workbench::{Command, EnvironmentCommand, Reply, Session, VariableChange, VariableRow, VariableState};
 
 /// What stands in place of a secret: always the same, so that not even its length shows.
-const MASK: &str = "*****";
+const MASK: &str = "********";
 
 /// `env list|set|unset|unstage|diff|apply|edit|import|export|history|rollback`
 pub(super) async fn env(setting: Setting, verb: Env) -> Result<(), CliError> {
@@ -158,8 +158,9 @@ async fn list(setting: &Setting, session: &Session, reveal: bool) -> Result<(), 
             let shown = Shown { id, name, value: shown, secure: row.secure, state: state(row), declared: row.declared };
             setting.output.object(&shown)?;
         } else {
+            let shown = shown.map(|value| in_one_line(&value));
             let value = shown.unwrap_or_else(|| if row.stored == VariableState::Absent { "-".into() } else { MASK.into() });
-            let secure = if row.secure { "true" } else { "-" };
+            let secure = if row.secure { "yes" } else { "no" };
             table.push(vec![
                 row.id.clone().unwrap_or_else(|| "-".into()),
                 row.name.clone(),
@@ -180,6 +181,11 @@ fn text(state: &VariableState) -> Option<String> {
         VariableState::Value(value) => Some(value.clone()),
         VariableState::Absent | VariableState::Secret(_) => None,
     }
+}
+
+/// A value with its line ends as the console shows them.
+fn in_one_line(value: &str) -> String {
+    value.replace('\n', "⏎")
 }
 
 /// One staged change as `--json` prints it.
@@ -207,7 +213,7 @@ fn diff(setting: &Setting, rows: &[VariableRow]) -> Result<(), CliError> {
             setting.output.object(&Change { change, name: &row.name, from, to, secure: row.secure })?;
             continue;
         }
-        let show = |value: Option<String>| value.unwrap_or_else(|| MASK.into());
+        let show = |value: Option<String>| value.map_or_else(|| MASK.into(), |value| in_one_line(&value));
         setting.output.line(&match sign {
             '+' => format!("+ {} = {}", row.name, show(to)),
             '-' => format!("- {} (was {})", row.name, show(from)),

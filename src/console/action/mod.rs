@@ -42,6 +42,7 @@ pub(crate) enum Do {
     ReplayShadow,
     ReplayEdited,
     Watch,
+    ReplayVariable,
     Pin,
     Hold,
     Metrics,
@@ -124,8 +125,6 @@ pub(crate) struct Action {
     pub(crate) hint: Option<&'static str>,
     /// Whether it can be done now; if not, why.
     pub(crate) available: fn(&State) -> Result<(), &'static str>,
-    /// Whether it destroys something: it asks first, or can be taken back.
-    pub(crate) destructive: bool,
 }
 
 use Context::{Everywhere, Pane as In};
@@ -199,7 +198,7 @@ const fn act(
     keys: &'static [&'static str],
     contexts: &'static [Context],
 ) -> Action {
-    Action { what, name, description, keys, contexts, hint: None, available: always, destructive: false }
+    Action { what, name, description, keys, contexts, hint: None, available: always }
 }
 
 impl Action {
@@ -210,11 +209,6 @@ impl Action {
 
     const fn when(mut self, available: fn(&State) -> Result<(), &'static str>) -> Self {
         self.available = available;
-        self
-    }
-
-    const fn destructive(mut self) -> Self {
-        self.destructive = true;
         self
     }
 }
@@ -234,13 +228,12 @@ pub(crate) const ACTIONS: &[Action] = &[
     act(
         Do::AbortDelivery,
         "abort delivery",
-        "end the delivery at a breakpoint with an error; nothing is compensated",
+        "end the delivery at a breakpoint with an error; nothing is compensated; asks first",
         &["X"],
         &[In(Events), In(Trace)],
     )
     .hint("abort")
-    .when(stands)
-    .destructive(),
+    .when(stands),
     act(Do::Replay, "replay", "run the selected delivery again through the same path", &["r"], &[In(Events), In(Trace)])
         .hint("replay")
         .when(has_delivery),
@@ -276,6 +269,14 @@ pub(crate) const ACTIONS: &[Action] = &[
         &[In(Events)],
     )
     .when(has_local_delivery),
+    act(
+        Do::ReplayVariable,
+        "replay with a variable",
+        "run the selected delivery again with another value of a variable, for that run only, and show what is different",
+        &["v"],
+        &[In(Events), In(Trace)],
+    )
+    .when(has_local_delivery),
     act(Do::Pin, "pin", "keep the selected delivery whatever retention takes away; again: no longer", &["p"], &[In(Events)])
         .when(has_delivery),
     act(Do::Hold, "hold deliveries", "hold all deliveries back; again: let them go on", &["H"], &[In(Events)]).when(local),
@@ -291,9 +292,9 @@ pub(crate) const ACTIONS: &[Action] = &[
     act(
         Do::Filter,
         "filter",
-        "type a filter: in Events texts, result=fail, since=2h, asset.product.id=PRD-1, body~text; ! leaves out; in Storage Tab goes on to projection, sort and skip; an empty one shows all again",
+        "type a filter: words, ! leaves out; in Events also result=fail, since=2h, asset.product.id=PRD-1, body~text; in Storage Tab goes on to projection, sort and skip; an empty one shows all again",
         &["/"],
-        &[In(Events), In(Storage), In(Logs)],
+        ANY,
     )
     .hint("filter"),
     act(Do::Follow, "follow", "stay at the newest delivery, or stop doing so", &["f"], &[In(Events)]).hint("follow"),
@@ -339,7 +340,7 @@ pub(crate) const ACTIONS: &[Action] = &[
     act(Do::EditVariable, "edit variable", "stage another value for the selected variable", &["e", "enter"], &[In(Variables)])
         .hint("edit")
         .when(has_variable),
-    act(Do::AddVariable, "add variable", "stage a new variable", &["n"], &[In(Variables)]).hint("new").when(ready),
+    act(Do::AddVariable, "add variable", "ADD: stage a new variable", &["n"], &[In(Variables)]).when(ready),
     act(
         Do::RevealVariable,
         "reveal secret",
@@ -351,13 +352,11 @@ pub(crate) const ACTIONS: &[Action] = &[
     .when(has_secret),
     act(Do::UnsetVariable, "unset variable", "stage the deletion of the selected variable", &["d"], &[In(Variables)])
         .hint("unset")
-        .when(has_variable)
-        .destructive(),
+        .when(has_variable),
     act(Do::UnstageVariable, "unstage variable", "forget what is staged for the selected variable", &["u"], &[In(Variables)])
         .hint("unstage")
         .when(has_staged_here),
-    act(Do::Apply, "apply changes", "show what is staged, then store it and push it to the runtime", &["a"], &[In(Variables)])
-        .hint("apply")
+    act(Do::Apply, "apply changes", "APPLY CHANGES: show what is staged, then store it and push it to the runtime", &["a"], &[In(Variables)])
         .when(has_staged),
     act(
         Do::EditAll,
@@ -371,20 +370,18 @@ pub(crate) const ACTIONS: &[Action] = &[
     act(
         Do::ImportVariables,
         "import variables",
-        "stage what a .env, JSON, deployment or xlsx file has",
+        "EXPORT & IMPORT: stage what a .env, JSON, deployment or xlsx file has",
         &["i"],
         &[In(Variables)],
     )
-    .hint("import")
     .when(ready),
     act(
         Do::ExportVariables,
         "export variables",
-        "write the stored variables to a new file, without secrets",
+        "EXPORT & IMPORT: write the stored variables to a new file, without secrets",
         &["x"],
         &[In(Variables)],
     )
-    .hint("export")
     .when(ready),
     act(
         Do::History,
@@ -415,8 +412,7 @@ pub(crate) const ACTIONS: &[Action] = &[
     act(Store(Inspect::Clone), "clone document", "a new document like the selected one, with another _id", &["c"], &[In(Storage)])
         .when(inspect::can_edit),
     act(Store(Inspect::Delete), "delete document", "delete the selected document; asks first", &["d"], &[In(Storage)])
-        .when(inspect::can_change)
-        .destructive(),
+        .when(inspect::can_change),
     act(Store(Inspect::Undo), "undo", "undo the last write of this session", &["u"], &[In(Storage)]).when(ready),
     act(Store(Inspect::Pipeline), "pipeline", "type an aggregation pipeline, previewed stage by stage", &["p"], &[In(Storage)])
         .hint("pipeline")
@@ -433,7 +429,7 @@ pub(crate) const ACTIONS: &[Action] = &[
     act(Store(Inspect::Databases), "databases", "choose another database", &["D"], &[In(Storage)]).when(inspect::by_driver),
     act(Store(Inspect::Indexes), "indexes", "the indexes of the collection", &["I"], &[In(Storage)]).when(inspect::by_driver),
     act(Store(Inspect::CreateIndex), "create index", "make an index", &["K"], &[In(Storage)]).when(inspect::can_index),
-    act(Store(Inspect::DropIndex), "drop index", "drop an index; asks first", &["ctrl-k"], &[In(Storage)]).when(inspect::can_index).destructive(),
+    act(Store(Inspect::DropIndex), "drop index", "drop an index; asks first", &["ctrl-k"], &[In(Storage)]).when(inspect::can_index),
     act(Store(Inspect::Explain), "explain", "how the server carries the query out, in words", &["x"], &[In(Storage)]).when(inspect::by_driver),
     act(Store(Inspect::Schema), "schema", "which fields documents have, of which types, by a sample", &["s"], &[In(Storage)])
         .when(inspect::has_collection),

@@ -12,12 +12,21 @@ use super::super::widgets::{put, wrap};
 
 /// The bottom line: the keys of the focused pane.
 pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) {
+    // What lies over the panes takes the keys, and says itself which.
+    if !state.overlays.is_empty() {
+        return frame.render_widget(Clear, area);
+    }
     let here = Context::Pane(state.focus);
     let hinted = |context: Context| ACTIONS.iter().filter(move |a| a.contexts.contains(&context) && a.hint.is_some());
     let mut pieces = Vec::new();
+    let mut left = usize::from(area.width);
+    if let Some((_, what, seconds)) = state.work.long(state.now) {
+        let said = format!(" … {what}, {seconds} s: ");
+        left = left.saturating_sub(text::width(&said) + 12);
+        pieces.extend([Piece::new(Tone::Note, said), Piece::new(Tone::Key, "Esc"), Piece::new(Tone::Plain, " cancels  ")]);
+    }
     // What everything begins with, the way to all keys, and the way out are never left out.
     let vital = |action: &Action| matches!(action.what, Do::Trigger | Do::Help | Do::Quit);
-    let mut left = usize::from(area.width);
     left = left.saturating_sub(ACTIONS.iter().filter(|a| vital(a)).map(wide).sum());
     // Where nothing can be done yet, the way to begin comes first.
     let (first, second) = if state.events.rows.is_empty() { (Context::Everywhere, here) } else { (here, Context::Everywhere) };
@@ -47,7 +56,7 @@ fn wide(action: &Action) -> usize {
     text::width(&keymap::first(action)) + action.hint.map_or(0, text::width) + 4
 }
 
-/// What is said for some seconds, just above the bottom line.
+/// What is said for some seconds, just above the bottom line; in its place while something lies over the panes.
 pub(crate) fn toast(frame: &mut Frame<'_>, state: &State, footer: Rect) {
     let Some(toast) = &state.toast else { return };
     if footer.y == 0 || footer.width < 8 {
@@ -62,7 +71,8 @@ pub(crate) fn toast(frame: &mut Frame<'_>, state: &State, footer: Rect) {
     let said = Piece::new(toast.tone, format!("{symbol}{}", toast.text));
     let mut rows = wrap(&[said], usize::from(footer.width - 4));
     // On a small screen it must leave something to see.
-    let most = usize::from((footer.y / 4).clamp(1, 4));
+    let over = !state.overlays.is_empty() && footer.y >= 8;
+    let most = if over { 1 } else { usize::from((footer.y / 4).clamp(1, 4)) };
     if rows.len() > most {
         rows.truncate(most);
         rows.last_mut().into_iter().for_each(|row| row.push(Piece::new(toast.tone, "…")));
@@ -71,7 +81,8 @@ pub(crate) fn toast(frame: &mut Frame<'_>, state: &State, footer: Rect) {
     let columns = rows.iter().map(wide).max().unwrap_or_default();
     let columns = u16::try_from(columns).unwrap_or(footer.width).saturating_add(2).min(footer.width);
     let height = u16::try_from(rows.len()).unwrap_or(1);
-    let area = Rect::new(footer.right() - columns, footer.y - height, columns, height);
+    let bottom = if over { footer.bottom() } else { footer.y };
+    let area = Rect::new(footer.right() - columns, bottom - height, columns, height);
     frame.render_widget(Clear, area);
     // Only what went wrong is loud.
     let loud = matches!(toast.tone, Tone::Bad | Tone::Warn);

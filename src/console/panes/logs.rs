@@ -17,6 +17,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) {
     if without_session(frame, state, inner) {
         return;
     }
+    let inner = filter_line(frame, state, Pane::Logs, inner, "");
     if logs.rows.is_empty() {
         let said = if !about.is_empty() {
             "no log line is like that: Esc shows all"
@@ -27,7 +28,6 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) {
         };
         return notice(frame, state, inner, &[vec![Piece::new(Tone::Dim, said)]]);
     }
-    let inner = filter_line(frame, state, Pane::Logs, inner, "");
     let first = logs.scroll.begin(logs.rows.len(), usize::from(inner.height), |_| 1);
     for ((y, row), place) in (inner.y..inner.bottom()).zip(logs.rows.iter().skip(first)).zip(first..) {
         let tone = story::level(row.level);

@@ -2,6 +2,8 @@
 
 mod events;
 mod footer;
+#[cfg(test)]
+mod frame_tests;
 mod header;
 mod logs;
 mod requests;
@@ -10,7 +12,7 @@ mod storage;
 #[cfg(test)]
 mod tests;
 mod trace;
-mod variables;
+pub(crate) mod variables;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -84,6 +86,9 @@ fn framed(frame: &mut Frame<'_>, state: &State, pane: Pane, area: Rect, about: &
     let mut block = widgets::block(state.theme, focused).title(title);
     if right.width() > 0 {
         block = block.title(right.right_aligned());
+    }
+    if pane == Pane::Variables {
+        block = block.title_bottom(variables::toolbar(state, usize::from(area.width.saturating_sub(2))));
     }
     // The names of the panes say the rest where there is no room for a frame.
     if area.height < 4 {

@@ -15,13 +15,13 @@ use super::draw;
 use crate::journal::{Gap, Retention, Usage};
 use crate::workbench::{CollectionRow, Compared, ComparedRow, Difference, Found, WorkbenchError};
 
-fn drawn(state: &State) -> Buffer {
+pub(super) fn drawn(state: &State) -> Buffer {
     let mut terminal = Terminal::new(TestBackend::new(state.size.0, state.size.1)).unwrap();
     terminal.draw(|frame| draw(frame, state)).unwrap();
     terminal.backend().buffer().clone()
 }
 
-fn text(state: &State) -> String {
+pub(super) fn text(state: &State) -> String {
     let buffer = drawn(state);
     let row = |y| {
         let line: String = (0..buffer.area.width).map(|x| buffer[(x, y)].symbol()).collect();
@@ -30,11 +30,11 @@ fn text(state: &State) -> String {
     (0..buffer.area.height).map(row).collect()
 }
 
-fn act(state: &mut State, what: Do) {
+pub(super) fn act(state: &mut State, what: Do) {
     perform(state, what, &mut Vec::new());
 }
 
-fn zoomed(mut state: State, pane: Pane) -> State {
+pub(super) fn zoomed(mut state: State, pane: Pane) -> State {
     state.focus_on(pane);
     state.zoomed = true;
     state

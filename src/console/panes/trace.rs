@@ -6,7 +6,7 @@ use super::super::state::{Pane, State, TraceLine};
 use super::super::text;
 use super::super::theme::{Piece, Pieces, Tone};
 use super::super::widgets::{line, put, wrap};
-use super::{framed, notice, without_session};
+use super::{filter_line, framed, notice, without_session};
 use crate::journal::DeliveryRow;
 
 /// Columns for the time since the arrival, and for how long it took.
@@ -29,6 +29,15 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) {
     let inner = framed(frame, state, Pane::Trace, area, &about, right);
     if without_session(frame, state, inner) {
         return;
+    }
+    let inner = filter_line(frame, state, Pane::Trace, inner, &trace.filter);
+    if trace.lines.is_empty() && !trace.all.is_empty() {
+        return notice(
+            frame,
+            state,
+            inner,
+            &[vec![Piece::new(Tone::Dim, "no line of this trace fits the filter: Esc drops it")]],
+        );
     }
     if trace.lines.is_empty() {
         let said =

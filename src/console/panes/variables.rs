@@ -1,12 +1,15 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
+use ratatui::text::Line;
 
-use super::super::state::{Pane, Revealed, State};
+use super::super::action::{self, Do};
+use super::super::keymap;
+use super::super::state::{Pane, Revealed, State, Variables};
 use super::super::story::{shown, value_of};
 use super::super::text::{self, pad};
 use super::super::theme::{Piece, Pieces, Tone};
 use super::super::widgets::{line, put, wrap};
-use super::{framed, notice, without_session};
+use super::{filter_line, framed, notice, without_session};
 use crate::workbench::VariableRow;
 
 struct Columns {
@@ -18,16 +21,64 @@ struct Columns {
 }
 
 impl Columns {
-    /// `longest` are the widths of the longest id and name.
-    fn of(room: usize, longest: [usize; 2]) -> Self {
-        let [longest_id, longest] = longest;
-        let id = if room >= 84 { longest_id.clamp(2, 24) } else { 0 };
-        let secure = if room >= 64 { 6 } else { 0 };
-        let name = longest.clamp(3, 28);
-        let state = 16;
-        let taken = 2 + name + 1 + 1 + state + if id > 0 { id + 1 } else { 0 } + if secure > 0 { secure + 1 } else { 0 };
-        Self { id, name, value: room.saturating_sub(taken).max(6), secure, state }
+    /// The widths for these variables: the portal's columns first, and no wider than what stands in them.
+    fn of(room: usize, variables: &Variables) -> Self {
+        let widest = |of: &dyn Fn(&VariableRow) -> usize| variables.rows.iter().map(of).max().unwrap_or_default();
+        let name = widest(&|v| text::width(&v.name)).clamp(3, 28);
+        let state = widest(&|v| text::width(shown(v).1)).clamp(5, 19);
+        let longest = widest(&|v| text::width(&value(v, variables.revealed.as_ref()))).max(8);
+        let left = room.saturating_sub(2 + name + 1 + 1 + state);
+        let secure = if left >= 8 + 7 { 6 } else { 0 };
+        let left = left.saturating_sub(secure + usize::from(secure > 0));
+        let id = widest(&|v| v.id.as_deref().map_or(1, text::width)).clamp(2, 24);
+        let id = if left > id + 24 { id } else { 0 };
+        let left = left.saturating_sub(id + usize::from(id > 0));
+        Self { id, name, value: left.min(longest).max(6), secure, state }
     }
+}
+
+/// What the portal's buttons above its table are called, with the actions that do the same here.
+const BUTTONS: [(&[Do], &str); 3] = [
+    (&[Do::Apply], "APPLY CHANGES"),
+    (&[Do::ExportVariables, Do::ImportVariables], "EXPORT & IMPORT"),
+    (&[Do::AddVariable], "ADD"),
+];
+
+/// The portal's buttons, as far as there is room: what each does, and its pieces.
+fn buttons(state: &State, room: usize) -> Vec<(&'static [Do], Pieces)> {
+    let mut left = room;
+    let mut all = Vec::new();
+    for (acts, word) in BUTTONS {
+        let actions: Vec<_> = acts.iter().filter_map(|act| action::of(*act)).collect();
+        let can = actions.iter().any(|a| (a.available)(state).is_ok());
+        let keys = actions.iter().map(|a| keymap::first(a)).collect::<Vec<_>>().join(" ");
+        let tone = |tone| if can { tone } else { Tone::Dim };
+        let pieces = vec![Piece::new(tone(Tone::Key), format!(" {keys}")), Piece::new(tone(Tone::Plain), format!(" {word} "))];
+        let wide: usize = pieces.iter().map(|p| text::width(&p.text)).sum();
+        if wide > left {
+            break;
+        }
+        left -= wide;
+        all.push((acts, pieces));
+    }
+    all
+}
+
+/// The portal's buttons, for the lower border.
+pub(super) fn toolbar(state: &State, room: usize) -> Line<'static> {
+    let pieces = buttons(state, room).into_iter().flat_map(|(_, pieces)| pieces);
+    Line::from(pieces.map(|piece| state.theme.span(&piece)).collect::<Vec<_>>())
+}
+
+/// The actions of the button at this column of the lower border.
+pub(crate) fn button_at(state: &State, area: Rect, column: u16) -> Option<&'static [Do]> {
+    let mut left = usize::from(column.checked_sub(area.x + u16::from(!state.theme.plain))?);
+    buttons(state, usize::from(area.width.saturating_sub(2))).into_iter().find_map(|(acts, pieces)| {
+        let wide = pieces.iter().map(|p| text::width(&p.text)).sum::<usize>();
+        let here = left < wide;
+        left = left.saturating_sub(wide);
+        here.then_some(acts)
+    })
 }
 
 /// The environment's variables: stored, staged, live.
@@ -50,16 +101,19 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) {
         let row = Rect { y: list.bottom(), height: 1, ..list };
         put(frame.buffer_mut(), state.theme, row, &[Piece::new(Tone::Note, format!("· {message}"))], 0);
     }
+    list = filter_line(frame, state, Pane::Variables, list, &variables.filter);
     if variables.rows.is_empty() {
-        let said = if variables.loaded { "no variables: n adds one" } else { "reading …" };
+        let said = match (variables.loaded, variables.all.is_empty()) {
+            (false, _) => "reading …",
+            (true, true) => "no variables: n adds one, i imports some",
+            (true, false) => "no variable fits the filter: Esc drops it",
+        };
         if variables.error.is_none() {
             notice(frame, state, list, &[vec![Piece::new(Tone::Dim, said)]]);
         }
         return;
     }
-    let widest = |of: fn(&VariableRow) -> &str| variables.rows.iter().map(|v| text::width(of(v))).max().unwrap_or_default();
-    let longest = [widest(|v| v.id.as_deref().unwrap_or_default()), widest(|v| &v.name)];
-    let columns = Columns::of(usize::from(list.width), longest);
+    let columns = Columns::of(usize::from(list.width), variables);
     if list.height > 3 {
         put(frame.buffer_mut(), state.theme, Rect { height: 1, ..list }, &heading(&columns), 0);
         list = Rect { y: list.y + 1, height: list.height - 1, ..list };
@@ -98,16 +152,21 @@ fn heading(columns: &Columns) -> Pieces {
     std::iter::once(Piece::new(Tone::Dim, "  ")).chain(cells).collect()
 }
 
-fn cells(variable: &VariableRow, revealed: Option<&Revealed>, columns: &Columns) -> Pieces {
-    let (symbol, words, tone) = shown(variable);
-    let muted = !variable.declared && variable.staged.is_none();
-    let plain = if muted { Tone::Dim } else { Tone::Plain };
+/// The value as it is shown, in one line.
+fn value(variable: &VariableRow, revealed: Option<&Revealed>) -> String {
     let value = match (&variable.staged, revealed.filter(|r| r.name == variable.name)) {
         (_, Some(revealed)) => revealed.value.reveal().to_owned(),
         (Some(staged), None) => value_of(staged),
         (None, None) => value_of(&variable.stored),
     };
-    let value = if value.contains('\n') { value.replace('\n', "⏎") } else { value };
+    if value.contains('\n') { value.replace('\n', "⏎") } else { value }
+}
+
+fn cells(variable: &VariableRow, revealed: Option<&Revealed>, columns: &Columns) -> Pieces {
+    let (symbol, words, tone) = shown(variable);
+    let muted = !variable.declared && variable.staged.is_none();
+    let plain = if muted { Tone::Dim } else { Tone::Plain };
+    let value = value(variable, revealed);
     let cells = [
         (columns.id, Tone::Dim, pad(variable.id.as_deref().unwrap_or("-"), columns.id)),
         (columns.name, if muted { Tone::Dim } else { Tone::Strong }, pad(&variable.name, columns.name)),

@@ -17,6 +17,7 @@ mod storage;
 mod trace;
 mod trail;
 mod variables;
+mod work;
 
 use jiff::tz::TimeZone;
 
@@ -36,6 +37,7 @@ pub(crate) use storage::{Bar, FIELDS, Mark, Node, Part, Pick, Side, Storage, Sto
 pub(crate) use trace::{Trace, TraceLine};
 pub(crate) use trail::{Spot, Trail};
 pub(crate) use variables::{Revealed, Variables};
+pub(crate) use work::Work;
 
 use super::config::Config;
 use super::theme::{Theme, Tone};
@@ -196,6 +198,8 @@ pub(crate) struct State {
     pub(crate) trouble: Option<String>,
     /// What is out of date, or being asked for.
     pub(crate) pending: Asked,
+    /// What the session was asked for and has not answered.
+    pub(crate) work: Work,
     /// Whether the screen no longer shows the state.
     pub(crate) dirty: bool,
 }
@@ -235,6 +239,7 @@ impl State {
             age: String::new(),
             trouble: None,
             pending: Asked::default(),
+            work: Work::default(),
             dirty: true,
         }
     }

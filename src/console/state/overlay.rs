@@ -70,6 +70,8 @@ impl Pager {
 pub(crate) enum Pending {
     Quit,
     Apply,
+    /// Have this done, and the answer taken for that.
+    Tell(Ask, Box<Command>),
     Store(StoreAsk, Box<StoreCommand>),
 }
 
@@ -95,6 +97,8 @@ pub(crate) struct Form {
     /// Whether it is, or becomes, a secret.
     pub(crate) secure: bool,
     pub(crate) error: Option<String>,
+    /// The delivery that is to be run again with this value, where it is for that; otherwise the value is staged.
+    pub(crate) run: Option<i64>,
 }
 
 /// What choosing does.
@@ -104,6 +108,11 @@ pub(crate) enum Purpose {
     /// Create an object for this event type.
     Trigger(String),
     Pick(Pick),
+    /// Run the delivery again with another value of the variable.
+    RunWith {
+        delivery: i64,
+        variable: String,
+    },
     /// Put the clock forward, or change the course of sagas.
     Ask(Box<Command>),
     /// The command, and what it is asked for.

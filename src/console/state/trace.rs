@@ -1,5 +1,6 @@
 use serde_json::Value;
 
+use super::super::text;
 use super::super::theme::Pieces;
 use super::{Saga, Scroll};
 use crate::journal::{DeliveryRow, ObservationRow};
@@ -40,7 +41,12 @@ pub(crate) struct Trace {
     pub(crate) rows: Vec<ObservationRow>,
     /// The variables it worked with; of a secure one a placeholder.
     pub(crate) variables: Vec<SeenVariable>,
+    /// All of its lines.
+    pub(crate) all: Vec<TraceLine>,
+    /// Those that are shown.
     pub(crate) lines: Vec<TraceLine>,
+    /// The words that choose which; it stays when another delivery is looked at.
+    pub(crate) filter: String,
     pub(crate) scroll: Scroll,
     /// How many columns are scrolled away at the left.
     pub(crate) shift: usize,
@@ -52,7 +58,25 @@ pub(crate) struct Trace {
 
 impl Trace {
     pub(crate) fn clear(&mut self) {
-        *self = Self { saga_wanted: self.saga_wanted, ..Self::default() };
+        let filter = std::mem::take(&mut self.filter);
+        *self = Self { saga_wanted: self.saga_wanted, filter, ..Self::default() };
+    }
+
+    /// Shows the lines that fit the filter, and the steps they are in.
+    pub(crate) fn narrow(&mut self) {
+        let fits = |line: &TraceLine| {
+            let text: String = line.pieces.iter().map(|p| p.text.as_str()).collect();
+            text::has_words(&text, &self.filter)
+        };
+        let mut shown: Vec<bool> = self.all.iter().map(fits).collect();
+        // From the last to the first: a line is kept for those below it that are deeper.
+        let mut depth = 0;
+        for (line, shown) in self.all.iter().zip(&mut shown).rev() {
+            *shown |= line.depth < depth && line.step.is_some();
+            depth = if *shown { line.depth } else { depth.min(line.depth + 1) };
+        }
+        self.lines = self.all.iter().zip(shown).filter(|(_, shown)| *shown).map(|(line, _)| line.clone()).collect();
+        self.scroll.clamp(self.lines.len());
     }
 
     /// The saga, if it is to be shown with the trace.

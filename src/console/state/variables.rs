@@ -1,3 +1,4 @@
+use super::super::{story, text};
 use super::Scroll;
 use crate::observe::{Secret, Timestamp};
 use crate::workbench::VariableRow;
@@ -13,7 +14,12 @@ pub(crate) struct Revealed {
 /// The environment's variables.
 #[derive(Debug, Default)]
 pub(crate) struct Variables {
+    /// All of them.
+    pub(crate) all: Vec<VariableRow>,
+    /// Those that are shown.
     pub(crate) rows: Vec<VariableRow>,
+    /// The words that choose which.
+    pub(crate) filter: String,
     pub(crate) scroll: Scroll,
     /// What the session last said about them: the runtime's acknowledgement, say.
     pub(crate) message: Option<String>,
@@ -31,9 +37,21 @@ pub(crate) struct Variables {
 
 impl Variables {
     pub(crate) fn load(&mut self, rows: Vec<VariableRow>) {
-        let selected = self.aim.take().or(self.selected().map(|v| v.name.clone()));
-        self.rows = rows;
+        self.all = rows;
         self.loaded = true;
+        self.narrow();
+    }
+
+    /// Shows those that fit the filter; what was selected stays so where it is among them.
+    pub(crate) fn narrow(&mut self) {
+        let selected = self.aim.take().or(self.selected().map(|v| v.name.clone()));
+        let words = |v: &VariableRow| {
+            let (_, stands, _) = story::shown(v);
+            let secure = if v.secure { "secure" } else { "" };
+            let staged = v.staged.as_ref().map(story::value_of).unwrap_or_default();
+            format!("{} {} {staged} {stands} {secure}", v.name, story::value_of(&v.stored))
+        };
+        self.rows = self.all.iter().filter(|v| text::has_words(&words(v), &self.filter)).cloned().collect();
         let at = selected.and_then(|name| self.rows.iter().position(|v| v.name == name));
         self.scroll.at = at.unwrap_or(self.scroll.at);
         self.scroll.clamp(self.rows.len());
@@ -44,6 +62,6 @@ impl Variables {
     }
 
     pub(crate) fn staged(&self) -> impl Iterator<Item = &VariableRow> {
-        self.rows.iter().filter(|v| v.staged.is_some())
+        self.all.iter().filter(|v| v.staged.is_some())
     }
 }

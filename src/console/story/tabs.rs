@@ -23,7 +23,7 @@ pub(crate) fn tabs(state: &State) -> Option<Detail> {
     let title = format!("#{} {} {}", delivery.id, delivery.event_type, delivery.object_id);
     let contents = [
         payload(rows),
-        state.trace.lines.iter().map(|line| indented(line.depth, &line.pieces)).collect(),
+        state.trace.all.iter().map(|line| indented(line.depth, &line.pieces)).collect(),
         calls(rows),
         documents(rows),
         logs(state, rows),

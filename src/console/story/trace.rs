@@ -34,10 +34,10 @@ pub(crate) fn level(level: Level) -> Tone {
 /// Takes in what was observed of a delivery. The selection stays on its line.
 pub(crate) fn load(trace: &mut Trace, delivery: DeliveryRow, rows: Vec<ObservationRow>, variables: Vec<SeenVariable>) {
     trace.variables = variables;
-    trace.lines = lines(&delivery, &rows);
+    trace.all = lines(&delivery, &rows);
     trace.delivery = Some(delivery);
     trace.rows = rows;
-    trace.scroll.clamp(trace.lines.len());
+    trace.narrow();
 }
 
 /// How a step ended.

@@ -8,7 +8,7 @@ use super::super::story;
 use super::super::theme::{Piece, Tone};
 use super::{captures, environment, go, journal, moves, sizes, stepping, storage, typing};
 use crate::journal::LogFilter;
-use crate::workbench::{CaptureCommand, Command, EventTypeRow, Status, VariableChange};
+use crate::workbench::{CaptureCommand, Command, EventTypeRow, Status, VariableChange, VariableRow};
 
 /// The event type of a Test Subscription.
 const PURCHASE: &str = "asset_purchase_request_processing";
@@ -30,7 +30,14 @@ pub(crate) fn perform(state: &mut State, what: Do, effects: &mut Vec<Effect>) {
         Do::Replay => replay(state, effects),
         Do::Release => release(state, effects),
         Do::Forward => state.overlays.push(Overlay::Chooser(Box::new(super::forward::choices(state)))),
-        Do::Pin | Do::Watch | Do::Hold | Do::ReplayHermetic | Do::ReplayShadow | Do::ReplayEdited | Do::Metrics => {
+        Do::Pin
+        | Do::Watch
+        | Do::Hold
+        | Do::ReplayHermetic
+        | Do::ReplayShadow
+        | Do::ReplayEdited
+        | Do::ReplayVariable
+        | Do::Metrics => {
             captures::perform(state, what, effects);
         }
         Do::ShowSaga => state.trace.saga_wanted = Some(state.trace.grid().is_none()),
@@ -59,6 +66,7 @@ pub(crate) fn perform(state: &mut State, what: Do, effects: &mut Vec<Effect>) {
             on_value: false,
             secure: false,
             error: None,
+            run: None,
         }))),
         Do::RevealVariable => {
             let name = state.variables.selected().map(|v| v.name.clone()).unwrap_or_default();
@@ -77,7 +85,7 @@ pub(crate) fn perform(state: &mut State, what: Do, effects: &mut Vec<Effect>) {
         }
         Do::Apply => state.overlays.push(Overlay::Confirm(Confirm {
             title: "Apply changes".into(),
-            lines: story::diff(&state.variables.rows),
+            lines: story::diff(&state.variables.all),
             scroll: Scroll::default(),
             pending: Pending::Apply,
         })),
@@ -208,6 +216,8 @@ fn filter(state: &mut State) {
     }
     let before = match state.focus {
         Pane::Logs => state.logs.filter.text.clone().unwrap_or_default(),
+        Pane::Trace => state.trace.filter.clone(),
+        Pane::Variables => state.variables.filter.clone(),
         _ => state.events.filter.clone(),
     };
     state.typing = Some(Typing { pane: state.focus, input: Input::new(&before), before });
@@ -245,13 +255,18 @@ fn edit(state: &mut State, effects: &mut Vec<Effect>) {
 
 /// Opens the form of the selected variable.
 pub(super) fn open_form(state: &mut State) {
+    let Some(form) = state.variables.selected().map(form) else { return };
+    state.overlays.push(Overlay::Form(Box::new(form)));
+}
+
+/// A form that begins with the value a variable has; a secret is typed anew.
+pub(super) fn form(variable: &VariableRow) -> Form {
     use crate::workbench::VariableState::Value;
-    let Some(variable) = state.variables.selected() else { return };
     let value = match (&variable.staged, &variable.stored) {
         (Some(Value(value)), _) | (None, Value(value)) => Input::new(value),
         _ => Input::new(""),
     };
-    let form = Form {
+    Form {
         title: format!("Edit {}", variable.name),
         name: Input::new(&variable.name),
         new: false,
@@ -259,8 +274,8 @@ pub(super) fn open_form(state: &mut State) {
         on_value: true,
         secure: variable.secure,
         error: None,
-    };
-    state.overlays.push(Overlay::Form(Box::new(form)));
+        run: None,
+    }
 }
 
 fn reload(state: &mut State, effects: &mut Vec<Effect>) {
@@ -278,10 +293,29 @@ fn close(state: &mut State, effects: &mut Vec<Effect>) {
     }
     match state.focus {
         Pane::Events if !state.events.filter.is_empty() => typing::set_filter(state, Pane::Events, "", effects),
+        Pane::Trace if !state.trace.filter.is_empty() => typing::set_filter(state, Pane::Trace, "", effects),
+        Pane::Variables if !state.variables.filter.is_empty() => typing::set_filter(state, Pane::Variables, "", effects),
         Pane::Logs if state.logs.filter != LogFilter::default() => filter_logs(state, LogFilter::default(), effects),
-        _ if state.toast.take().is_none() => state.zoomed = false,
-        _ => {}
+        _ if state.toast.take().is_some() => {}
+        _ => {
+            if !cancel(state, effects) {
+                state.zoomed = false;
+            }
+        }
     }
+}
+
+/// Waits no longer for what takes long; whether anything does.
+fn cancel(state: &mut State, effects: &mut Vec<Effect>) -> bool {
+    let Some((ask, what, _)) = state.work.long(state.now) else { return false };
+    let (ask, said) = (ask.clone(), format!("No longer {what}. What was done until now stays done."));
+    super::replies::settle(state, &ask);
+    if matches!(ask, Ask::Apply | Ask::Stage) {
+        state.pending.variables_stale = true;
+    }
+    effects.push(Effect::Cancel(ask));
+    state.say(Tone::Warn, said);
+    true
 }
 
 /// Quits, or has it asked how many are running now: what was last heard may be over, and is no reason to ask anybody.
@@ -308,6 +342,12 @@ pub(super) fn quit_unless_running(state: &mut State, status: &Status, effects: &
         scroll: Scroll::default(),
         pending: Pending::Quit,
     }));
+}
+
+/// Asks which of some actions is meant.
+pub(crate) fn choose_action(state: &mut State, among: &[Do]) {
+    let choices = palette(state).all.into_iter().filter(|c| matches!(&c.purpose, Purpose::Act(what) if among.contains(what)));
+    state.overlays.push(Overlay::Chooser(Box::new(Chooser::new("Which", choices.collect()))));
 }
 
 fn palette(state: &State) -> Chooser {

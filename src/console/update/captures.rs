@@ -4,14 +4,15 @@ use serde_json::Value;
 
 use super::super::action::Do;
 use super::super::message::{Ask, Effect, Query};
-use super::super::state::{Choice, Comparing, Editor, EditorFor, Overlay, Pager, Purpose, State, Watch};
-use super::super::text;
+use super::super::state::{Choice, Chooser, Comparing, Editor, EditorFor, Form, Input, Overlay, Pager, Purpose, State, Watch};
 use super::super::theme::{Piece, Pieces, Tone};
+use super::super::{story, text};
 use super::replies::await_delivery;
+use super::acts;
 use crate::journal::{DeliveryRow, DeliveryState};
 use crate::observe::Fact;
 use crate::platform::Platform;
-use crate::workbench::{CaptureCommand, CaptureReply, Command, RunAgain, RunsCompared, SavedEvent};
+use crate::workbench::{CaptureCommand, CaptureReply, Command, RunAgain, RunsCompared, SavedEvent, VariableRow, VariableState};
 
 /// What a run of the delivery that is watched is called.
 const WATCHED: &str = "replay with the changed sources";
@@ -32,6 +33,7 @@ pub(crate) fn perform(state: &mut State, what: Do, effects: &mut Vec<Effect>) {
     let run = RunAgain { delivery: Some(delivery), ..RunAgain::default() };
     match what {
         Do::Watch => watch(state, delivery, pinned, effects),
+        Do::ReplayVariable => choose_variable(state, delivery),
         Do::Pin => ask(effects, Ask::Captures, CaptureCommand::Pin { deliveries: vec![delivery], pinned: !pinned }),
         Do::ReplayHermetic => {
             state.say(Tone::Note, format!("Replaying #{delivery} with its recorded answers ..."));
@@ -50,6 +52,41 @@ pub(crate) fn perform(state: &mut State, what: Do, effects: &mut Vec<Effect>) {
         },
         _ => {}
     }
+}
+
+/// Asks which variable has another value when the delivery is run again.
+fn choose_variable(state: &mut State, delivery: i64) {
+    let choice = |v: &VariableRow| Choice {
+        name: v.name.clone(),
+        detail: story::value_of(if v.live == VariableState::Absent { &v.stored } else { &v.live }),
+        keys: String::new(),
+        refused: None,
+        purpose: Purpose::RunWith { delivery, variable: v.name.clone() },
+    };
+    let choices: Vec<_> = state.variables.all.iter().map(choice).collect();
+    if choices.is_empty() {
+        return state.say(Tone::Warn, "There is no variable to change.");
+    }
+    let title = format!("Run #{delivery} again with another value of");
+    state.overlays.push(Overlay::Chooser(Box::new(Chooser::new(&title, choices))));
+}
+
+/// Asks for the value.
+pub(crate) fn open_form(state: &mut State, delivery: i64, variable: &str) {
+    let Some(variable) = state.variables.all.iter().find(|v| v.name == variable) else { return };
+    let mut form = Form { title: format!("Run #{delivery} again with"), run: Some(delivery), ..acts::form(variable) };
+    // What is in force now is the value to change, not what is staged for later.
+    if let (VariableState::Value(live), false) = (&variable.live, variable.secure) {
+        form.value = Input::new(live);
+    }
+    state.overlays.push(Overlay::Form(Box::new(form)));
+}
+
+/// Runs it with that value, for this run only; what is different is shown when it is over.
+pub(crate) fn replay_with(state: &mut State, delivery: i64, variable: (String, String), effects: &mut Vec<Effect>) {
+    state.say(Tone::Note, format!("Replaying #{delivery} with another {} ...", variable.0));
+    let run = RunAgain { delivery: Some(delivery), variables: vec![variable], ..RunAgain::default() };
+    effects.push(Effect::Command(Ask::Shadow(delivery), Command::Captures(CaptureCommand::Run(Box::new(run)))));
 }
 
 /// The object of the selected delivery, to be edited.
@@ -161,7 +198,7 @@ pub(crate) fn take(state: &mut State, ask: &Ask, reply: CaptureReply, effects: &
         }
         CaptureReply::Saved { events } => offer_saved(state, events),
         CaptureReply::Compared(compared) if matches!(ask, Ask::Watched(_)) => show_watched(state, &compared),
-        CaptureReply::Compared(compared) => state.overlays.push(Overlay::Pager(pager(&compared, "shadow replay"))),
+        CaptureReply::Compared(compared) => state.overlays.push(Overlay::Pager(pager(&compared, "replay"))),
         _ => {}
     }
 }

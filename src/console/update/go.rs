@@ -89,10 +89,13 @@ fn find(state: &mut State, filter: String, effects: &mut Vec<Effect>) {
 fn to_variable(state: &mut State) {
     let meant = (state.focus == Pane::Storage).then(|| state.storage.collection.clone()).flatten();
     let names = |v: &VariableState| matches!((v, &meant), (VariableState::Value(value), Some(meant)) if value == meant);
-    let at = state.variables.rows.iter().position(|v| names(&v.live) || names(&v.stored));
+    let aim = state.variables.all.iter().find(|v| names(&v.live) || names(&v.stored)).map(|v| v.name.clone());
     leave_for(state, Pane::Variables);
-    if let Some(at) = at {
-        state.variables.scroll.at = at;
+    if aim.is_some() {
+        // It must be seen, whatever was looked for before.
+        state.variables.filter.clear();
+        state.variables.aim = aim;
+        state.variables.narrow();
     }
 }
 

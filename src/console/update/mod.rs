@@ -6,6 +6,8 @@ mod details;
 mod edited;
 mod environment;
 mod forward;
+#[cfg(test)]
+mod frame_tests;
 mod go;
 mod journal;
 mod keys;
@@ -23,6 +25,8 @@ mod typing;
 #[cfg(test)]
 pub(crate) use acts::perform;
 pub(crate) use go::PLACES;
+#[cfg(test)]
+pub(crate) use overlays::rank;
 
 use super::layout;
 use super::message::{Ask, Effect, Message, Query, Timed};
@@ -74,6 +78,11 @@ pub(crate) fn update(state: &mut State, Timed { at, message }: Timed) -> Vec<Eff
     }
     journal::follow_selection(state, &mut effects);
     sweep(state, &mut effects);
+    for effect in &effects {
+        if let (Effect::Command(ask, _), true) = (effect, state.ready()) {
+            state.work.begin(ask, at);
+        }
+    }
     effects
 }
 
@@ -102,7 +111,9 @@ fn sweep(state: &mut State, effects: &mut Vec<Effect>) {
     if !state.ready() || state.now.0 - state.pending.swept.0 < SWEEP {
         return;
     }
-    if state.pending.variables_stale && !state.variables.busy && layout::shows(state, Pane::Variables) {
+    // With a real Connect, the answer tells how the environment stands, too, which the top line shows.
+    let remote = state.status.as_ref().is_some_and(|s| s.mode == "remote");
+    if state.pending.variables_stale && !state.variables.busy && (remote || layout::shows(state, Pane::Variables)) {
         state.pending.variables_stale = false;
         state.pending.swept = state.now;
         state.variables.busy = true;
@@ -129,7 +140,7 @@ fn tick(state: &mut State, effects: &mut Vec<Effect>) {
         effects.push(Effect::Read(Query::Usage));
     }
     // Times that go on are drawn anew; a screen without any is left alone.
-    state.dirty |= counts(state) || state.age != age(state);
+    state.dirty |= counts(state) || state.work.long(state.now).is_some() || state.age != age(state);
     state.age = age(state);
     ask_status(state, effects);
 }
@@ -153,6 +164,7 @@ pub(crate) fn patience(state: &State) -> u64 {
         || counts(state)
         || shown
         || state.watch.is_some()
+        || !state.work.is_empty()
         || state.pending.variables_stale
         || state.pending.documents_stale;
     if hurried { 1 } else { 5 }

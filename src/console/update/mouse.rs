@@ -61,7 +61,8 @@ fn press(state: &mut State, at: Position, effects: &mut Vec<Effect>) {
     }
     let Some((pane, area)) = pane_at(state, at) else { return };
     state.focus_on(pane);
-    let bottom = area.bottom() - u16::from(!state.theme.plain);
+    // Variables has its buttons there, with borders or without.
+    let bottom = area.bottom() - u16::from(!state.theme.plain || pane == Pane::Variables);
     let row = |scroll: &Scroll, len: usize, bottom: u16| scroll.row_at(at.y, bottom).filter(|row| *row < len);
     match pane {
         Pane::Events => {
@@ -71,6 +72,12 @@ fn press(state: &mut State, at: Position, effects: &mut Vec<Effect>) {
                 if row + 1 == state.events.rows.len() {
                     acts::perform(state, Do::End, effects);
                 }
+            }
+        }
+        Pane::Variables if at.y == bottom && area.height > 3 => {
+            if let Some(what) = super::super::panes::variables::button_at(state, area, at.x) {
+                state.dragging = None;
+                push_button(state, what, effects);
             }
         }
         Pane::Variables => {
@@ -87,6 +94,14 @@ fn press(state: &mut State, at: Position, effects: &mut Vec<Effect>) {
             }
         }
         Pane::Trace | Pane::Storage => {}
+    }
+}
+
+/// Does what a button is for; asks which, where it is for several things.
+fn push_button(state: &mut State, what: &[Do], effects: &mut Vec<Effect>) {
+    match what {
+        [one] => acts::perform(state, *one, effects),
+        several => acts::choose_action(state, several),
     }
 }
 

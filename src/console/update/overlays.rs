@@ -103,6 +103,7 @@ fn answer(
                 state.say(Tone::Note, "Applying; waiting for the runtime to acknowledge ...");
                 effects.push(Effect::Command(Ask::Apply, Command::Apply));
             }
+            Pending::Tell(ask, command) => effects.push(Effect::Command(ask, *command)),
             Pending::Store(ask, command) => effects.push(Effect::Command(Ask::Store(ask), Command::Store(*command))),
         },
         (KeyCode::Char('n'), _) | (_, Some(Do::Quit)) => {}
@@ -155,6 +156,7 @@ fn chosen(state: &mut State, chooser: Box<Chooser>, effects: &mut Vec<Effect>) -
         Purpose::Trigger(event_type) => acts::trigger(state, &event_type, effects),
         Purpose::Tell(ask, command) => effects.push(Effect::Command(ask, *command)),
         Purpose::Pick(pick) => storage::picked(state, pick, effects),
+        Purpose::RunWith { delivery, variable } => captures::open_form(state, delivery, &variable),
         Purpose::Ask(command) => {
             let ask = match &*command {
                 Command::Clock(_) => {
@@ -194,7 +196,9 @@ fn fill(state: &mut State, mut form: Box<Form>, key: KeyEvent, effects: &mut Vec
             let value = super::super::state::Input::new(form.value.text());
             form.value = if form.secure { value.masked() } else { value };
         }
-        _ if form.on_value && Some(Chord::from(key)) == keymap::parse("ctrl-o") => return hand_out(form, effects),
+        _ if form.on_value && form.run.is_none() && Some(Chord::from(key)) == keymap::parse("ctrl-o") => {
+            return hand_out(form, effects);
+        }
         KeyCode::Enter if !form.on_value => form.on_value = true,
         KeyCode::Enter => return submit(state, form, effects),
         _ if form.on_value => {
@@ -222,7 +226,11 @@ fn hand_out(mut form: Box<Form>, effects: &mut Vec<Effect>) -> Option<Overlay> {
 
 fn submit(state: &mut State, mut form: Box<Form>, effects: &mut Vec<Effect>) -> Option<Overlay> {
     let name = form.name.text().trim().to_owned();
-    let taken = form.new && state.variables.rows.iter().any(|v| v.name == name && v.id.is_some());
+    if let Some(delivery) = form.run {
+        captures::replay_with(state, delivery, (name, form.value.text().into()), effects);
+        return None;
+    }
+    let taken = form.new && state.variables.all.iter().any(|v| v.name == name && v.id.is_some());
     if name.is_empty() || taken {
         form.on_value = false;
         form.error = Some(if taken { format!("{name} exists already: edit it instead.") } else { "It needs a name.".into() });

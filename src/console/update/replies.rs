@@ -1,5 +1,5 @@
 use super::super::message::{Ask, Effect};
-use super::super::state::{Revealed, Span, State};
+use super::super::state::{Pane, Revealed, Span, State};
 use super::super::theme::Tone;
 use super::{acts, captures, complain, environment, journal, storage};
 use crate::observe::{LinkState, Secret, Timestamp};
@@ -27,7 +27,8 @@ pub(crate) fn take(state: &mut State, ask: &Ask, reply: Result<Reply, WorkbenchE
             if std::mem::replace(&mut state.sagas.as_of, status.stepping) != status.stepping {
                 effects.push(Effect::Command(Ask::Sagas, Command::Sagas(SagaCommand::Show)));
             }
-            state.status = Some(*status);
+            let before = state.status.replace(*status);
+            tell_news(state, before.as_ref());
             captures::sources_changed(state, effects);
             let age = super::age(state);
             state.dirty |= changed || age != state.age;
@@ -80,7 +81,7 @@ pub(crate) fn take(state: &mut State, ask: &Ask, reply: Result<Reply, WorkbenchE
             state.variables.error = None;
             let live = |rows: &[VariableRow]| rows.iter().map(|v| (v.name.clone(), v.live.clone())).collect::<Vec<_>>();
             // Other stores may be meant now.
-            state.pending.documents_stale |= live(&variables) != live(&state.variables.rows);
+            state.pending.documents_stale |= live(&variables) != live(&state.variables.all);
             state.variables.load(variables);
             if let Some(message) = message {
                 state.say(if *ask == Ask::Apply { Tone::Good } else { Tone::Note }, message.clone());
@@ -121,7 +122,29 @@ pub(crate) fn take(state: &mut State, ask: &Ask, reply: Result<Reply, WorkbenchE
     state.dirty = true;
 }
 
-fn settle(state: &mut State, ask: &Ask) {
+/// Says what happened without anybody here asking for it: the link, a breakpoint.
+fn tell_news(state: &mut State, before: Option<&Status>) {
+    let (Some(before), Some(now)) = (before, state.status.as_ref()) else { return };
+    let said = match (before.link.state, now.link.state) {
+        (LinkState::Connected, LinkState::Waiting | LinkState::Closed) => {
+            Some((Tone::Warn, "The link to Connect is lost. Results are kept until it stands again."))
+        }
+        (LinkState::Waiting | LinkState::Closed, LinkState::Connected) => Some((Tone::Good, "The link to Connect stands again.")),
+        (LinkState::Connected, LinkState::Connecting) => Some((Tone::Note, "The runtime connects to Connect again.")),
+        _ if now.held > before.held && !matches!(state.focus, Pane::Events | Pane::Trace) => {
+            Some((Tone::Warn, "A delivery stands at a breakpoint: g t shows it."))
+        }
+        _ => None,
+    };
+    if let Some((tone, said)) = said {
+        state.say(tone, said);
+    }
+}
+
+/// What is the same whatever the answer is, or that there will be none.
+pub(super) fn settle(state: &mut State, ask: &Ask) {
+    state.dirty |= state.work.long(state.now).is_some();
+    state.work.end(ask);
     match ask {
         Ask::Status => state.pending.status = false,
         Ask::Variables | Ask::Edit(_) | Ask::Stage | Ask::TakeText | Ask::Apply => state.variables.busy = false,

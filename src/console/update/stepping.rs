@@ -2,8 +2,8 @@
 
 use super::super::action::Do;
 use super::super::message::{Ask, Effect, Query};
-use super::super::state::{Choice, Chooser, Overlay, Purpose, State};
-use super::super::theme::Tone;
+use super::super::state::{Choice, Chooser, Confirm, Overlay, Pending, Purpose, Scroll, State};
+use super::super::theme::{Piece, Tone};
 use super::journal;
 use crate::observe::control::{Fault, Place, Release};
 use crate::observe::{Backend, StepKind};
@@ -24,7 +24,7 @@ pub(crate) fn perform(state: &mut State, what: Do, effects: &mut Vec<Effect>) {
         }
         Do::ContinueStep => release(state, Release::Continue, effects),
         Do::SkipStep => release(state, Release::Skip, effects),
-        Do::AbortDelivery => release(state, Release::Abort, effects),
+        Do::AbortDelivery => abort(state),
         Do::Mark => mark(state, effects),
         Do::EarlierSaga => beside(state, 1, effects),
         Do::LaterSaga => beside(state, -1, effects),
@@ -69,8 +69,8 @@ fn toggle_breakpoint(state: &mut State, effects: &mut Vec<Effect>) {
 
 /// Every step of the saga's transactions that can be stopped, those of the trace before those of the grid.
 fn places(state: &State) -> Vec<Place> {
-    let of_trace = state.trace.lines.iter().filter_map(|line| line.step.as_ref()).map(|(_, name)| name);
-    let traced = state.trace.lines.iter().filter_map(|line| line.step.as_ref()).filter(|(kind, _)| kind.can_be_stopped());
+    let of_trace = state.trace.all.iter().filter_map(|line| line.step.as_ref()).map(|(_, name)| name);
+    let traced = state.trace.all.iter().filter_map(|line| line.step.as_ref()).filter(|(kind, _)| kind.can_be_stopped());
     let traced: Vec<&String> = traced.map(|(_, name)| name).collect();
     let grid = state.trace.saga.iter().flat_map(|saga| &saga.transactions);
     let mut names: Vec<&String> = Vec::new();
@@ -113,14 +113,26 @@ fn choice(name: String, detail: &str, command: SagaCommand) -> Choice {
     Choice { name, detail: detail.into(), keys: String::new(), refused: None, purpose }
 }
 
+/// Asks whether the delivery that stands is to be ended: what it did so far stays done.
+fn abort(state: &mut State) {
+    let Some(delivery) = state.standing() else { return };
+    let line = |text: String| vec![Piece::new(Tone::Plain, text)];
+    let command = Command::Sagas(SagaCommand::Release { delivery: Some(delivery), how: Release::Abort });
+    state.overlays.push(Overlay::Confirm(Confirm {
+        title: "Abort the delivery".into(),
+        lines: vec![
+            line(format!("#{delivery} ends here with an error, as if the handler had stopped.")),
+            line("What it did so far stays done: nothing is compensated.".into()),
+        ],
+        scroll: Scroll::default(),
+        pending: Pending::Tell(Ask::Sagas, Box::new(command)),
+    }));
+}
+
 /// Lets the delivery go that is looked at, or the only one that stands.
 fn release(state: &mut State, how: Release, effects: &mut Vec<Effect>) {
     let delivery = state.standing();
-    let said = match how {
-        Release::Continue => "It goes on.",
-        Release::Skip => "The step is skipped.",
-        Release::Abort => "The delivery is aborted.",
-    };
+    let said = if how == Release::Continue { "It goes on." } else { "The step is skipped." };
     state.say(Tone::Note, said);
     ask(effects, SagaCommand::Release { delivery, how });
 }
@@ -219,7 +231,9 @@ mod tests {
         state.sagas.set.held.push(held);
         let release = |how| SagaCommand::Release { delivery: Some(4), how };
         assert_eq!(asked(&mut state, Do::SkipStep), [release(Release::Skip)]);
-        assert_eq!(asked(&mut state, Do::AbortDelivery), [release(Release::Abort)]);
+        assert!(asked(&mut state, Do::AbortDelivery).is_empty(), "what destroys asks first");
+        let Some(Overlay::Confirm(confirm)) = state.overlays.pop() else { panic!("nothing is asked") };
+        assert_eq!(confirm.pending, Pending::Tell(Ask::Sagas, Box::new(Command::Sagas(release(Release::Abort)))));
     }
 
     #[test]

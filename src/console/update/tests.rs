@@ -332,11 +332,14 @@ fn a_quiet_screen_is_not_drawn_again_by_the_clock() {
     let mut state = typical(120, 40);
     state.events.rows.retain(|d| d.countdown == 0);
     tell(&mut state, Message::Tick);
+    // Everything that was asked is answered.
+    state.work = super::super::state::Work::default();
     state.dirty = false;
     state.now = fixture::at(16.0);
     tell(&mut state, Message::Tick);
     tell(&mut state, Message::Reply(Ask::Status, Ok(Reply::Status(Box::new(fixture::status())))));
     assert!(!state.dirty);
+    state.work = super::super::state::Work::default();
     assert_eq!(super::patience(&state), 5);
 }
 

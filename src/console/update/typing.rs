@@ -15,7 +15,7 @@ pub(crate) fn press(state: &mut State, mut typing: Typing, key: KeyEvent, effect
     if key.code == KeyCode::Enter {
         return set_filter(state, typing.pane, typing.input.text(), effects);
     }
-    if typing.input.key(key) && matches!(typing.pane, Pane::Events | Pane::Logs) {
+    if typing.input.key(key) && typing.pane != Pane::Storage {
         set_filter(state, typing.pane, typing.input.text(), effects);
     }
     state.typing = Some(typing);
@@ -46,7 +46,7 @@ pub(crate) fn paste(state: &mut State, pasted: &str, effects: &mut Vec<Effect>) 
             } else if let Some(typing) = &mut state.typing {
                 typing.input.paste(pasted);
                 let (pane, text) = (typing.pane, typing.input.text().to_owned());
-                if matches!(pane, Pane::Events | Pane::Logs) {
+                if pane != Pane::Storage {
                     set_filter(state, pane, &text, effects);
                 }
             }
@@ -57,7 +57,13 @@ pub(crate) fn paste(state: &mut State, pasted: &str, effects: &mut Vec<Effect>) 
 /// Narrows a pane, and reads it again if that changed anything.
 pub(crate) fn set_filter(state: &mut State, pane: Pane, filter: &str, effects: &mut Vec<Effect>) {
     state.dirty = true;
-    if pane == Pane::Logs {
+    if pane == Pane::Variables {
+        filter.clone_into(&mut state.variables.filter);
+        state.variables.narrow();
+    } else if pane == Pane::Trace {
+        filter.clone_into(&mut state.trace.filter);
+        state.trace.narrow();
+    } else if pane == Pane::Logs {
         let text = Some(filter.to_owned()).filter(|text| !text.is_empty());
         acts::filter_logs(state, LogFilter { text, ..state.logs.filter.clone() }, effects);
     } else if pane == Pane::Events && state.events.filter != filter {

@@ -1,10 +1,10 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 
-use super::super::state::{Chooser, State};
+use super::super::state::{Choice, Chooser, State};
 use super::super::text;
 use super::super::theme::{Piece, Tone};
-use super::{put, window};
+use super::{put, window, wrap};
 
 /// A list narrowed by typing.
 pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, chooser: &Chooser) {
@@ -17,7 +17,16 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, chooser: &Chooser) {
     }
     put(frame.buffer_mut(), state.theme, Rect::new(inner.x, inner.y, 2, 1), &[Piece::new(Tone::Key, ">")], 0);
     frame.render_widget(chooser.input.area(), Rect::new(inner.x + 2, inner.y, inner.width - 2, 1));
-    let list = Rect { y: inner.y + 1, height: inner.height - 1, ..inner };
+    let mut list = Rect { y: inner.y + 1, height: inner.height - 1, ..inner };
+    // The selected one is told whole where its row has no room for that.
+    if let Some(choice) = chooser.selected().filter(|c| list.height > 6 && !c.detail.is_empty()) {
+        let rows = wrap(&[Piece::new(Tone::Plain, detail(choice))], usize::from(list.width));
+        let height = u16::try_from(rows.len()).unwrap_or(1).min(3);
+        list.height -= 3;
+        for (y, row) in (list.bottom()..list.bottom() + height).zip(&rows) {
+            put(frame.buffer_mut(), state.theme, Rect { y, height: 1, ..list }, row, 0);
+        }
+    }
     if chooser.ranked.is_empty() {
         let none = Piece::new(Tone::Dim, "nothing of that name");
         return put(frame.buffer_mut(), state.theme, Rect { height: 1, ..list }, &[none], 0);
@@ -28,16 +37,20 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, chooser: &Chooser) {
     for ((y, choice), place) in (list.y..list.bottom()).zip(shown).zip(first..) {
         let area = Rect::new(list.x, y, list.width, 1);
         let tone = if choice.refused.is_some() { Tone::Dim } else { Tone::Plain };
-        let detail = choice.refused.map_or_else(|| choice.detail.clone(), |reason| format!("not now: {reason}"));
         let wide = if choice.detail.is_empty() { usize::from(list.width) } else { names };
         let pieces = [
             Piece::new(tone, text::pad(&choice.name, wide)),
             Piece::new(Tone::Key, text::pad(&choice.keys, if choice.keys.is_empty() { 0 } else { 10 })),
-            Piece::new(Tone::Dim, detail),
+            Piece::new(Tone::Dim, detail(choice)),
         ];
         put(frame.buffer_mut(), state.theme, area, &pieces, 0);
         if place == chooser.scroll.at {
             state.theme.select(frame.buffer_mut(), area, true);
         }
     }
+}
+
+/// What a choice does, or why it can't be chosen now.
+fn detail(choice: &Choice) -> String {
+    choice.refused.map_or_else(|| choice.detail.clone(), |reason| format!("not now: {reason}"))
 }

@@ -8,10 +8,10 @@ use super::{put, window};
 /// A variable being typed: its name where it is new, its value, and what the keys do.
 pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, form: &Form) {
     let columns = frame.area().width.saturating_sub(4).min(80);
-    let hint = if form.new {
-        "Enter next · Tab field · Ctrl-S secure · Ctrl-O editor · Esc cancel"
-    } else {
-        "Enter stage · Ctrl-O in $EDITOR · Esc cancel"
+    let hint = match (form.new, form.run) {
+        (true, _) => "Enter next · Tab field · Ctrl-S secure · Ctrl-O editor · Esc cancel",
+        (false, None) => "Enter stage · Ctrl-O in $EDITOR · Esc cancel",
+        (false, Some(_)) => "Enter run it again · Esc cancel",
     };
     let inner = window(frame, state.theme, &form.title, hint, columns, 7);
     let secure = if form.secure { "yes: its value is never shown" } else { "no" };

@@ -46,7 +46,9 @@ pub(crate) fn block(theme: Theme, focused: bool) -> Block<'static> {
 
 /// Opens a window of at most this size in the middle; what it holds goes into the area returned.
 fn window(frame: &mut Frame<'_>, theme: Theme, title: &str, hint: &str, columns: u16, rows: u16) -> Rect {
-    let screen = frame.area();
+    let mut screen = frame.area();
+    // The last row stays free for what is said meanwhile, unless every row counts.
+    screen.height -= u16::from(screen.height > 8);
     let (columns, rows) = (columns.min(screen.width), rows.min(screen.height));
     let area = Rect::new((screen.width - columns) / 2, (screen.height - rows) / 2, columns, rows);
     frame.render_widget(Clear, area);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{Capabilities, Outgoing, RunnerType};
-use crate::observe::{Level, SeenVariable};
+use crate::observe::{Level, SeenVariable, Timestamp};
 use crate::platform::catalogue;
 use crate::platform::core::{Core, State};
 use crate::platform::state::Write;
@@ -45,6 +45,8 @@ impl Core {
         let schedulables = capabilities.schedulables.iter().filter(|_| application.is_none());
         runner.schedulables = schedulables.map(|s| s.method.clone()).collect();
         runner.version = version;
+        // Those its own request created are among the variables it is told now.
+        runner.told = Timestamp::now();
         // A send fails only when the socket is gone, which its own task notices.
         let _ = runner.outgoing.send(Outgoing::Frame(response));
         let instance = runner.instance_id.clone();

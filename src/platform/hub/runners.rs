@@ -59,6 +59,8 @@ pub struct Connection {
     pub subscriptions: BTreeMap<String, Vec<String>>,
     /// Since when it is connected.
     pub since: Timestamp,
+    /// When it was told the variables, all of them, in its handshake.
+    pub told: Timestamp,
     /// The last sign of life it gave.
     pub last_seen: Timestamp,
 }
@@ -78,6 +80,8 @@ pub(crate) struct Runner {
     /// The version of the protocol it speaks, 1 or 2.
     pub(crate) version: u8,
     pub(crate) since: Timestamp,
+    /// See [`Connection::told`].
+    pub(crate) told: Timestamp,
     /// The last sign of life, in microseconds since 1970: its socket notes it without taking hold of the state.
     pub(crate) last_seen: Arc<AtomicI64>,
     /// How many background tasks it said it still had in hand when it connected.

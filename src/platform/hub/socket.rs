@@ -61,6 +61,7 @@ pub(crate) async fn serve(core: Arc<Core>, caller: Caller, socket: WebSocket) {
         runner_type: caller.runner_type,
         version: 2,
         since: Timestamp::now(),
+        told: Timestamp::now(),
         last_seen: Arc::clone(&last_seen),
         running: caller.running,
         outgoing,

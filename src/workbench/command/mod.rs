@@ -289,6 +289,9 @@ pub struct Status {
     pub mode: String,
     /// The environment, `ENV-...`.
     pub environment_id: String,
+    /// How Connect says it stands: `connected`, `disconnected`, `running` and so on; `None` as long as it was not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment_status: Option<String>,
     /// The extension's name.
     pub extension: String,
     /// Its version.

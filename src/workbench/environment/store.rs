@@ -40,7 +40,17 @@ impl Store {
         let service = environment.replacen("ENV-", "SRVC-", 1);
         let service = service.rsplit_once('-').map_or(service.as_str(), |(service, _)| service);
         let base = format!("devops/services/{service}/environments/{environment}");
-        Ok(Self::Remote(Box::new(Remote { client, base, cache: Mutex::default() })))
+        Ok(Self::Remote(Box::new(Remote { client, base, cache: Mutex::default(), stands: Mutex::default() })))
+    }
+
+    /// How the environment stands, in Connect's word, as far as it was told.
+    pub(in crate::workbench) fn stands(&self) -> Option<String> {
+        match self {
+            Self::Local(platform) => {
+                Some(if platform.connections().is_empty() { "disconnected" } else { "connected" }.to_owned())
+            }
+            Self::Remote(remote) => remote.stands.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        }
     }
 
     /// All variables, by name, and whether some were changed and not applied (for a local Connect the values say it).
@@ -117,6 +127,8 @@ pub(in crate::workbench) struct Remote {
     /// The path of the environment.
     base: String,
     cache: Mutex<Option<(Instant, Known)>>,
+    /// The environment's status, as it was told last.
+    stands: Mutex<Option<String>>,
 }
 
 impl Remote {
@@ -129,6 +141,7 @@ impl Remote {
             self.client.collection(&format!("{}/variables", self.base)).all().await?.iter().filter_map(stored).collect();
         variables.sort_by(|a, b| a.name.cmp(&b.name));
         let environment = self.client.get(&self.base).await?;
+        *self.stands.lock().unwrap_or_else(PoisonError::into_inner) = environment["status"].as_str().map(str::to_owned);
         let unapplied = environment["configuration_changed"].as_bool().unwrap_or(false);
         let known = Known { variables, unapplied };
         *self.cache.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), known.clone()));
