@@ -90,7 +90,10 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) {
         put(frame.buffer_mut(), state.theme, Rect { height: 1, ..list }, &heading(&columns), 0);
         list = Rect { y: list.y + 1, height: list.height - 1, ..list };
     }
-    let first = events.scroll.begin(events.rows.len(), usize::from(list.height), |at| 1 + events.gaps_before(at).count());
+    // The gap that has not ended yet comes behind the last row, and is what matters most.
+    let behind = |at: usize| if at + 1 == events.rows.len() { events.gaps_before(at + 1).count() } else { 0 };
+    let high = |at: usize| 1 + events.gaps_before(at).count() + behind(at);
+    let first = events.scroll.begin(events.rows.len(), usize::from(list.height), high);
     let mut y = list.y;
     for (delivery, place) in events.rows.iter().skip(first).zip(first..) {
         y = gaps(frame, state, Rect { y, height: list.bottom().saturating_sub(y), ..list }, place);

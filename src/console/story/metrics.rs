@@ -140,6 +140,6 @@ mod tests {
         let metrics =
             Metrics { name: "hour".into(), each: "2 minutes".into(), buckets: vec![bucket(1_000, 1), bucket(5_000, 3)] };
         let shown = super::metrics(&[metrics], None, true).whole;
-        assert!(shown.lines().any(|line| line.starts_with("wait") && line.contains("4.0ms on average")), "{shown}");
+        assert!(shown.lines().any(|line| line.starts_with("wait") && line.contains("4 ms on average")), "{shown}");
     }
 }

@@ -260,7 +260,7 @@ fn any_event_type_can_be_chosen_by_a_few_letters() {
     let mut state = typical(120, 40);
     let effects = press(&mut state, "T tiersetupproc enter");
     assert!(
-        matches!(&commands(&effects)[..], [Command::Trigger { event_type, .. }] if event_type == "tier_config_setup_request_processing"),
+        matches!(&commands(&effects)[..], [_, Command::Trigger { event_type, .. }] if event_type == "tier_config_setup_request_processing"),
         "{effects:?}"
     );
 }
