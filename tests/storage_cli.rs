@@ -117,7 +117,8 @@ fn an_export_replaces_no_file_unasked_and_takes_what_a_pipeline_makes() {
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "precious");
     done(&export(&["--force"]));
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "_id,sum\n0,90\n1,100\n");
-    let writes = store(dir, &["export", "/tmp/x.jsonl", "--collection", "numbers", "--pipeline", "[{$out: 'x'}]"]);
+    let writes =
+        store(dir, &["export", dir.join("x.jsonl").to_str().unwrap(), "--collection", "numbers", "--pipeline", "[{$out: 'x'}]"]);
     assert_eq!((writes.status, writes.stderr.contains("writes")), (2, true), "{}", writes.stderr);
 }
 

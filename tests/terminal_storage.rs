@@ -167,7 +167,7 @@ fn a_slow_query_is_told_and_stopped_and_huge_collections_are_paged_to_their_end(
     run(dir.path(), &["store", "import", file.to_str().unwrap()]);
     terminal.press("R").until_text("documents 1 to 50 of 1,234");
     terminal.press("]").until_text("documents 51 to 100 of 1,234");
-    terminal.press("}").until_text("documents 1,201 to 1,234 of 1,234").until_text("n=1233");
+    terminal.press("}").until_text("documents 1,201 to 1,234 of 1,234").until_text("n=1200");
     terminal.press("[").until_text("documents 1,151 to 1,200").press("{").until_text("documents 1 to 50");
     // A thousand million additions for every document.
     let sum = |inner: &str| {

@@ -93,7 +93,7 @@ fn start(state: &mut State, effects: &mut Vec<Effect>) {
     effects.push(Effect::Command(Ask::EventTypes, Command::EventTypes));
     state.variables.busy = true;
     effects.push(Effect::Command(Ask::Variables, Command::Variables));
-    effects.push(storage::collections(state));
+    storage::list(state, effects);
     journal::refresh(state, effects);
     effects.push(Effect::Read(Query::Usage));
     effects.push(Effect::Read(Query::Logs(state.logs.filter.clone())));

@@ -167,10 +167,15 @@ pub(super) fn documents(state: &mut State, effects: &mut Vec<Effect>) {
 }
 
 /// Asks for the collections, and with their answer for the documents.
-pub(super) fn collections(state: &mut State) -> Effect {
-    (state.storage.busy, state.storage.since) = (true, state.now);
+pub(super) fn collections(state: &State) -> Effect {
     let (backend, database) = (state.storage.backend, state.storage.elsewhere.clone());
     Effect::Command(Ask::Collections, Command::Store(StoreCommand::Collections { backend, database }))
+}
+
+/// The same for somebody who waits for them.
+pub(super) fn list(state: &mut State, effects: &mut Vec<Effect>) {
+    (state.storage.busy, state.storage.since) = (true, state.now);
+    effects.push(collections(state));
 }
 
 /// Reads everything again.
@@ -182,7 +187,7 @@ pub(super) fn reload(state: &mut State, effects: &mut Vec<Effect>) {
     state.storage.recount();
     state.storage.stopped = false;
     state.storage.sizes.clear();
-    effects.push(collections(state));
+    list(state, effects);
 }
 
 /// Asks another query of the collection; one that was typed is remembered.
@@ -370,7 +375,7 @@ fn to_document(state: &mut State, effects: &mut Vec<Effect>) {
     storage.collection = Some(call.collection);
     storage.query.filter = filter;
     state.focus_on(Pane::Storage);
-    effects.push(collections(state));
+    list(state, effects);
 }
 
 /// The filter that finds what a call wrote.

@@ -7,7 +7,7 @@ use super::super::super::message::Effect;
 use super::super::super::state::{Input, Overlay, Pane, Pick, Prompt, PromptFor, State, StoreAsk};
 use super::super::super::theme::Tone;
 use super::super::journal;
-use super::{ask, collections, confirm, line, place, run};
+use super::{ask, confirm, line, list, place, run};
 use crate::storage::query::parse_document;
 use crate::workbench::{FileFormat, StoreCommand, StoreQuery};
 
@@ -118,7 +118,7 @@ pub(in super::super) fn picked(state: &mut State, pick: Pick, effects: &mut Vec<
             storage.collection = None;
             storage.collections.clear();
             storage.sizes.clear();
-            effects.push(collections(state));
+            list(state, effects);
         }
         Pick::Query(query) => run(state, query, false, effects),
         Pick::Delivery(id) => to_delivery(state, id, effects),

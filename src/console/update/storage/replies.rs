@@ -6,7 +6,7 @@ use super::super::super::state::{Choice, Chooser, EditorFor, Overlay, Pager, Pic
 use super::super::super::text;
 use super::super::super::theme::{Piece, Pieces, Tone};
 use super::super::complain;
-use super::{ask, collections, compare, confirm, documents, editor, id_of, line};
+use super::{ask, collections, compare, confirm, documents, editor, id_of, line, list};
 use crate::workbench::{
     Conflict, DatabaseRow, FieldRow, JobRow, JobState, StagePreview, StoreCommand, StoreReply, StoreTarget, WorkbenchError,
     WriterRow, Written,
@@ -193,7 +193,7 @@ fn told(state: &mut State, written: &Written, effects: &mut Vec<Effect>) {
     state.say(tone, format!("{}{undo}", written.message));
     state.storage.asked += 1;
     state.storage.recount();
-    effects.push(collections(state));
+    list(state, effects);
 }
 
 fn again(state: &mut State, title: String, text: &str, purpose: EditorFor, why: &WorkbenchError) {

@@ -44,6 +44,7 @@ fn a_query_is_asked_with_all_its_parts_and_remembered() {
     let wanted = |q: &StoreQuery| q.filter == "{n:1}" && q.projection == "{n:1}" && q.sort == "{n:-1}" && q.skip == 7;
     assert!(matches!(asked[0], StoreCommand::Remember { query, favourite: None, .. } if wanted(query)), "{asked:?}");
     assert!(matches!(asked[1], StoreCommand::Find { query, .. } if wanted(query)), "{asked:?}");
+    state.storage.busy = false;
     let effects = press(&mut state, "esc");
     assert!(matches!(stores(&effects)[..], [StoreCommand::Find { query, .. }] if query.filter.is_empty()));
 }
