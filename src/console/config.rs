@@ -173,8 +173,7 @@ impl Config {
             for action in ACTIONS.iter().filter(|a| a.contexts.contains(&context)) {
                 for key in own(action) {
                     if let Some(other) = seen.insert(keymap::parse(&key), action.name).filter(|other| *other != action.name) {
-                        let sentence =
-                            format!("`{key}` would mean both `{other}` and `{}` in {}", action.name, context.title());
+                        let sentence = format!("`{key}` would mean both `{other}` and `{}` in {}", action.name, context.title());
                         let line = bound.get(action.name).max(bound.get(other)).copied().unwrap_or(1);
                         said.push((line, sentence));
                     }

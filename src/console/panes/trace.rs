@@ -32,7 +32,12 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) {
     }
     let inner = filter_line(frame, state, Pane::Trace, inner, &trace.filter);
     if trace.lines.is_empty() && !trace.all.is_empty() {
-        return notice(frame, state, inner, &[vec![Piece::new(Tone::Dim, "no line of this trace fits the filter: Esc drops it")]]);
+        return notice(
+            frame,
+            state,
+            inner,
+            &[vec![Piece::new(Tone::Dim, "no line of this trace fits the filter: Esc drops it")]],
+        );
     }
     if trace.lines.is_empty() {
         let said =

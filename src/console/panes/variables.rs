@@ -53,8 +53,7 @@ fn buttons(state: &State, room: usize) -> Vec<(&'static [Do], Pieces)> {
         let can = actions.iter().any(|a| (a.available)(state).is_ok());
         let keys = actions.iter().map(|a| keymap::first(a)).collect::<Vec<_>>().join(" ");
         let tone = |tone| if can { tone } else { Tone::Dim };
-        let pieces =
-            vec![Piece::new(tone(Tone::Key), format!(" {keys}")), Piece::new(tone(Tone::Plain), format!(" {word} "))];
+        let pieces = vec![Piece::new(tone(Tone::Key), format!(" {keys}")), Piece::new(tone(Tone::Plain), format!(" {word} "))];
         let wide: usize = pieces.iter().map(|p| text::width(&p.text)).sum();
         if wide > left {
             break;

@@ -59,7 +59,9 @@ fn words(ask: &Ask) -> Option<&'static str> {
         Ask::Environment => "asking about the variables",
         Ask::Collections => "listing the collections",
         Ask::Documents(_) => "asking the store",
-        Ask::Store(StoreAsk::Size | StoreAsk::Count(_) | StoreAsk::Job | StoreAsk::Queries | StoreAsk::Preview(_)) => return None,
+        Ask::Store(StoreAsk::Size | StoreAsk::Count(_) | StoreAsk::Job | StoreAsk::Queries | StoreAsk::Preview(_)) => {
+            return None;
+        }
         Ask::Store(_) => "working in the store",
         Ask::Status | Ask::Quit | Ask::EventTypes | Ask::Waiting => return None,
     })

@@ -2,11 +2,11 @@
 
 use super::super::action::Do;
 use super::super::message::{Ask, Edit, Effect, Query};
-use super::super::state::{Chooser, Choice, Comparing, Form, Input, Overlay, Pager, Purpose, State};
-use super::super::{story, text};
+use super::super::state::{Choice, Chooser, Comparing, Form, Input, Overlay, Pager, Purpose, State};
 use super::super::theme::{Piece, Pieces, Tone};
-use super::{acts, complain};
+use super::super::{story, text};
 use super::replies::await_delivery;
+use super::{acts, complain};
 use crate::journal::DeliveryState;
 use crate::observe::{Fact, Secret};
 use crate::workbench::{CaptureCommand, CaptureReply, Command, RunAgain, RunsCompared, VariableRow, VariableState};

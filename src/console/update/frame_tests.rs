@@ -4,8 +4,8 @@ use super::super::fixture::{observations, tell, trace, typical};
 use super::super::message::{Ask, Effect, Message};
 use super::super::state::{Overlay, Pane, State};
 use super::tests::{commands, press};
-use crate::observe::{LinkState, StepKind, Timestamp};
 use crate::observe::control::Release;
+use crate::observe::{LinkState, StepKind, Timestamp};
 use crate::workbench::{CaptureCommand, Command, HeldRow, Reply, SagaCommand, SagaReply, VariableState};
 
 fn names(state: &State) -> Vec<&str> {
@@ -58,7 +58,10 @@ fn a_trace_is_narrowed_to_what_fits_and_the_steps_it_is_in() {
 fn what_takes_long_is_said_and_can_be_cancelled() {
     let mut state = typical(120, 40);
     press(&mut state, "3 a enter");
-    assert!(state.work.long(state.now).is_none_or(|(ask, ..)| *ask != Ask::Apply), "nothing flickers for what is answered at once");
+    assert!(
+        state.work.long(state.now).is_none_or(|(ask, ..)| *ask != Ask::Apply),
+        "nothing flickers for what is answered at once"
+    );
     later(&mut state, 7);
     assert_eq!(state.work.long(state.now).map(|(ask, _, seconds)| (ask.clone(), seconds)), Some((Ask::Apply, 7)));
     let mut effects = press(&mut state, "esc");
@@ -100,18 +103,14 @@ fn what_happens_to_the_link_and_at_breakpoints_is_said_wherever_one_looks() {
 #[test]
 fn aborting_a_delivery_asks_first() {
     let mut state = typical(120, 40);
-    let held =
-        HeldRow { id: 1, delivery: Some(8), step_kind: StepKind::Execute, name: "SaveRequest".into(), since: state.now };
+    let held = HeldRow { id: 1, delivery: Some(8), step_kind: StepKind::Execute, name: "SaveRequest".into(), since: state.now };
     tell(&mut state, Message::Reply(Ask::Sagas, Ok(Reply::Sagas(SagaReply { held: vec![held], ..SagaReply::default() }))));
     assert!(commands(&press(&mut state, "X")).is_empty());
     assert!(matches!(state.overlays.last(), Some(Overlay::Confirm(_))));
     assert!(commands(&press(&mut state, "n")).is_empty() && state.overlays.is_empty());
     press(&mut state, "X");
     let effects = press(&mut state, "enter");
-    assert_eq!(
-        commands(&effects),
-        [&Command::Sagas(SagaCommand::Release { delivery: Some(8), how: Release::Abort })]
-    );
+    assert_eq!(commands(&effects), [&Command::Sagas(SagaCommand::Release { delivery: Some(8), how: Release::Abort })]);
 }
 
 #[test]

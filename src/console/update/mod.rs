@@ -156,8 +156,12 @@ fn counts(state: &State) -> bool {
 /// After how many seconds the state wants to hear of the time again.
 pub(crate) fn patience(state: &State) -> u64 {
     let shown = state.toast.is_some() || state.variables.revealed.is_some();
-    let hurried =
-        storage::hurried(state) || counts(state) || shown || !state.work.is_empty() || state.pending.variables_stale || state.pending.documents_stale;
+    let hurried = storage::hurried(state)
+        || counts(state)
+        || shown
+        || !state.work.is_empty()
+        || state.pending.variables_stale
+        || state.pending.documents_stale;
     if hurried { 1 } else { 5 }
 }
 

@@ -190,7 +190,9 @@ fn fill(state: &mut State, mut form: Box<Form>, key: KeyEvent, effects: &mut Vec
             let value = super::super::state::Input::new(form.value.text());
             form.value = if form.secure { value.masked() } else { value };
         }
-        _ if form.on_value && form.run.is_none() && Some(Chord::from(key)) == keymap::parse("ctrl-o") => return hand_out(form, effects),
+        _ if form.on_value && form.run.is_none() && Some(Chord::from(key)) == keymap::parse("ctrl-o") => {
+            return hand_out(form, effects);
+        }
         KeyCode::Enter if !form.on_value => form.on_value = true,
         KeyCode::Enter => return submit(state, form, effects),
         _ if form.on_value => {
