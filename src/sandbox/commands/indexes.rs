@@ -73,7 +73,12 @@ fn is_new(collection: &Collection, spec: &RawDocument) -> Result<bool, CommandEr
         return Ok(false);
     }
     for known in collection.indexes() {
-        let same_key = known.spec.get("key")? == key && known.collation == wanted.collation;
+        // A sparse and another, or two partial ones of different filters, may stand side by side.
+        let filter = "partialFilterExpression";
+        let same_key = known.spec.get("key")? == key
+            && known.collation == wanted.collation
+            && known.sparse == wanted.sparse
+            && known.spec.get(filter)? == spec.get(filter)?;
         if known.name == wanted.name && !same_key {
             let message =
                 format!("An existing index has the same name as the requested index, with a different key: {}", wanted.name);

@@ -142,7 +142,8 @@ fn unary(name: &str, arguments: &[Value], of: impl Fn(&Bson, f64) -> Result<Bson
         Some((value, n)) => of(value, n).map(Some),
         None => {
             let message = format!("{name} only supports numeric types, not {}", alias(&value));
-            Err(CommandError::new(Code::location(28765), message))
+            let location = if matches!(name, "$round" | "$trunc") { 51081 } else { 28765 };
+            Err(CommandError::new(Code::location(location), message))
         }
     }
 }

@@ -24,11 +24,16 @@ pub(super) fn evaluate(expression: &Expression, scope: &Scope<'_>) -> Result<Val
             elements.collect::<Result<_, CommandError>>().map(|array| Some(Bson::Array(array)))
         }
         Expression::Call(function, arguments, collation) => {
-            let arguments = arguments.iter().map(|argument| match argument {
-                Some(argument) => evaluate(argument, scope),
-                None => Ok(None),
-            });
-            function.call(&arguments.collect::<Result<Vec<_>, _>>()?, collation)
+            let mut values = Vec::with_capacity(arguments.len());
+            for argument in arguments {
+                let value = argument.as_ref().map(|argument| evaluate(argument, scope)).transpose()?.flatten();
+                let ends = function.ends_at_null() && is_nullish(&value);
+                values.push(value);
+                if ends {
+                    break;
+                }
+            }
+            function.call(&values, collation)
         }
         Expression::And(parts) => every(parts, scope, true),
         Expression::Or(parts) => every(parts, scope, false),

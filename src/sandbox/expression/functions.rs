@@ -15,14 +15,21 @@ enum Call {
     Plain(fn(&[Value]) -> Result<Value, CommandError>),
     /// It compares values, so it matters how strings are compared.
     Comparing(fn(&[Value], &Collation) -> Result<Value, CommandError>),
+    /// One null makes the answer null: what comes after it is not computed, and cannot fail.
+    UntilNull(fn(&[Value]) -> Result<Value, CommandError>),
 }
 
 impl Function {
     pub(super) fn call(&self, arguments: &[Value], collation: &Collation) -> Result<Value, CommandError> {
         match self.call {
-            Call::Plain(call) => call(arguments),
+            Call::Plain(call) | Call::UntilNull(call) => call(arguments),
             Call::Comparing(call) => call(arguments, collation),
         }
+    }
+
+    /// Whether the arguments after a null do not matter.
+    pub(super) fn ends_at_null(&self) -> bool {
+        matches!(self.call, Call::UntilNull(_))
     }
 }
 
@@ -75,9 +82,9 @@ functions! {
     Comparing "$cmp" exactly(2) => logic::cmp;
     Plain "$not" exactly(1) => logic::not;
 
-    Plain "$add" ANY => arithmetic::add;
+    UntilNull "$add" ANY => arithmetic::add;
     Plain "$subtract" exactly(2) => arithmetic::subtract;
-    Plain "$multiply" ANY => arithmetic::multiply;
+    UntilNull "$multiply" ANY => arithmetic::multiply;
     Plain "$divide" exactly(2) => arithmetic::divide;
     Plain "$mod" exactly(2) => arithmetic::modulo;
     Plain "$abs" exactly(1) => arithmetic::abs;
@@ -125,7 +132,7 @@ functions! {
     Plain "$tsSecond" exactly(1) => bits::ts_second;
     Plain "$tsIncrement" exactly(1) => bits::ts_increment;
 
-    Plain "$concat" ANY => strings::concat;
+    UntilNull "$concat" ANY => strings::concat;
     Plain "$toLower" exactly(1) => strings::to_lower;
     Plain "$toUpper" exactly(1) => strings::to_upper;
     Plain "$strcasecmp" exactly(2) => strings::strcasecmp;
@@ -154,7 +161,7 @@ functions! {
     Plain "$lastN" named(&["input", "n"], 2) => arrays::last_n;
     Comparing "$maxN" named(&["input", "n"], 2) => arrays::max_n;
     Comparing "$minN" named(&["input", "n"], 2) => arrays::min_n;
-    Plain "$concatArrays" ANY => arrays::concat;
+    UntilNull "$concatArrays" ANY => arrays::concat;
     Plain "$slice" between(2, 3) => arrays::slice;
     Comparing "$in" exactly(2) => arrays::contains;
     Comparing "$indexOfArray" between(2, 4) => arrays::index_of;

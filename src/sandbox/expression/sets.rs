@@ -20,6 +20,14 @@ fn sets(name: &str, location: i32, arguments: &[Value]) -> Result<Option<Vec<Vec
     sets.collect()
 }
 
+/// The two sets an operator works on, each with the code of its not being one; `None` if one of them is null.
+fn pair(name: &str, locations: [i32; 2], arguments: &[Value]) -> Result<Option<(Vec<Bson>, Vec<Bson>)>, CommandError> {
+    let [first, second] = [0, 1].map(|at| argument(arguments, at));
+    let words = |which: &str, kind: &str| format!("both operands of {name} must be arrays. {which} argument is of type: {kind}");
+    let Some(first) = elements(first, locations[0], |kind| words("First", kind))? else { return Ok(None) };
+    Ok(elements(second, locations[1], |kind| words("Second", kind))?.map(|second| (first, second)))
+}
+
 /// The elements without repetitions, in order, of those `keep` wants.
 fn distinct(values: impl IntoIterator<Item = Bson>, collation: &Collation, keep: impl Fn(&[u8]) -> bool) -> Vec<Bson> {
     let mut seen = HashSet::new();
@@ -50,13 +58,9 @@ pub(super) fn intersection(arguments: &[Value], collation: &Collation) -> Result
 }
 
 pub(super) fn difference(arguments: &[Value], collation: &Collation) -> Result<Value, CommandError> {
-    match sets("$setDifference", 17048, arguments)?.as_deref() {
-        Some([first, second]) => {
-            let gone = keys(second, collation);
-            array(distinct(first.clone(), collation, |key| !gone.contains(key)))
-        }
-        _ => null(),
-    }
+    let Some((first, second)) = pair("$setDifference", [17048, 17049], arguments)? else { return null() };
+    let gone = keys(&second, collation);
+    array(distinct(first, collation, |key| !gone.contains(key)))
 }
 
 pub(super) fn equals(arguments: &[Value], collation: &Collation) -> Result<Value, CommandError> {
@@ -68,10 +72,9 @@ pub(super) fn equals(arguments: &[Value], collation: &Collation) -> Result<Value
 }
 
 pub(super) fn is_subset(arguments: &[Value], collation: &Collation) -> Result<Value, CommandError> {
-    match sets("$setIsSubset", 17046, arguments)?.as_deref() {
-        Some([first, second]) => yes(keys(first, collation).is_subset(&keys(second, collation))),
-        _ => Err(fault(17046, "both operands of $setIsSubset must be arrays. One argument is null")),
-    }
+    let refused = || fault(17046, "both operands of $setIsSubset must be arrays. One argument is null");
+    let (first, second) = pair("$setIsSubset", [17046, 17042], arguments)?.ok_or_else(refused)?;
+    yes(keys(&first, collation).is_subset(&keys(&second, collation)))
 }
 
 fn truths(name: &str, location: i32, arguments: &[Value]) -> Result<Vec<bool>, CommandError> {

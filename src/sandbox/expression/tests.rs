@@ -43,6 +43,7 @@ fn evaluate(expression: Bson) -> Result<Option<Bson>, CommandError> {
 #[case::map(bson!({ "$map": { "input": "$list", "as": "e", "in": { "$add": ["$$e", "$n"] } } }), bson!([8, 6, 7]))]
 #[case::filter(bson!({ "$filter": { "input": "$docs", "cond": { "$eq": ["$$this.k", "b"] }, "limit": 1 } }), bson!([{ "k": "b", "v": 2 }]))]
 #[case::reduce(bson!({ "$reduce": { "input": "$list", "initialValue": 0, "in": { "$add": ["$$value", "$$this"] } } }), bson!(6))]
+#[case::after_a_null_nothing_is_computed(bson!({ "$concat": ["$nope", { "$toUpper": ["$list"] }] }), Bson::Null)]
 #[case::concat(bson!({ "$concat": ["$s", ", ", "world"] }), bson!("Hello, world"))]
 #[case::to_upper(bson!({ "$toUpper": "$s" }), bson!("HELLO"))]
 #[case::substr(bson!({ "$substrCP": ["grüße", 2, 2] }), bson!("üß"))]

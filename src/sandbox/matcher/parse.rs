@@ -4,7 +4,7 @@ use regex::RegexBuilder;
 use super::super::error::{Code, CommandError};
 use super::super::expression::{Expression, Given};
 use super::super::value::{Path, shell, type_from_alias};
-use super::predicate::{Pattern, Predicate, Range, Wanted, whole};
+use super::predicate::{ElementTest, Pattern, Predicate, Range, Wanted, whole};
 use super::schema::Schema;
 use super::{Matcher, Node};
 
@@ -221,26 +221,19 @@ fn element(value: RawBsonRef<'_>, depth: usize, given: &Given) -> Result<Predica
     if depth > MAX_DEPTH {
         return Err(CommandError::bad_value(format!("filter exceeds the maximum nesting depth of {MAX_DEPTH}")));
     }
-    let mut tests = Vec::new();
-    for node in operators_of("", inner, depth + 1, given)? {
-        flatten(node, true, &mut tests)?;
-    }
-    Ok(Predicate::ElementValue(tests))
+    let tests = operators_of("", inner, depth + 1, given)?.into_iter().map(element_test);
+    Ok(Predicate::ElementValue(tests.collect::<Result<_, _>>()?))
 }
 
-/// Tests of one element as (what it shall say, test).
-fn flatten(node: Node, wanted: bool, into: &mut Vec<(bool, Predicate)>) -> Result<(), CommandError> {
-    match node {
-        Node::Field(_, test) => into.push((wanted, test)),
-        Node::NoField(_, test) => into.push((!wanted, test)),
-        Node::Not(inner) if inner.all.len() == 1 => {
-            for node in inner.all {
-                flatten(node, !wanted, into)?;
-            }
-        }
-        _ => return Err(CommandError::not_implemented("$not of several operators inside $elemMatch")),
-    }
-    Ok(())
+/// What an operator at a path asks, of an element instead.
+fn element_test(node: Node) -> Result<ElementTest, CommandError> {
+    Ok(match node {
+        Node::Field(_, test) => ElementTest::Passes(test),
+        Node::NoField(_, test) => ElementTest::Fails(test),
+        Node::Not(inner) => ElementTest::NotAll(inner.all.into_iter().map(element_test).collect::<Result<_, _>>()?),
+        Node::Never => ElementTest::Never,
+        _ => return Err(CommandError::not_implemented("this operator inside $elemMatch")),
+    })
 }
 
 fn types(value: RawBsonRef<'_>) -> Result<Predicate, CommandError> {

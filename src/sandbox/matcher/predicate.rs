@@ -31,8 +31,33 @@ pub(super) enum Predicate {
     Pattern(Pattern),
     /// `$elemMatch` with a filter: some element is a document that passes.
     ElementDocument(Box<Matcher>),
-    /// `$elemMatch` with operators: some element passes all of these (true) and none of those (false).
-    ElementValue(Vec<(bool, Predicate)>),
+    /// `$elemMatch` with operators: some element passes all of these.
+    ElementValue(Vec<ElementTest>),
+}
+
+/// One operator inside an `$elemMatch`, asked of an element as it is.
+#[derive(Debug, Clone)]
+pub(super) enum ElementTest {
+    Passes(Predicate),
+    Fails(Predicate),
+    /// Some of these does not hold.
+    NotAll(Vec<ElementTest>),
+    Never,
+}
+
+impl ElementTest {
+    fn holds(&self, element: RawBsonRef<'_>) -> bool {
+        match self {
+            Self::Passes(test) => test.test(Some(element)),
+            Self::Fails(test) => !test.test(Some(element)),
+            Self::NotAll(tests) => !all_hold(tests, element),
+            Self::Never => false,
+        }
+    }
+}
+
+fn all_hold(tests: &[ElementTest], element: RawBsonRef<'_>) -> bool {
+    tests.iter().all(|test| test.holds(element))
 }
 
 /// A value to compare with, and by which rules.
@@ -103,7 +128,7 @@ impl Predicate {
     pub(super) fn test_element(&self, element: RawBsonRef<'_>) -> bool {
         match self {
             Self::ElementDocument(matcher) => element.as_document().is_some_and(|document| matcher.matches(document)),
-            Self::ElementValue(tests) => tests.iter().all(|(wanted, test)| test.test(Some(element)) == *wanted),
+            Self::ElementValue(tests) => all_hold(tests, element),
             Self::Exists | Self::Size(_) => false,
             _ => self.test(Some(element)),
         }
@@ -119,7 +144,7 @@ impl Predicate {
             (Self::In { values, patterns }, _) => {
                 patterns.is_empty() && values.iter().all(|value| Self::Equal(value.clone()).implies(other))
             }
-            (Self::Range(_, bound), Self::Exists) => !matches!(bound.value, RawBson::Null),
+            (Self::Range(_, bound), Self::Exists) => !matches!(bound.value, RawBson::Null | RawBson::MinKey | RawBson::MaxKey),
             (Self::Range(range, bound), Self::Range(wanted, than)) => {
                 let upward = |range: &Range| matches!(range, Range::Greater | Range::GreaterOrEqual);
                 upward(range) == upward(wanted) && other.test(Some(bound.value.as_raw_bson_ref()))
@@ -146,19 +171,16 @@ impl Predicate {
             (Self::Mod { divisor, remainder }, Some(value)) => {
                 whole(value).and_then(|n| n.checked_rem(*divisor)).is_some_and(|rest| rest == *remainder)
             }
-            (Self::Bits { mask, all, set }, Some(value)) => {
-                let fraction = matches!(value, RawBsonRef::Double(n) if n.fract() != 0.0);
-                whole(value).filter(|_| !fraction).is_some_and(|n| {
-                    let bits = if *set { n.cast_unsigned() } else { !n.cast_unsigned() } & mask;
-                    if *all { bits == *mask } else { bits != 0 }
-                })
-            }
+            (Self::Bits { mask, all, set }, Some(value)) => bits_of(value).is_some_and(|value| {
+                let bits = if *set { value } else { !value } & mask;
+                if *all { bits == *mask } else { bits != 0 }
+            }),
             (Self::Pattern(pattern), Some(value)) => pattern.test(value),
             (Self::ElementDocument(matcher), Some(RawBsonRef::Array(array))) => {
                 array.into_iter().flatten().any(|e| e.as_document().is_some_and(|d| matcher.matches(d)))
             }
             (Self::ElementValue(tests), Some(RawBsonRef::Array(array))) => {
-                array.into_iter().flatten().any(|e| tests.iter().all(|(wanted, test)| test.test(Some(e)) == *wanted))
+                array.into_iter().flatten().any(|element| all_hold(tests, element))
             }
             (Self::Size(_) | Self::ElementDocument(_) | Self::ElementValue(_), Some(_)) => false,
         }
@@ -169,7 +191,15 @@ impl Predicate {
 fn in_range(range: Range, wanted: &Wanted, value: Option<RawBsonRef<'_>>) -> bool {
     let bound = wanted.value.as_raw_bson_ref();
     let or_equal = matches!(range, Range::GreaterOrEqual | Range::LessOrEqual);
-    let Some(value) = value else { return or_equal && bound == RawBsonRef::Null };
+    let Some(value) = value else {
+        let upward = matches!(range, Range::Greater | Range::GreaterOrEqual);
+        return match bound {
+            RawBsonRef::Null => or_equal,
+            RawBsonRef::MinKey => upward,
+            RawBsonRef::MaxKey => !upward,
+            _ => false,
+        };
+    };
     let unbounded = matches!(bound, RawBsonRef::MinKey | RawBsonRef::MaxKey);
     if !unbounded && class(value) != class(bound) {
         return false;
@@ -181,6 +211,19 @@ fn in_range(range: Range, wanted: &Wanted, value: Option<RawBsonRef<'_>>) -> boo
         Ordering::Equal => or_equal,
         Ordering::Greater => matches!(range, Range::Greater | Range::GreaterOrEqual),
         Ordering::Less => matches!(range, Range::Less | Range::LessOrEqual),
+    }
+}
+
+/// The lowest 64 bits of a number without a fraction, or of a binary value, whose first byte is the lowest.
+fn bits_of(value: RawBsonRef<'_>) -> Option<u64> {
+    match value {
+        RawBsonRef::Double(n) if n.fract() != 0.0 => None,
+        RawBsonRef::Binary(binary) => {
+            let mut lowest = [0; 8];
+            lowest.iter_mut().zip(binary.bytes).for_each(|(to, from)| *to = *from);
+            Some(u64::from_le_bytes(lowest))
+        }
+        number => whole(number).map(i64::cast_unsigned),
     }
 }
 

@@ -68,11 +68,18 @@ fn matches(filter: &RawDocumentBuf, document: &RawDocumentBuf) -> bool {
 #[case::expr_within_or(rawdoc! { "$or": [{ "n": 6 }, { "$expr": { "$eq": ["$n", "$nope"] } }] }, false)]
 #[case::bits_all_set(rawdoc! { "n": { "$bitsAllSet": [0, 2] } }, true)]
 #[case::bits_any_clear(rawdoc! { "n": { "$bitsAnyClear": 5 } }, false)]
+#[case::bits_of_bytes(rawdoc! { "bytes": { "$bitsAllSet": [0, 9] } }, true)]
+#[case::bits_of_bytes_that_are_clear(rawdoc! { "bytes": { "$bitsAllClear": 6 } }, true)]
+#[case::everything_is_below_the_greatest_key_also_what_is_missing(rawdoc! { "nope": { "$lt": bson::RawBson::MaxKey } }, true)]
+#[case::nothing_is_below_the_least_key(rawdoc! { "nope": { "$lt": bson::RawBson::MinKey } }, false)]
+#[case::elem_match_that_nothing_can_pass(rawdoc! { "list": { "$elemMatch": { "$all": [] } } }, false)]
+#[case::elem_match_not_of_several(rawdoc! { "list": { "$elemMatch": { "$not": { "$gt": 0, "$lt": 3 } } } }, true)]
 #[case::comment(rawdoc! { "n": 5, "$comment": "why" }, true)]
 fn a_filter_decides_as_mongodb_does(#[case] filter: RawDocumentBuf, #[case] expected: bool) {
     let document = rawdoc! {
         "_id": 1, "n": 5, "s": "Text", "nil": null, "list": [1, 2, 3],
         "docs": [{ "k": "a", "v": 1 }, { "k": "b", "v": 2 }], "deep": { "er": { "est": "x" } },
+        "bytes": bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: vec![1, 2] },
     };
     assert_eq!(matches(&filter, &document), expected);
 }

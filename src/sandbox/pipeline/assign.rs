@@ -69,7 +69,7 @@ fn set(document: &mut Document, path: &[String], value: Option<&Bson>) {
     }
     match document.get_mut(first) {
         Some(inner @ (Bson::Document(_) | Bson::Array(_))) => set_inside(inner, rest, value),
-        _ if value.is_none() => {}
+        // What leads nowhere becomes a document, even for a value that is missing.
         _ => {
             let mut inner = Document::new();
             set(&mut inner, rest, value);

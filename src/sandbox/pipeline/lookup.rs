@@ -98,14 +98,19 @@ impl Lookup {
         fields: Option<&(Path, String)>,
     ) -> Result<Vec<RawDocumentBuf>, CommandError> {
         let Some((local, foreign)) = fields else { return Ok(Vec::new()) };
-        let (mut seen, mut values) = (HashSet::new(), bson::RawArrayBuf::new());
+        let (mut seen, mut values, mut any) = (HashSet::new(), bson::RawArrayBuf::new(), false);
         local.any(document, Leaf::Elements, &mut |value| {
+            any = true;
             let value = value.filter(|value| *value != RawBsonRef::Undefined).unwrap_or(RawBsonRef::Null);
             if !matches!(value, RawBsonRef::RegularExpression(_)) && seen.insert(key(value)) {
                 values.push(value);
             }
             false
         });
+        // An empty array, or one without such a field in any element, has no values: that is as good as missing.
+        if !any {
+            values.push(RawBsonRef::Null);
+        }
         let mut any_of = RawDocumentBuf::new();
         any_of.append(bson::raw::cstr!("$in"), values);
         let mut filter = RawDocumentBuf::new();

@@ -90,6 +90,7 @@ pub(super) fn parse(stage: &RawDocument, given: &Given, into: &mut Vec<Stage>) -
             Stage::Sort(sort)
         }
         "$sortByCount" => {
+            check_counted(value)?;
             into.push(Stage::Group(Group::counting(Expression::parse(value, given)?, given)));
             match Sort::parse(&rawdoc! { "count": -1 }, given.collation())? {
                 Some(sort) => Stage::Sort(sort),
@@ -207,4 +208,18 @@ impl Stage {
             _ => Ok(document.to_owned()),
         }
     }
+}
+
+/// What `$sortByCount` counts is computed: a constant is a mistake.
+fn check_counted(value: RawBsonRef<'_>) -> Result<(), CommandError> {
+    let computed = match value {
+        RawBsonRef::String(path) => path.starts_with('$'),
+        RawBsonRef::Document(spec) => {
+            spec.iter().next().and_then(Result::ok).is_some_and(|(name, _)| name.as_str().starts_with('$'))
+        }
+        _ => return Err(fault(40149, "the sortByCount field must be specified as a string or as an object")),
+    };
+    let number = if matches!(value, RawBsonRef::String(_)) { 40148 } else { 40147 };
+    let words = "the sortByCount field must be defined as a $-prefixed path or an expression inside an object";
+    if computed { Ok(()) } else { Err(fault(number, words)) }
 }

@@ -48,6 +48,10 @@ fn run(stages: Bson) -> Result<Vec<Document>, CommandError> {
     bson!([{ "$match": { "_id": 2 } }, { "$addFields": { "in.w": { "$add": ["$n", 1] }, "k": "$$REMOVE", "tags": "none" } }]),
     bson!([{ "_id": 2, "n": 2, "tags": "none", "in": { "w": 3 } }])
 )]
+#[case::what_is_missing_still_makes_its_place(
+    bson!([{ "$match": { "_id": 2 } }, { "$project": { "n": 1 } }, { "$set": { "n.x": "$none", "m": { "x": "$none" } } }]),
+    bson!([{ "_id": 2, "n": {}, "m": {} }])
+)]
 #[case::unset(bson!([{ "$match": { "_id": 1 } }, { "$unset": ["tags", "in.v", "k"] }]), bson!([{ "_id": 1, "n": 1, "in": {} }]))]
 #[case::unwind(
     bson!([{ "$unwind": { "path": "$tags", "includeArrayIndex": "i" } }, { "$project": { "tags": 1, "i": 1 } }]),
@@ -106,6 +110,9 @@ fn a_pipeline_makes_what_mongodb_makes(#[case] stages: Bson, #[case] expected: B
 #[case(bson!([{ "$limit": 1 }, { "$documents": [] }]), 40602)]
 #[case(bson!([{ "$merge": "x" }, { "$limit": 1 }]), 40601)]
 #[case(bson!([{ "$match": {}, "$limit": 1 }]), 40323)]
+#[case(bson!([{ "$sortByCount": "k" }]), 40148)]
+#[case(bson!([{ "$sortByCount": { "k": 1 } }]), 40147)]
+#[case(bson!([{ "$sortByCount": 1 }]), 40149)]
 #[case(bson!([{ "$limit": 0 }]), 15958)]
 #[case(bson!([{ "$group": { "n": { "$sum": 1 } } }]), 15955)]
 #[case(bson!([{ "$group": { "_id": 1, "n": { "$foo": 1 } } }]), 15952)]

@@ -1,6 +1,7 @@
 use bson::{Bson, Document};
 
 use super::super::error::{Code, CommandError};
+use super::super::value::shell_of;
 
 /// What an operator makes of the value at its path: from `None` if it is missing, to `None` to remove it.
 pub(super) type Change<'a> = &'a mut dyn FnMut(Option<Bson>) -> Result<Option<Bson>, CommandError>;
@@ -23,6 +24,36 @@ pub(super) fn find<'a>(document: &'a Document, path: &str) -> Option<&'a Bson> {
         };
     }
     Some(value)
+}
+
+/// # Errors
+/// `PathNotViable`: the path leads on from a value that has nothing in it.
+pub(super) fn check_way(document: &Document, path: &str) -> Result<(), CommandError> {
+    let mut parts = path.split('.');
+    let Some(mut name) = parts.next() else { return Ok(()) };
+    let Some(mut value) = document.get(name) else { return Ok(()) };
+    for part in parts {
+        let next = match value {
+            Bson::Document(inner) => inner.get(part),
+            Bson::Array(array) if part.parse::<usize>().is_ok() => part.parse().ok().and_then(|at: usize| array.get(at)),
+            other => {
+                let other = shell_of(other);
+                let message = format!("cannot use the part ({name} of {path}) to traverse the element ({{{name}: {other}}})");
+                return Err(CommandError::new(Code::PATH_NOT_VIABLE, message));
+            }
+        };
+        let Some(next) = next else { return Ok(()) };
+        (name, value) = (part, next);
+    }
+    Ok(())
+}
+
+/// The name of the first array that holds an element at the path.
+pub(super) fn array_on_the_way<'p>(document: &Document, path: &'p str) -> Option<&'p str> {
+    path.match_indices('.').find_map(|(end, _)| {
+        let way = path.get(..end)?;
+        matches!(find(document, way), Some(Bson::Array(_))).then(|| way.rsplit('.').next().unwrap_or(way))
+    })
 }
 
 /// Changes the value at a dotted path. With `create` the way there is made, without it a missing way changes nothing.

@@ -94,9 +94,11 @@ impl Update {
                     }
                 }
                 let edited = RawDocumentBuf::try_from(&edited)?;
-                same_id(document, &edited, |_| {
-                    "Performing an update on the path '_id' would modify the immutable field '_id'".to_owned()
-                })?;
+                let words = "Performing an update on the path '_id' would modify the immutable field '_id'";
+                if document.get("_id")?.is_some() && edited.get("_id")?.is_none() {
+                    return Err(CommandError::new(Code::IMMUTABLE_FIELD, words));
+                }
+                same_id(document, &edited, |_| words.to_owned())?;
                 edited
             }
         };
@@ -174,7 +176,7 @@ fn with_id(id: RawBsonRef<'_>, document: &RawDocument) -> RawDocumentBuf {
     out
 }
 
-/// A document keeps its `_id`; a replacement may leave it out, operators may not take it away.
+/// A document keeps its `_id`, which a replacement may leave out.
 fn same_id(old: &RawDocument, new: &RawDocument, words: impl Fn(String) -> String) -> Result<(), CommandError> {
     match (old.get("_id")?, new.get("_id")?) {
         (Some(old), Some(new)) if compare(old, new).is_eq() => check_id(new),

@@ -2,7 +2,7 @@ use bson::{Bson, DateTime, Document, RawDocumentBuf, Timestamp};
 
 use super::super::error::{Code, CommandError};
 use super::super::value::{Collation, Op, Trouble, alias_of, calculate, is_number, long, shell_of};
-use super::edit::{edit, find};
+use super::edit::{array_on_the_way, check_way, edit, find};
 use super::parse::Condition;
 use super::push::Push;
 
@@ -67,7 +67,7 @@ impl Operation {
             Operator::Max(value, collation) => {
                 edit(document, path, true, &mut |old| Ok(Some(better(old, value, collation, |order| order.is_gt()))))
             }
-            Operator::Rename(to) => rename(document, path, to),
+            Operator::Rename(to) => rename(document, path, to, at.id),
             Operator::Now { timestamp } => edit(document, path, true, &mut |_| Ok(Some(now(*timestamp)))),
             Operator::Push(push) => edit(document, path, true, &mut |old| {
                 let mut array = at.array(old, "")?.unwrap_or_default();
@@ -225,8 +225,17 @@ fn better(old: Option<Bson>, value: &Bson, collation: &Collation, wins: impl Fn(
     }
 }
 
-fn rename(document: &mut Document, from: &str, to: &str) -> Result<(), CommandError> {
+fn rename(document: &mut Document, from: &str, to: &str, id: &str) -> Result<(), CommandError> {
+    check_way(document, from)?;
     let Some(value) = find(document, from).cloned() else { return Ok(()) };
+    for (end, path) in [("source", from), ("destination", to)] {
+        if let Some(array) = array_on_the_way(document, path) {
+            let message = format!(
+                "The {end} field cannot be an array element, '{path}' in doc with _id: {id} has an array field called '{array}'"
+            );
+            return Err(CommandError::bad_value(message));
+        }
+    }
     edit(document, from, false, &mut |_| Ok(None))?;
     super::edit::set(document, to, value)
 }

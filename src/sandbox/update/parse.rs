@@ -40,7 +40,10 @@ pub(super) fn operations(update: &RawDocument, given: &Given) -> Result<Vec<Oper
             operations.push(operation);
         }
     }
-    operations.sort_by_cached_key(|operation| operation.path.split('.').map(order).collect::<Vec<_>>());
+    // By what they make: a renamed field is made at its new name.
+    operations.sort_by_cached_key(|operation| {
+        operation.paths().last().into_iter().flat_map(|path| path.split('.')).map(order).collect::<Vec<_>>()
+    });
     Ok(operations)
 }
 
@@ -152,6 +155,11 @@ fn rename(path: &str, value: RawBsonRef<'_>) -> Result<Operator, CommandError> {
     };
     if to == path {
         let message = format!("The source and target field for $rename must differ: {path}: {}", shell(value));
+        return Err(CommandError::bad_value(message));
+    }
+    let within = |inner: &str, outer: &str| inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('.'));
+    if within(path, to) || within(to, path) {
+        let message = format!("The source and target field for $rename must not be on the same path: {path}: {}", shell(value));
         return Err(CommandError::bad_value(message));
     }
     if let Some(dynamic) = [path, to].into_iter().find(|path| path.split('.').any(|part| part.starts_with('$'))) {

@@ -41,6 +41,10 @@ fn apply(update: RawDocumentBuf) -> Result<Option<RawDocumentBuf>, CommandError>
     rawdoc! { "_id": 1, "n": 4, "s": "y", "list": [1, 2], "deep": { "a": 1 } }
 )]
 #[case::rename(rawdoc! { "$rename": { "n": "deep.n" } }, rawdoc! { "_id": 1, "s": "x", "list": [1, 2], "deep": { "a": 1, "n": 5 } })]
+#[case::new_fields_come_in_the_order_of_their_names(
+    rawdoc! { "$rename": { "n": "z" }, "$set": { "y": 1 } },
+    rawdoc! { "_id": 1, "s": "x", "list": [1, 2], "deep": { "a": 1 }, "y": 1, "z": 5 }
+)]
 #[case::add_to_set(
     rawdoc! { "$addToSet": { "list": { "$each": [2.0, 3, 3] } } },
     rawdoc! { "_id": 1, "n": 5, "s": "x", "list": [1, 2, 3], "deep": { "a": 1 } }
@@ -97,6 +101,11 @@ fn an_update_that_changes_nothing_says_so(#[case] update: RawDocumentBuf) {
 #[case(rawdoc! { "$set": { "a..b": 1 } }, 56)]
 #[case(rawdoc! { "$bit": { "a": 1 } }, 2)]
 #[case(rawdoc! { "$rename": { "n": "n" } }, 2)]
+#[case(rawdoc! { "$rename": { "n": "n.m" } }, 2)]
+#[case(rawdoc! { "$rename": { "n.a": "m" } }, 28)]
+#[case(rawdoc! { "$rename": { "list.0": "m" } }, 2)]
+#[case(rawdoc! { "$rename": { "n": "list.0" } }, 2)]
+#[case(rawdoc! { "$unset": { "_id": "" } }, 66)]
 #[case(rawdoc! { "$pop": { "list": 2 } }, 9)]
 #[case(rawdoc! { "$pop": { "n": 1 } }, 14)]
 #[case(rawdoc! { "$addToSet": { "n": 1 } }, 2)]
