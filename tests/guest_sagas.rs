@@ -182,7 +182,8 @@ async fn a_saga_in_python_leaves_the_trace_a_rust_one_leaves_and_can_be_stopped_
         local.platform.set_variable(name, value, secure).await.unwrap();
     }
     leaves_a_trace(&local).await;
-    stands_at_a_breakpoint_beyond_its_time_limit(&local).await;
+    stands_at_a_breakpoint_beyond_its_time_limit_while_what_hangs_does_not(&local).await;
+    a_late_step_runs_after_all(&local).await;
     a_spoilt_write_is_compensated(&local).await;
     bad_sagas_are_one_readable_row_each(&local).await;
     the_handler_alone_is_one_step(&local).await;
@@ -268,16 +269,27 @@ async fn rust_twin() -> Vec<String> {
     story(&seen.seen().into_iter().filter(|o| o.delivery.is_some()).collect::<Vec<_>>())
 }
 
-async fn stands_at_a_breakpoint_beyond_its_time_limit(local: &Local) {
+async fn stands_at_a_breakpoint_beyond_its_time_limit_while_what_hangs_does_not(local: &Local) {
     let controls = &local.watched.controls;
+    controls.spoil(place(StepKind::Execute, "break"), Fault::Hang);
     let breakpoint = controls.stop_before(place(StepKind::Execute, "create tenant"));
     let queued = local.trigger("").await;
     let held = local.until("the breakpoint", || controls.set().held.keys().next().copied()).await;
     let key: DeliveryKey = local.platform.delivery(Some(&queued.task_id)).unwrap();
     assert!(controls.holds(&key));
-    // Its limit is 3 s.
-    tokio::time::sleep(Duration::from_secs(5)).await;
+    // The limit of both is 3 s, and it is over for the one that hangs.
+    let hanging = local.trigger("broken").await;
+    let (seen, result, message) = local.answered(&hanging.task_id).await;
+    assert!(result == "retry" && message.trim_end().ends_with("TimeoutError"), "{result}: {message}");
+    assert!(story(&seen).iter().any(|line| line.ends_with("INJECTED injected into execute break: it hangs")), "{seen:#?}");
     assert!(controls.holds(&key) && !local.of(&queued.task_id).iter().any(|o| matches!(o.fact, Fact::Answered(_))));
+    // Its thread does not wait for ever: it is told that the delivery is over.
+    let let_go = || {
+        let gone =
+            |o: &Observation| matches!(&o.fact, Fact::StepEnded { detail: Some(why), .. } if why == "the delivery is over");
+        local.of(&hanging.task_id).iter().any(gone).then_some(())
+    };
+    local.until("the thread that hung to be let go", let_go).await;
     controls.take_back(breakpoint);
     assert!(controls.release(held, Release::Skip));
     let (seen, result, message) = local.answered(&queued.task_id).await;
@@ -293,6 +305,24 @@ async fn stands_at_a_breakpoint_beyond_its_time_limit(local: &Local) {
     let (_, result, message) = local.answered(&queued.task_id).await;
     assert_eq!(result, "retry");
     assert!(message.contains("aborted at the breakpoint before should_execute create tenant"), "{message}");
+}
+
+async fn a_late_step_runs_after_all(local: &Local) {
+    local.watched.controls.spoil(place(StepKind::Execute, "create tenant"), Fault::Late { millis: 300 });
+    let queued = local.trigger("").await;
+    let (seen, result, _) = local.answered(&queued.task_id).await;
+    assert_eq!(result, "reschedule");
+    let took = seen.iter().find_map(|o| match &o.fact {
+        Fact::StepEnded { micros, .. } if o.step == 5 => Some(*micros),
+        _ => None,
+    });
+    assert!(took.unwrap() >= 300_000, "the time it was late is its own: {:#?}", story(&seen));
+    local.watched.controls.spoil(place(StepKind::Compensate, "create tenant"), Fault::Fail { message: "no undo".into() });
+    let fault = Fault::Fail { message: "no licence left".into() };
+    local.watched.controls.spoil(place(StepKind::Execute, "create tenant"), fault);
+    let queued = local.trigger("").await;
+    let (_, result, message) = local.answered(&queued.task_id).await;
+    assert!(result == "retry" && message.contains("injected into compensate create tenant: no undo"), "{result}: {message}");
 }
 
 async fn a_spoilt_write_is_compensated(local: &Local) {

@@ -75,7 +75,35 @@ fn a_write_that_fails_on_purpose_is_compensated_marked_compared_and_exported() {
     let rows = difference["rows"].as_array().unwrap();
     assert!(rows.iter().any(|row| row["what"] == "compensate SaveRequest" && row["a"].is_null()), "{difference}");
     assert!(run(dir.path(), &["sagas", "diff", &good, &id]).stdout.contains("* result"));
+    let to = dir.path().join("cases");
+    let refused = run(dir.path(), &["case", "save", &id, "--to", to.to_str().unwrap()]);
+    assert_eq!(refused.status, 2, "{}", refused.stderr);
+    assert!(refused.stderr.contains("faults were injected into it"), "{}", refused.stderr);
+    assert!(!to.exists() || std::fs::read_dir(&to).unwrap().next().is_none(), "nothing was saved");
     is_accepted_by_opentelemetry(&run(dir.path(), &["sagas", "show", &id, "--otlp"]).object(), steps.len());
+    assert!(session.terminate().success());
+}
+
+#[test]
+fn a_step_that_hangs_runs_out_of_its_time_and_a_late_one_ends_all_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = program(dir.path());
+    command.args(["run", "--headless", "--json"]).env("BACKGROUND_TASK_MAX_EXECUTION_TIME", "2");
+    let session = Running::start(command);
+    session.until_connected();
+    run(dir.path(), &["sagas", "spoil", "SaveRequest", "--kind", "execute", "--hang"]);
+    run(dir.path(), &["trigger", PURCHASE]);
+    let answer = session.until("the answer", |seen| seen["kind"] == "answered");
+    assert_eq!(answer["result"], "retry", "{answer}");
+    let id = answer["delivery"].to_string();
+    let shown = run(dir.path(), &["sagas", "show", &id]).stdout;
+    assert!(shown.contains("why: it timed out: injected into execute SaveRequest: it hangs"), "{shown}");
+    assert!(shown.contains("execute SaveRequest  not ended"), "{shown}");
+    run(dir.path(), &["sagas", "spoil", "saverequest", "--late", "50"]);
+    run(dir.path(), &["trigger", PURCHASE]);
+    let answer = session.until("the answer", |seen| seen["kind"] == "answered" && seen["result"] == "success");
+    let shown = run(dir.path(), &["--json", "events", "show", &answer["delivery"].to_string()]).object();
+    assert_eq!(shown["injected"], 1, "late is marked as well");
     assert!(session.terminate().success());
 }
 

@@ -1,6 +1,7 @@
 //! Steps of a trace around what a saga does.
 
 use std::future::Future;
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -44,6 +45,10 @@ pub(super) async fn step_or<T>(
     step.begin_again();
     let result = match verdict {
         Verdict::Run => step.run(work).await,
+        Verdict::Late(millis) => {
+            tokio::time::sleep(Duration::from_millis(millis)).await;
+            step.run(work).await
+        }
         Verdict::Skip(why) => skipped(why),
         Verdict::Abort(why) => Err(Aborted(why).into()),
         Verdict::Fail(why) => Err(why.into()),

@@ -3,6 +3,8 @@ use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::Notify;
+
 use super::{DeliveryKey, Fact, Observation};
 
 /// How many announced log lines are remembered until they come.
@@ -16,6 +18,8 @@ pub struct Places(Arc<Inner>);
 #[derive(Default)]
 struct Inner {
     known: AtomicUsize,
+    /// Told when a delivery is over.
+    ended: Notify,
     state: Mutex<State>,
 }
 
@@ -102,6 +106,18 @@ impl Places {
     fn over(&self, delivery: Option<&DeliveryKey>) {
         if let Some(delivery) = delivery {
             self.change(|state| drop(state.within.remove(delivery)));
+            self.0.ended.notify_waiters();
+        }
+    }
+
+    /// Waits until a delivery that is in a step is over, or has left all its steps.
+    pub async fn until_over(&self, delivery: &DeliveryKey) {
+        loop {
+            let ended = self.0.ended.notified();
+            if !self.state().within.contains_key(delivery) {
+                return;
+            }
+            ended.await;
         }
     }
 
@@ -142,5 +158,22 @@ mod tests {
         assert_eq!(placed(Observation { delivery: Some(key.clone()), ..log("other") }), (Some("one".into()), 1));
         places.leave(&key, 1);
         assert_eq!(places.0.known.load(Ordering::Relaxed), 0);
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_the_end_of_a_delivery_waits_for_its_own() {
+        let (places, key, other) = (Places::default(), DeliveryKey::from("one"), DeliveryKey::from("other"));
+        places.enter(&key, 1);
+        places.enter(&other, 1);
+        let answered = |key: &DeliveryKey| {
+            let fact = Fact::Interrupted { reason: "gone".into() };
+            places.place(&mut Observation { delivery: Some(key.clone()), ..Observation::now(fact) });
+        };
+        let mut waits = Box::pin(places.until_over(&key));
+        assert!(futures::poll!(&mut waits).is_pending());
+        answered(&other);
+        assert!(futures::poll!(&mut waits).is_pending());
+        answered(&key);
+        waits.await;
     }
 }

@@ -66,6 +66,34 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// The limits the official runner's environment variables give.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Environment`] names the variable that is wrong.
+    pub fn from_env() -> Result<Self, RuntimeError> {
+        Self::from_variables(|name| std::env::var(name).ok())
+    }
+
+    fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, RuntimeError> {
+        let seconds = |name: &str, default: Duration| match variable(name).as_deref().map(str::trim) {
+            None | Some("") => Ok(default),
+            Some(text) => text.parse().map(Duration::from_secs).map_err(|_| {
+                RuntimeError::Environment(format!("{name} is `{text}`: set it to a whole number of seconds, or not at all"))
+            }),
+        };
+        let default = Self::default();
+        let background = seconds("BACKGROUND_TASK_MAX_EXECUTION_TIME", default.background)?;
+        Ok(Self {
+            background,
+            interactive: seconds("INTERACTIVE_TASK_MAX_EXECUTION_TIME", default.interactive)?,
+            scheduled: seconds("SCHEDULED_TASK_MAX_EXECUTION_TIME", default.scheduled)?,
+            drain: background.saturating_add(FOR_RESULTS),
+            ..default
+        })
+    }
+}
+
 impl RuntimeOptions {
     /// The options the official runner's environment variables give: `API_KEY`, `ENVIRONMENT_ID`, `INSTANCE_ID`,
     /// `SERVER_ADDRESS`, `API_ADDRESS` and the limits' names. The outbox lies in the user's state directory.
@@ -98,20 +126,7 @@ impl RuntimeOptions {
         }
         let server_address = set("SERVER_ADDRESS").unwrap_or_else(|| "api.cnct.info".into());
         let api_address = set("API_ADDRESS").unwrap_or_else(|| server_address.clone());
-        let seconds = |name: &str, default: Duration| match set(name) {
-            None => Ok(default),
-            Some(text) => text.parse().map(Duration::from_secs).map_err(|_| {
-                RuntimeError::Environment(format!("{name} is `{text}`: set it to a whole number of seconds, or not at all"))
-            }),
-        };
-        let default = Limits::default();
-        let limits = Limits {
-            background: seconds("BACKGROUND_TASK_MAX_EXECUTION_TIME", default.background)?,
-            interactive: seconds("INTERACTIVE_TASK_MAX_EXECUTION_TIME", default.interactive)?,
-            scheduled: seconds("SCHEDULED_TASK_MAX_EXECUTION_TIME", default.scheduled)?,
-            ..default
-        };
-        let limits = Limits { drain: limits.background.saturating_add(FOR_RESULTS), ..limits };
+        let limits = Limits::from_variables(&variable)?;
         let state = set("XDG_STATE_HOME")
             .map(PathBuf::from)
             .or_else(|| set("HOME").map(|home| PathBuf::from(home).join(".local/state")))

@@ -126,6 +126,34 @@ fn a_status_that_does_not_match_and_a_task_that_timed_out_are_told_from_their_me
     assert_eq!(why("retry", "Traceback (most recent call last):\n  ...\nTimeoutError\n"), "it timed out");
 }
 
+#[test]
+fn a_deliverys_reason_is_the_line_that_says_what_happened() {
+    let reason = |message: &str| row("retry", Some(message.into())).reason().to_owned();
+    let traceback = "Traceback (most recent call last):\n  File \"events.py\", line 3\nValueError: the vendor is away\n\n";
+    assert_eq!(reason(traceback), "ValueError: the vendor is away");
+    assert_eq!(reason("\nno money\nat all"), "no money");
+    assert_eq!(row("skip", None).reason(), "");
+}
+
+#[tokio::test]
+async fn a_task_that_hung_on_purpose_timed_out_on_purpose() {
+    let controls = Controls::default();
+    controls.spoil(Place::default(), Fault::Late { millis: 1 });
+    let mut trace = resolved(saga().transaction(wants("one", Err("late"))), controls).await;
+    trace.delivery.message = Some("purchase: it did not answer within 5 s".into());
+    let expected = "it timed out: injected into should_execute one: it is 1 ms late";
+    assert_eq!(trace.in_words().as_deref(), Some(expected));
+}
+
+#[tokio::test]
+async fn a_late_step_is_as_long_as_it_was_late() {
+    let controls = Controls::default();
+    controls.spoil(Place { name: Some("pay".into()), ..Place::default() }, Fault::Late { millis: 40 });
+    let trace = resolved(saga().transaction(does("pay", Ok(Background::Done))), controls).await;
+    let late = trace.steps.iter().find(|step| !step.injected.is_empty()).unwrap();
+    assert!(late.micros.unwrap() >= 40_000, "{late:?}");
+}
+
 #[tokio::test]
 async fn a_step_tells_what_it_changed_and_nobody_else_does() {
     let trace = resolved(saga().transaction(does("pay", Ok(Background::Done))), Controls::default()).await;

@@ -9,8 +9,9 @@ impl Trace {
         if !matches!(result, "skip" | "retry" | "fail") {
             return None;
         }
+        let timed_out = message.contains("did not answer within") || message.trim_end().ends_with("TimeoutError");
         if let Some(injected) = self.steps.iter().flat_map(|step| &step.injected).next() {
-            return Some(injected.clone());
+            return Some(if timed_out { format!("it timed out: {injected}") } else { injected.clone() });
         }
         if message.starts_with("The request status does not match") {
             let status = self.delivery.object_status.as_deref().map(|s| format!(" (it is {s})")).unwrap_or_default();
@@ -22,7 +23,7 @@ impl Trace {
         if let Some(step) = self.last_failed(StepKind::Decision) {
             return Some(format!("a predicate failed: should_execute of {}: {}", step.name, step.reason()));
         }
-        if message.contains("did not answer within") || message.trim_end().ends_with("TimeoutError") {
+        if timed_out {
             let open = self.steps.iter().rev().find(|step| step.ended.is_none() || step.step_kind == StepKind::Handler);
             let place = open.map(|step| format!(" in {} {}", step.step_kind, step.name)).unwrap_or_default();
             return Some(format!("it timed out{place}"));

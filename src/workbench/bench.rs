@@ -288,7 +288,7 @@ async fn run_extension(
             journal.redactor().learn("API_KEY", &runtime.api_key);
             (**runtime).clone()
         }
-        (Connect::Local, Some(local)) => local.runtime_options(&options.data_dir),
+        (Connect::Local, Some(local)) => local.runtime_options(&options.data_dir)?,
         (Connect::Local, None) => return Err(WorkbenchError::Failed("the local Connect is not there".into())),
     };
     let extension = match (&options.extension, local) {

@@ -11,7 +11,7 @@ use super::{Endpoint, OpenOptions, Ports, Reply, Source, WorkbenchError};
 use crate::journal::Journal;
 use crate::observe::{Observer, SeenVariable};
 use crate::platform::{Observed, Platform, PlatformOptions, Tls};
-use crate::runtime::RuntimeOptions;
+use crate::runtime::{Limits, RuntimeOptions};
 use crate::sandbox::{self, Sandbox, SandboxOptions};
 use crate::tutorial;
 
@@ -160,9 +160,9 @@ impl Local {
         now.save(data_dir)
     }
 
-    pub(super) fn runtime_options(&self, data_dir: &Path) -> RuntimeOptions {
+    pub(super) fn runtime_options(&self, data_dir: &Path) -> Result<RuntimeOptions, WorkbenchError> {
         let access = self.platform.access();
-        RuntimeOptions {
+        Ok(RuntimeOptions {
             api_key: access.api_key.clone(),
             environment_id: access.environment_id.clone(),
             instance_id: OWN_INSTANCE.into(),
@@ -170,8 +170,8 @@ impl Local {
             api_address: access.api_address.clone(),
             unsecure: true,
             outbox: data_dir.join("outbox"),
-            limits: Default::default(),
-        }
+            limits: Limits::from_env().map_err(|e| WorkbenchError::Usage(e.to_string()))?,
+        })
     }
 }
 

@@ -190,6 +190,8 @@ class Step:
             raise Aborted(reason)
         if verdict == 'fail':
             raise InjectedFault(reason)
+        if verdict == 'late':
+            time.sleep(reason / 1000)
         return verdict != 'skip'
 
 
@@ -249,6 +251,8 @@ def watch_transactions(module):
                 return answer
 
     def watched(statement):
+        if not statement:
+            return statement
         if isinstance(statement, background):
             return Watched(statement)
         if isinstance(statement, tuple) and len(statement) >= 2 and callable(statement[1]):

@@ -40,6 +40,8 @@ pub enum Verdict {
     Abort(String),
     /// It fails with this error, as if it had said so itself.
     Fail(String),
+    /// It runs, after so many milliseconds that count as its own.
+    Late(u64),
 }
 
 /// What is set, by the number it is taken back with.
@@ -200,7 +202,7 @@ impl Controls {
         self.state().stood.iter().filter(|(key, _)| key == delivery).map(|(_, time)| *time).sum()
     }
 
-    /// To be asked before a step runs: waits at a breakpoint, hangs or is late where that was asked for, and says what to do.
+    /// To be asked before a step runs: waits at a breakpoint, hangs where that was asked for, and says what to do.
     pub async fn before(&self, scope: &Scope, kind: StepKind, name: &str, request: impl FnOnce() -> Option<Value>) -> Verdict {
         if self.idle() || !kind.can_be_stopped() {
             return Verdict::Run;
@@ -233,8 +235,7 @@ impl Controls {
             }
             Some(Fault::Late { millis }) => {
                 inject(format!("injected into {kind} {name}: it is {millis} ms late"));
-                tokio::time::sleep(Duration::from_millis(millis)).await;
-                Verdict::Run
+                Verdict::Late(millis)
             }
         }
     }

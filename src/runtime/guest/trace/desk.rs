@@ -58,7 +58,12 @@ impl Desk {
                 let number = step.scope().number();
                 self.places.enter(&key, number);
                 let verdict = match scope.controls() {
-                    Some(controls) => controls.before(step.scope(), kind, &name, || request).await,
+                    Some(controls) => tokio::select! {
+                        biased;
+                        verdict = controls.before(step.scope(), kind, &name, || request) => verdict,
+                        // A thread of the guest waits for this: it shall not for ever.
+                        () = self.places.until_over(&key) => Verdict::Abort("the delivery is over".into()),
+                    },
                     None => Verdict::Run,
                 };
                 answer = json!({"n": n, "step": number, "verdict": verdict});
