@@ -1,10 +1,7 @@
 //! Breakpoints and faults in the sagas of a Rust extension, against a real local Connect and a real sandbox: a step that
 //! hangs, is late, skipped or aborted; a write that fails, through either backend; and the time limit, which does not count
 //! at a breakpoint, neither for background tasks nor for interactive ones.
-<<<<<<< HEAD
-=======
 #![cfg(feature = "console")]
->>>>>>> sagas
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers outside #[test] functions fail by panicking
 
 use std::sync::Arc;

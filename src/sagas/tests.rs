@@ -128,19 +128,11 @@ fn a_status_that_does_not_match_and_a_task_that_timed_out_are_told_from_their_me
 
 #[test]
 fn a_deliverys_reason_is_the_line_that_says_what_happened() {
-<<<<<<< HEAD
     let reason = |message: &str| row("retry", Some(message.into())).reason().unwrap_or_default().to_owned();
     let traceback = "Traceback (most recent call last):\n  File \"events.py\", line 3\nValueError: the vendor is away\n\n";
     assert_eq!(reason(traceback), "ValueError: the vendor is away");
     assert_eq!(reason("\nno money\nat all"), "no money");
     assert_eq!(row("skip", None).reason(), None);
-=======
-    let reason = |message: &str| row("retry", Some(message.into())).reason().to_owned();
-    let traceback = "Traceback (most recent call last):\n  File \"events.py\", line 3\nValueError: the vendor is away\n\n";
-    assert_eq!(reason(traceback), "ValueError: the vendor is away");
-    assert_eq!(reason("\nno money\nat all"), "no money");
-    assert_eq!(row("skip", None).reason(), "");
->>>>>>> sagas
 }
 
 #[tokio::test]
