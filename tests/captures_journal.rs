@@ -76,7 +76,7 @@ async fn a_filter_finds_by_columns_paths_and_texts_in_payloads() {
 #[tokio::test]
 async fn a_search_that_takes_long_breaks_off_and_can_go_on_where_it_was() {
     let (_dir, journal) = four().await;
-    for n in 5..1_000 {
+    for n in 5..3_000 {
         let key = arrive(&journal, &format!("TQ-{n}"), "PR-many");
         journal.observe(of(&key, fetched("PRD-9", "1")));
     }

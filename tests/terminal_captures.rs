@@ -67,7 +67,7 @@ fn a_delivery_is_pinned_replayed_into_shadows_and_deliveries_are_held_from_the_s
     row(&mut terminal, "the delivery", &["#1 ", "✓ success"]);
     terminal.press("p").until_text("1 delivery pinned");
     row(&mut terminal, "the pin", &["#1 ", "✓ success", " * "]);
-    terminal.press("S").until_text("and its shadow replay #2").until_text("no difference").press(ESC);
+    terminal.press("S").until_text("and its replay #2").until_text("no difference").press(ESC);
     row(&mut terminal, "the mark of the shadow replay", &["#2 ", "s ↻ of #1"]);
     terminal.press("H").until_text("Deliveries are held back");
     terminal.press("t").until_text("deliveries are held");

@@ -187,7 +187,12 @@ impl Terminal {
         self.until("the alternate screen to be left and the cursor to be shown", |screen| {
             !screen.alternate_screen() && !screen.hide_cursor() && !screen.bracketed_paste()
         });
-        assert_eq!(settings(&*self.master), self.settings, "the line settings are not as before");
+        // They come after what is written to the screen.
+        let deadline = Instant::now() + DEADLINE;
+        while settings(&*self.master) != self.settings {
+            assert!(Instant::now() < deadline, "the line settings are not as before: {}", settings(&*self.master));
+            std::thread::yield_now();
+        }
     }
 }
 

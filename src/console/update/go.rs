@@ -78,6 +78,7 @@ fn to_documents(state: &mut State, effects: &mut Vec<Effect>) {
         return state.say(Tone::Warn, "No delivery is selected.");
     };
     leave_for(state, Pane::Storage);
+    storage::turn_to_written(state);
     let text = serde_json::to_string(&object).unwrap_or_default();
     find(state, format!("{{id: {text}}}"), effects);
 }

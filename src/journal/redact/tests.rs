@@ -70,7 +70,8 @@ fn a_short_secret_goes_only_where_it_is_the_whole_text() {
 #[test]
 fn a_secret_of_digits_goes_where_it_is_a_number_too() {
     let redactor = knows("48151623");
-    let mut seen = Observation::now(Fact::ObjectFetched { object: json!({"pin": 48_151_623, "other": 481_516_230, "n": 1.5}).into() });
+    let mut seen =
+        Observation::now(Fact::ObjectFetched { object: json!({"pin": 48_151_623, "other": 481_516_230, "n": 1.5}).into() });
     write(&redactor, &mut seen);
     let Fact::ObjectFetched { object } = seen.fact else { panic!() };
     assert_eq!(object, json!({"pin": "«secret:S»", "other": 481_516_230, "n": 1.5}).into());

@@ -364,7 +364,15 @@ fn to_document(state: &mut State, effects: &mut Vec<Effect>) {
     let Some(filter) = filter_of(&call) else {
         return state.say(Tone::Warn, "This call wrote no document.");
     };
+    look_at(&mut state.storage, &call);
     let storage = &mut state.storage;
+    storage.query.filter = filter;
+    state.focus_on(Pane::Storage);
+    list(state, effects);
+}
+
+/// Leaves what is shown for the collection of a call.
+fn look_at(storage: &mut super::super::state::Storage, call: &StoreCall) {
     if storage.backend != call.backend {
         storage.collections.clear();
         storage.sizes.clear();
@@ -372,10 +380,24 @@ fn to_document(state: &mut State, effects: &mut Vec<Effect>) {
     storage.backend = call.backend;
     storage.elsewhere = (call.database != storage.database).then(|| call.database.clone());
     storage.leave();
-    storage.collection = Some(call.collection);
-    storage.query.filter = filter;
-    state.focus_on(Pane::Storage);
-    list(state, effects);
+    storage.collection = Some(call.collection.clone());
+}
+
+/// Turns to the collection that the selected delivery wrote to through the present backend: its documents are there, whatever
+/// the variables say now.
+pub(super) fn turn_to_written(state: &mut State) {
+    let selected = state.events.selected().map(|d| d.id);
+    if state.trace.delivery.as_ref().map(|d| d.id) != selected {
+        return;
+    }
+    let backend = state.storage.backend;
+    let wrote = state.trace.rows.iter().find_map(|row| match &row.observation.fact {
+        Fact::StoreCall(call) if call.error.is_none() && call.backend == backend && filter_of(call).is_some() => Some(call),
+        _ => None,
+    });
+    if let Some(call) = wrote.cloned() {
+        look_at(&mut state.storage, &call);
+    }
 }
 
 /// The filter that finds what a call wrote.
