@@ -20,7 +20,7 @@ use super::super::action::Inspect;
 use super::super::json as text_of;
 use super::super::message::{Ask, Effect};
 use super::super::state::{
-    Bar, Choice, Chooser, Confirm, EditorFor, Overlay, Pane, Pending, Pick, Purpose, Scroll, Side, State, StoreAsk, View,
+    Bar, Choice, Chooser, Confirm, EditorFor, Overlay, Pane, Pending, Pick, Purpose, Scroll, Side, State, Storage, StoreAsk, View,
 };
 use super::super::theme::{Piece, Tone};
 use crate::observe::{Backend, Fact, StoreCall};
@@ -372,7 +372,7 @@ fn to_document(state: &mut State, effects: &mut Vec<Effect>) {
 }
 
 /// Leaves what is shown for the collection of a call.
-fn look_at(storage: &mut super::super::state::Storage, call: &StoreCall) {
+fn look_at(storage: &mut Storage, call: &StoreCall) {
     if storage.backend != call.backend {
         storage.collections.clear();
         storage.sizes.clear();

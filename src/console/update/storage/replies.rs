@@ -124,10 +124,8 @@ pub(in super::super) fn listed(state: &mut State, reply: StoreReply, effects: &m
         storage.collection = own.clone().or_else(|| storage.collections.first().cloned());
     }
     storage.own = own;
-    // Somebody wrote, and it is not known where: all are measured again, those that never were come first.
-    let mut to_measure = storage.collections.clone();
-    to_measure.sort_by_key(|name| storage.sizes.contains_key(name) && storage.collection.as_ref() != Some(name));
-    storage.to_measure = to_measure.into();
+    let known = |name: &String| storage.sizes.contains_key(name) && storage.collection.as_ref() != Some(name);
+    storage.to_measure = storage.collections.iter().filter(|name| !known(name)).cloned().collect();
     if storage.collections_error.is_some() {
         storage.to_measure.clear();
     }

@@ -8,8 +8,8 @@ use super::super::super::update;
 use super::super::tests::{commands, press};
 use crate::observe::Backend;
 use crate::workbench::{
-    CollectionRow, Command, Compared, ComparedRow, Conflict, ConflictRow, Difference, Found, JobRow, JobState, Reply,
-    StoreCommand, StoreQuery, StoreReply, WorkbenchError, WriterRow, Written,
+    Command, Compared, ComparedRow, Conflict, ConflictRow, Difference, Found, JobRow, JobState, Reply, StoreCommand, StoreQuery,
+    StoreReply, WorkbenchError, WriterRow, Written,
 };
 
 fn storage() -> State {
@@ -287,40 +287,6 @@ fn a_slow_question_is_stopped_by_esc_and_its_late_answer_is_not_shown() {
     // Nothing is waited for now: the key drops the filter again.
     let effects = press(&mut state, "esc");
     assert!(matches!(stores(&effects)[..], [StoreCommand::Find { query, .. }] if query.filter.is_empty()), "{effects:?}");
-}
-
-#[test]
-fn every_collection_is_measured_again_when_something_was_written_for_it_may_be_any() {
-    let mut state = storage();
-    let names = ["requests", "requests_http"];
-    let reply = StoreReply::Collections {
-        database: "connect".into(),
-        collections: names.map(Into::into).to_vec(),
-        own: Some("requests".into()),
-        note: None,
-        error: None,
-        read_only: false,
-    };
-    let row = |name: &str, count| CollectionRow {
-        database: "connect".into(),
-        collection: name.into(),
-        count,
-        bytes: None,
-        indexes: None,
-    };
-    state.storage.database = "connect".into();
-    state.storage.sizes = names.map(|name| (name.to_owned(), row(name, 1))).into();
-    let mut effects = tell(&mut state, Message::Reply(Ask::Collections, Ok(Reply::Store(reply))));
-    // One at a time, until none is left.
-    for _ in 0..4 {
-        let name = |command: &&StoreCommand| match command {
-            StoreCommand::Statistics { target } => target.collection.clone(),
-            _ => None,
-        };
-        let Some(name) = stores(&effects).iter().find_map(name) else { break };
-        effects = answer(&mut state, StoreAsk::Size, StoreReply::Statistics(row(&name, 2)));
-    }
-    assert_eq!(names.map(|name| state.storage.sizes[name].count), [2, 2]);
 }
 
 #[test]
