@@ -275,10 +275,10 @@ async fn newer(session: &Session, with: u64) -> Result<u64, CliError> {
         for seen in reader.after(last, 500)? {
             last = seen.row;
             match seen.observation.fact {
-                Fact::Log { level, target, message } if target == "guest" => {
-                    if message.starts_with("reload") || level == Level::Error {
-                        output::remark(&message);
-                    }
+                Fact::Log { level, target, message }
+                    if target == "guest" && (message.starts_with("reload") || level == Level::Error) =>
+                {
+                    output::remark(&message);
                 }
                 _ => {}
             }

@@ -143,7 +143,7 @@ struct Cut(String);
 impl std::fmt::Write for Cut {
     fn write_str(&mut self, text: &str) -> std::fmt::Result {
         let room = LONGEST.saturating_sub(self.0.len());
-        self.0.push_str(text.get(..text.floor_char_boundary(room)).unwrap_or_default());
+        self.0.push_str(text::beginning(text, room));
         if text.len() > room { Err(std::fmt::Error) } else { Ok(()) }
     }
 }
@@ -254,7 +254,7 @@ fn quoted(text: &str) -> String {
     if text.len() <= LONGEST {
         return Value::from(text).to_string();
     }
-    let head = text.get(..text.floor_char_boundary(LONGEST)).unwrap_or_default();
+    let head = text::beginning(text, LONGEST);
     format!("{}… ({} characters)", Value::from(head), text::number(text.chars().count() as u64))
 }
 

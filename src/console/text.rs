@@ -39,11 +39,18 @@ pub(crate) fn width(text: &str) -> usize {
     text.width()
 }
 
+/// The first `most` bytes of a text, or a little less: no character is cut.
+pub(crate) fn beginning(text: &str, most: usize) -> &str {
+    let most = most.min(text.len());
+    // A character has four bytes at most.
+    (most.saturating_sub(3)..=most).rev().find_map(|end| text.get(..end)).unwrap_or_default()
+}
+
 /// The text, cut at `columns` with an ellipsis where it is longer.
 pub(crate) fn fit(text: &str, columns: usize) -> String {
     // Of a very long text only its beginning is looked at.
     let enough = columns.saturating_mul(16).saturating_add(256);
-    let head = text.get(..text.floor_char_boundary(enough)).unwrap_or(text);
+    let head = beginning(text, enough);
     let whole = head.len() == text.len();
     let text = clean(head);
     if whole && text.width() <= columns {
@@ -156,7 +163,7 @@ pub(crate) fn bytes(n: u64) -> String {
         0..1_024 => format!("{n} B"),
         1_024..1_048_576 => format!("{} KiB", n / 1_024),
         1_048_576..1_073_741_824 => format!("{} MiB", n / 1_048_576),
-        _ => format!("{}.{} GiB", n >> 30, (n % (1 << 30)) * 10 >> 30),
+        _ => format!("{}.{} GiB", n >> 30, ((n % (1 << 30)) * 10) >> 30),
     }
 }
 

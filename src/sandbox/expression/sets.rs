@@ -20,8 +20,10 @@ fn sets(name: &str, location: i32, arguments: &[Value]) -> Result<Option<Vec<Vec
     sets.collect()
 }
 
+type Pair = (Vec<Bson>, Vec<Bson>);
+
 /// The two sets an operator works on, each with the code of its not being one; `None` if one of them is null.
-fn pair(name: &str, locations: [i32; 2], arguments: &[Value]) -> Result<Option<(Vec<Bson>, Vec<Bson>)>, CommandError> {
+fn pair(name: &str, locations: [i32; 2], arguments: &[Value]) -> Result<Option<Pair>, CommandError> {
     let [first, second] = [0, 1].map(|at| argument(arguments, at));
     let words = |which: &str, kind: &str| format!("both operands of {name} must be arrays. {which} argument is of type: {kind}");
     let Some(first) = elements(first, locations[0], |kind| words("First", kind))? else { return Ok(None) };

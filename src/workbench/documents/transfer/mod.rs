@@ -56,7 +56,7 @@ impl Progress {
 /// What is exported.
 #[derive(Clone)]
 enum Asked {
-    Find(crate::storage::Find),
+    Find(Box<crate::storage::Find>),
     Pipeline(Vec<bson::Document>),
 }
 
@@ -90,7 +90,8 @@ impl Jobs {
         to: PathBuf,
     ) -> Result<StoreReply, WorkbenchError> {
         let query = if typed.pipeline.trim().is_empty() {
-            Asked::Find(crate::storage::Find { limit: (typed.limit > 0).then_some(typed.limit), ..read::query(typed)? })
+            let limit = (typed.limit > 0).then_some(typed.limit);
+            Asked::Find(Box::new(crate::storage::Find { limit, ..read::query(typed)? }))
         } else {
             let pipeline = read::pipeline(&typed.pipeline)?;
             if read::writes(&pipeline) {
