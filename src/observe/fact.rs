@@ -175,6 +175,7 @@ impl Fact {
     ///
     /// # Errors
     /// As `serde_json` has them.
+    #[cfg(feature = "console")]
     pub(crate) fn write(&self, json: &mut Vec<u8>) -> serde_json::Result<()> {
         if let Self::ObjectFetched { object } = self
             && let Some(text) = object.text()

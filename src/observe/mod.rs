@@ -12,6 +12,7 @@ mod scope;
 mod secret;
 
 pub use body::Body;
+#[cfg(feature = "console")]
 pub(crate) use body::fields;
 pub use control::Controls;
 pub use fact::{
