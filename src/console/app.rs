@@ -13,16 +13,16 @@ use crossterm::event::{Event, EventStream};
 use futures::StreamExt;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::AbortHandle;
 use tokio::time::{Duration, Instant, sleep_until};
 
 use super::background::{self, Ear, Heard};
-use super::message::{Ask, Edit, Effect, Message, Query, Timed};
+use super::message::{Edit, Effect, Message, Query, Timed};
 use super::signals::{self, Asked, Signals};
 use super::source::Source;
-use super::state::{State, StoreAsk};
+use super::state::State;
 use super::terminal::Screen;
 use super::theme::Tone;
+use super::working::Working;
 use super::{reader, update};
 use crate::observe::{Secret, Timestamp};
 use crate::workbench::{self, Editing, WorkbenchError};
@@ -55,14 +55,7 @@ pub(crate) struct App {
     drawn: Instant,
     /// A text the developer's editor shall open.
     to_edit: Option<(Edit, Editing)>,
-    /// The questions that are being answered: for the collections, for documents, how many there are, and for a window.
-    listing: Option<AbortHandle>,
-    asking: Option<AbortHandle>,
-    /// With the number of the query that is counted.
-    counting: Option<(u64, AbortHandle)>,
-    looking: Option<AbortHandle>,
-    /// Everything that is being answered.
-    working: Vec<(Ask, AbortHandle)>,
+    working: Working,
     /// Hears the terminal's answer among the keys.
     ear: Ear,
     /// Where the session keeps everything.
@@ -91,11 +84,7 @@ impl App {
             news_due: None,
             drawn: Instant::now(),
             to_edit: None,
-            listing: None,
-            asking: None,
-            counting: None,
-            looking: None,
-            working: Vec::new(),
+            working: Working::default(),
             ear: Ear::default(),
             data_dir,
             quit: false,
@@ -281,23 +270,7 @@ impl App {
                 let Some(source) = self.source.clone() else { return Ok(()) };
                 let sender = self.sender.clone();
                 let work = self.outside.spawn(async move { source.command(command).await });
-                // Nobody waits for the answer to an older question any more.
-                let older = match &ask {
-                    Ask::Collections => self.listing.replace(work.abort_handle()),
-                    Ask::Documents(_) => {
-                        let queried = self.state.storage.queried;
-                        if let Some((_, count)) = self.counting.take_if(|(of, _)| *of != queried) {
-                            count.abort();
-                        }
-                        self.asking.replace(work.abort_handle())
-                    }
-                    Ask::Store(StoreAsk::Count(of)) => self.counting.replace((*of, work.abort_handle())).map(|(_, older)| older),
-                    Ask::Store(look) if look.is_look() => self.looking.replace(work.abort_handle()),
-                    _ => None,
-                };
-                older.iter().for_each(AbortHandle::abort);
-                self.working.retain(|(_, work)| !work.is_finished());
-                self.working.push((ask.clone(), work.abort_handle()));
+                self.working.begin(&ask, work.abort_handle(), self.state.storage.queried);
                 self.outside.spawn(async move {
                     let reply = match work.await {
                         Ok(reply) => reply,
@@ -319,17 +292,7 @@ impl App {
                 Ok(editing) => self.to_edit = Some((edit, editing)),
                 Err(why) => self.state.say(Tone::Bad, why),
             },
-            Effect::StopLooking => self.looking.take().iter().for_each(AbortHandle::abort),
-            Effect::Stop => {
-                let counting = self.counting.take().map(|(_, work)| work);
-                let all = [self.listing.take(), self.asking.take(), self.looking.take(), counting];
-                all.iter().flatten().for_each(AbortHandle::abort);
-            }
-            Effect::Cancel(ask) => {
-                if let Some(at) = self.working.iter().position(|(asked, work)| *asked == ask && !work.is_finished()) {
-                    self.working.swap_remove(at).1.abort();
-                }
-            }
+            Effect::Cancel(waited) => self.working.stop(&waited),
             Effect::Copy(text) => self.screen.copy(&text)?,
             Effect::Redraw => self.screen.clear()?,
             Effect::Mouse(ours) => self.screen.mouse(ours)?,

@@ -100,6 +100,17 @@ pub(crate) enum Ask {
     Store(StoreAsk),
 }
 
+/// Which answers are no longer waited for.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Waited {
+    /// The answer to this.
+    For(Ask),
+    /// What is looked at in the storage pane: collections, documents, how many there are, windows.
+    Stores,
+    /// What a window of the storage pane shall show.
+    Window,
+}
+
 /// Something to be read in the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Query {
@@ -179,12 +190,8 @@ pub(crate) enum Effect {
         file: &'static str,
         text: Secret,
     },
-    /// Stop what is being asked of the stores.
-    Stop,
-    /// Stop what is being asked for a window.
-    StopLooking,
-    /// Wait no longer for the answer to this.
-    Cancel(Ask),
+    /// Wait no longer for this: what is done for it stops.
+    Cancel(Waited),
     /// Put the text on the terminal's clipboard.
     Copy(String),
     Redraw,

@@ -34,6 +34,7 @@ mod text;
 mod theme;
 mod update;
 mod widgets;
+mod working;
 
 use std::future::Future;
 use std::io;

@@ -1,6 +1,6 @@
 use super::super::action::{self, ACTIONS, Context, Do, Inspect};
 use super::super::keymap;
-use super::super::message::{Ask, Effect, Query};
+use super::super::message::{Ask, Effect, Query, Waited};
 use super::super::state::{
     Choice, Chooser, Confirm, Form, Input, Overlay, Pane, Part, Pending, Purpose, Scroll, State, Typing, Wanted,
 };
@@ -313,7 +313,7 @@ fn cancel(state: &mut State, effects: &mut Vec<Effect>) -> bool {
     if matches!(ask, Ask::Apply | Ask::Stage) {
         state.pending.variables_stale = true;
     }
-    effects.push(Effect::Cancel(ask));
+    effects.push(Effect::Cancel(Waited::For(ask)));
     state.say(Tone::Warn, said);
     true
 }

@@ -1,7 +1,7 @@
 //! What the frame promises in every pane: filters, long work, questions before what destroys.
 
 use super::super::fixture::{observations, tell, trace, typical};
-use super::super::message::{Ask, Effect, Message};
+use super::super::message::{Ask, Effect, Message, Waited};
 use super::super::state::{Overlay, Pane, State};
 use super::tests::{commands, press};
 use crate::observe::control::Release;
@@ -65,7 +65,7 @@ fn what_takes_long_is_said_and_can_be_cancelled() {
     later(&mut state, 7);
     assert_eq!(state.work.long(state.now).map(|(ask, _, seconds)| (ask.clone(), seconds)), Some((Ask::Apply, 7)));
     let mut effects = press(&mut state, "esc");
-    assert!(effects.contains(&Effect::Cancel(Ask::Apply)), "{effects:?}");
+    assert!(effects.contains(&Effect::Cancel(Waited::For(Ask::Apply))), "{effects:?}");
     assert!(state.work.long(state.now).is_none_or(|(ask, ..)| *ask != Ask::Apply));
     assert!(state.toast.as_ref().unwrap().text.contains("No longer applying the changes"));
     // What is stored now is looked at again.

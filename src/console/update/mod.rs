@@ -119,7 +119,7 @@ fn sweep(state: &mut State, effects: &mut Vec<Effect>) {
         state.variables.busy = true;
         effects.push(Effect::Command(Ask::Variables, Command::Variables));
     }
-    if state.pending.documents_stale && !state.storage.busy && layout::shows(state, Pane::Storage) {
+    if state.pending.documents_stale && !state.storage.busy && !state.storage.stopped && layout::shows(state, Pane::Storage) {
         state.pending.documents_stale = false;
         state.pending.swept = state.now;
         effects.push(storage::collections(state));

@@ -104,7 +104,9 @@ pub(crate) fn take(state: &mut State, ask: &Ask, reply: Result<Reply, WorkbenchE
         (Ask::Documents(_), _) => return,
         (Ask::Collections, Err(why)) => {
             storage::unlisted(&mut state.storage, Some(why.to_string()));
-            storage::documents(state, effects);
+            if !state.storage.stopped {
+                storage::documents(state, effects);
+            }
         }
         (ask, Ok(Reply::Captures(reply))) => captures::take(state, ask, reply, effects),
         (Ask::Variables, Err(why)) => state.variables.error = Some(why.to_string()),

@@ -111,7 +111,7 @@ pub(crate) struct Storage {
     pub(crate) looking: Option<(StoreAsk, Timestamp)>,
     /// Since when the documents are waited for.
     pub(crate) since: Timestamp,
-    /// Whether the developer did not want to wait for them.
+    /// Whether the developer did not want to wait for them: they are not asked for again until a key does.
     pub(crate) stopped: bool,
     /// Why it is not known how many match.
     pub(crate) uncounted: Option<String>,
@@ -235,6 +235,19 @@ impl Storage {
         self.query.skip = skip;
         self.scroll = Scroll::default();
         self.inside = Scroll::default();
+    }
+
+    /// Has every collection measured, also those that were: the one that is shown first, then those that wait longest.
+    pub(crate) fn queue_sizes(&mut self) {
+        let mut waiting: VecDeque<String> = std::mem::take(&mut self.to_measure);
+        if self.collections_error.is_some() {
+            return;
+        }
+        waiting.retain(|name| self.collections.contains(name) && self.collection.as_ref() != Some(name));
+        let shown = self.collection.iter().filter(|name| self.collections.contains(name)).cloned();
+        let known: HashSet<String> = waiting.iter().cloned().collect();
+        let others = self.collections.iter().filter(|name| !known.contains(*name) && self.collection.as_ref() != Some(*name));
+        self.to_measure = shown.chain(waiting).chain(others.cloned()).collect();
     }
 
     /// Forgets how many match.

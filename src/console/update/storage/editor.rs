@@ -1,7 +1,7 @@
 use crossterm::event::{KeyCode, KeyEvent};
 
 use super::super::super::keymap::{Chord, parse};
-use super::super::super::message::{Edit, Effect};
+use super::super::super::message::{Edit, Effect, Waited};
 use super::super::super::state::{Editor, EditorFor, Overlay, State, StoreAsk};
 use super::super::super::theme::Tone;
 use super::{ask, run};
@@ -24,7 +24,7 @@ pub(in super::super) fn press(
     let chord = Some(Chord::from(key));
     if key.code == KeyCode::Esc || chord == parse("ctrl-c") {
         if !editor.changed() || editor.sure {
-            effects.extend(editor.previewed.is_some().then_some(Effect::StopLooking));
+            effects.extend(editor.previewed.is_some().then_some(Effect::Cancel(Waited::Window)));
             return None;
         }
         editor.sure = true;
@@ -79,7 +79,7 @@ fn submit(state: &mut State, mut editor: Box<Editor>, effects: &mut Vec<Effect>)
                 return Some(Overlay::Editor(editor));
             }
             // The whole answer comes now.
-            effects.extend(editor.previewed.is_some().then_some(Effect::StopLooking));
+            effects.extend(editor.previewed.is_some().then_some(Effect::Cancel(Waited::Window)));
             run(state, StoreQuery { pipeline: text, ..StoreQuery::default() }, true, effects);
         }
     }

@@ -18,10 +18,11 @@ use serde_json::{Value, json};
 
 use super::super::action::Inspect;
 use super::super::json as text_of;
-use super::super::message::{Ask, Effect};
+use super::super::message::{Ask, Effect, Waited};
 use super::super::state::{
     Bar, Choice, Chooser, Confirm, EditorFor, Overlay, Pane, Pending, Pick, Purpose, Scroll, Side, State, Storage, StoreAsk, View,
 };
+use super::super::text;
 use super::super::theme::{Piece, Tone};
 use crate::observe::{Backend, Fact, StoreCall};
 use crate::workbench::{Command, JobState, StoreCommand, StoreQuery, StoreTarget};
@@ -44,15 +45,17 @@ fn look(state: &mut State, effects: &mut Vec<Effect>, asked: StoreAsk, command: 
     ask(effects, asked, command);
 }
 
-/// Stops what is waited for; whether there was something. What is read again every second is not meant.
+/// Stops what is waited for; whether there was something. A page that is read again behind the one that is shown is not meant
+/// unless it takes so long that the pane tells of it.
 fn stop(state: &mut State, effects: &mut Vec<Effect>) -> bool {
+    let told = text::seconds_between(state.storage.since, state.now) > 0;
     let storage = &mut state.storage;
-    let reading = storage.busy && (!storage.live || storage.found.is_none());
+    let reading = storage.busy && (storage.found.is_none() || told && !storage.live);
     let looking = storage.looking.take();
     if !reading && looking.is_none() {
         return false;
     }
-    effects.push(Effect::Stop);
+    effects.push(Effect::Cancel(Waited::Stores));
     if matches!(looking, Some((StoreAsk::Compare, _))) {
         storage.side = None;
     }
@@ -60,8 +63,9 @@ fn stop(state: &mut State, effects: &mut Vec<Effect>) -> bool {
         // An answer that is on its way already is none any more.
         storage.asked += 1;
         storage.busy = false;
-        storage.stopped = storage.found.is_none();
     }
+    // Nothing asks again by itself what somebody did not want to wait for.
+    storage.stopped = reading;
     if std::mem::take(&mut storage.counting) {
         storage.uncounted = Some("stopped".into());
     }
@@ -174,7 +178,7 @@ pub(super) fn collections(state: &State) -> Effect {
 
 /// The same for somebody who waits for them.
 pub(super) fn list(state: &mut State, effects: &mut Vec<Effect>) {
-    (state.storage.busy, state.storage.since) = (true, state.now);
+    (state.storage.busy, state.storage.since, state.storage.stopped) = (true, state.now, false);
     effects.push(collections(state));
 }
 
@@ -185,7 +189,6 @@ pub(super) fn reload(state: &mut State, effects: &mut Vec<Effect>) {
     }
     state.storage.asked += 1;
     state.storage.recount();
-    state.storage.stopped = false;
     state.storage.sizes.clear();
     list(state, effects);
 }
@@ -420,7 +423,7 @@ pub(super) fn tick(state: &mut State, effects: &mut Vec<Effect>) {
     // How long it takes is told.
     state.dirty |= state.storage.busy || state.storage.looking.is_some();
     let shown = super::layout::shows(state, Pane::Storage);
-    if state.storage.live && shown && !state.storage.busy && state.storage.side.is_none() {
+    if state.storage.live && shown && !state.storage.busy && !state.storage.stopped && state.storage.side.is_none() {
         documents(state, effects);
         let storage = &state.storage;
         let plain = storage.query.pipeline.trim().is_empty();

@@ -124,12 +124,10 @@ pub(in super::super) fn listed(state: &mut State, reply: StoreReply, effects: &m
         storage.collection = own.clone().or_else(|| storage.collections.first().cloned());
     }
     storage.own = own;
-    let known = |name: &String| storage.sizes.contains_key(name) && storage.collection.as_ref() != Some(name);
-    storage.to_measure = storage.collections.iter().filter(|name| !known(name)).cloned().collect();
-    if storage.collections_error.is_some() {
-        storage.to_measure.clear();
+    storage.queue_sizes();
+    if !storage.stopped {
+        documents(state, effects);
     }
-    documents(state, effects);
     if state.storage.side.is_some() {
         compare(state, effects);
     }

@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::super::super::fixture::{found, tell, typical};
-use super::super::super::message::{Ask, Effect, Message, Timed};
+use super::super::super::message::{Ask, Effect, Message, Timed, Waited};
 use super::super::super::state::{Overlay, Pane, State, StoreAsk};
 use super::super::super::theme::Tone;
 use super::super::super::update;
@@ -277,10 +277,31 @@ fn a_slow_question_is_stopped_by_esc_and_its_late_answer_is_not_shown() {
     press(&mut state, "/ {n:1} enter");
     let asked = state.storage.asked;
     let effects = press(&mut state, "esc");
-    assert!(effects.contains(&Effect::Stop), "{effects:?}");
+    assert!(effects.contains(&Effect::Cancel(Waited::Stores)), "{effects:?}");
     assert!(state.storage.stopped && !state.storage.busy && state.storage.query.filter == "{n:1}", "the query stays");
     tell(&mut state, Message::Reply(Ask::Documents(asked), Ok(Reply::Store(StoreReply::Documents(found())))));
     assert!(state.storage.found.is_none() && state.storage.error.is_none());
+    // Nor do the collections' late answer, or news of something written, ask again what was stopped.
+    let listed = StoreReply::Collections {
+        database: "connect".into(),
+        collections: vec!["requests".into(), "other".into()],
+        own: Some("requests".into()),
+        note: None,
+        error: None,
+        read_only: false,
+    };
+    state.storage.sizing = false;
+    let mut effects = tell(&mut state, Message::Reply(Ask::Collections, Ok(Reply::Store(listed))));
+    state.pending.documents_stale = true;
+    state.storage.live = true;
+    for second in 20..25 {
+        state.now = super::super::super::fixture::at(f64::from(second));
+        effects.extend(tell(&mut state, Message::Tick));
+    }
+    state.storage.live = false;
+    let reads = |c: &StoreCommand| matches!(c, StoreCommand::Find { .. } | StoreCommand::Collections { .. });
+    assert!(!stores(&effects).iter().any(|c| reads(c)), "{effects:?}");
+    assert!(stores(&effects).iter().any(|c| matches!(c, StoreCommand::Statistics { .. })), "sizes come all the same");
     let effects = press(&mut state, "R");
     assert!(matches!(commands(&effects)[..], [Command::Store(StoreCommand::Collections { .. })]));
     assert!(!press(&mut state, "esc").is_empty());
@@ -290,15 +311,26 @@ fn a_slow_question_is_stopped_by_esc_and_its_late_answer_is_not_shown() {
 }
 
 #[test]
+fn a_page_that_is_read_again_unasked_takes_no_esc_from_the_developer() {
+    let mut state = storage();
+    press(&mut state, "/ {n:1} enter");
+    let asked = state.storage.asked;
+    tell(&mut state, Message::Reply(Ask::Documents(asked), Ok(Reply::Store(StoreReply::Documents(found())))));
+    (state.storage.busy, state.storage.since) = (true, state.now);
+    let effects = press(&mut state, "esc");
+    assert!(matches!(stores(&effects)[..], [StoreCommand::Find { query, .. }] if query.filter.is_empty()), "{effects:?}");
+}
+
+#[test]
 fn what_a_window_waits_for_is_told_and_stopped_too() {
     let mut state = storage();
     press(&mut state, "s");
     assert!(matches!(&state.storage.looking, Some((StoreAsk::Show("Fields"), _))));
-    assert!(press(&mut state, "esc").contains(&Effect::Stop));
+    assert!(press(&mut state, "esc").contains(&Effect::Cancel(Waited::Stores)));
     assert!(state.storage.looking.is_none() && state.overlays.is_empty());
     press(&mut state, "B");
     assert!(state.storage.side.is_some());
-    assert!(press(&mut state, "esc").contains(&Effect::Stop));
+    assert!(press(&mut state, "esc").contains(&Effect::Cancel(Waited::Stores)));
     assert!(state.storage.side.is_none());
     press(&mut state, "x");
     answer(&mut state, StoreAsk::Show("How the query is carried out"), StoreReply::Explained { words: vec![], plan: json!({}) });
