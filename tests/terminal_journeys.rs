@@ -124,7 +124,7 @@ fn edit_stage_apply_and_the_next_delivery_uses_it() {
     let mut journey = Journey::begin(&mut terminal, "change a variable and use it");
     journey.key("3").until_text("ID ").select("DRIVER_COLLECTION");
     journey.key("e").until_text("Edit DRIVER_COLLECTION");
-    journey.types("_two");
+    journey.types("driver_requests_two");
     journey.key("\r").until_text("1 staged");
     journey.key("a").until_text("Apply changes").until_text("driver_requests → driver_requests_two");
     journey.key("\r").until_text("Extension configuration has been updated.");
@@ -144,7 +144,7 @@ fn replay_with_a_changed_variable_and_read_the_difference() {
     journey.key("v").until_text("Run #1 again with another value of");
     journey.types("driver_collection").until_text("> driver_collection");
     journey.key("\r").until_text("Enter run it again");
-    journey.types("_two");
+    journey.types("driver_requests_two");
     journey.key("\r").until_text("#1 and its replay #2").until_text("tutorial.driver_requests\"");
     terminal.press("/driver_requests_two\r").until_text("tutorial.driver_requests_two");
     // Esc would leave the search first.

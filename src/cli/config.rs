@@ -1,5 +1,6 @@
 //! `config`: where the configuration is looked for, whether it is right, and what is used.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
@@ -13,6 +14,8 @@ use crate::console::Config;
 pub(super) enum Verbs {
     /// Where the file is looked for
     Path,
+    /// Write a file to begin with where it is looked for, if none is there
+    Init,
     /// Whether it is right; every mistake with its line
     Check,
     /// The file, or where there is none what is used without one
@@ -39,10 +42,10 @@ fn text(asked: Option<&Path>) -> Result<Option<(PathBuf, String)>, CliError> {
 pub(super) fn load(asked: Option<&Path>) -> Result<Config, CliError> {
     let Some((path, text)) = text(asked)? else { return Ok(Config::default()) };
     Config::parse(&text)
-        .map_err(|wrong| CliError::usage(format!("the configuration {} has mistakes: {}", path.display(), wrong.join("; "))))
+        .map_err(|wrong| CliError::usage(format!("the configuration {} has mistakes:\n  {}", path.display(), wrong.join("\n  "))))
 }
 
-/// `config path|check|show`
+/// `config path|init|check|show`
 pub(super) fn config(output: Output, asked: Option<&Path>, verb: &Verbs) -> Result<(), CliError> {
     let nowhere = || CliError::usage("no home directory is known: name the file with --config FILE".into());
     match verb {
@@ -53,10 +56,24 @@ pub(super) fn config(output: Output, asked: Option<&Path>, verb: &Verbs) -> Resu
             }
             output.line(&path.display().to_string())
         }
+        Verbs::Init => {
+            let path = path(asked).ok_or_else(nowhere)?;
+            let failed = |e: std::io::Error| match e.kind() {
+                std::io::ErrorKind::AlreadyExists => CliError::usage(format!("{} is there already: edit it", path.display())),
+                _ => CliError::usage(format!("{} can't be written: {e}", path.display())),
+            };
+            path.parent().map_or(Ok(()), std::fs::create_dir_all).map_err(failed)?;
+            let mut file = std::fs::File::create_new(&path).map_err(failed)?;
+            file.write_all(Config::EXAMPLE.as_bytes()).map_err(failed)?;
+            if output.is_json() {
+                return output.object(&serde_json::json!({ "path": path }));
+            }
+            output.line(&format!("{} is written: everything in it is as it is without it. Edit it.", path.display()))
+        }
         Verbs::Check => {
             let Some((path, text)) = text(asked)? else {
                 return output.line(
-                    "There is no configuration file, and none is needed; `connect-console config show` prints one to begin with.",
+                    "There is no configuration file, and none is needed; `connect-console config init` writes one to begin with.",
                 );
             };
             match Config::parse(&text) {

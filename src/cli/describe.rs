@@ -14,7 +14,7 @@ pub(super) fn describe(fact: &Fact, whole: bool) -> String {
         Fact::TaskArrived(task) => format!("task {} {} {}", task.task_id, task.event_type, task.object_id),
         Fact::ObjectFetched { object } => {
             let status = object.text_of(&["status", "state"]).unwrap_or_else(|| "-".into());
-            with_payload(format!("fetched, status {status}"), whole.then_some(&**object))
+            with_payload(format!("fetched, status {status}"), whole.then(|| &**object))
         }
         Fact::ApiCall(call) => {
             let answer = call.status.map_or_else(|| call.error.clone().unwrap_or_default(), |s| s.to_string());

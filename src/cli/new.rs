@@ -83,11 +83,27 @@ fn quoted(word: &str) -> String {
     if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
+/// Words of the languages, directories of Cargo, and crates a project depends on.
+#[rustfmt::skip]
+const TAKEN: &[&str] = &[
+    "abstract", "and", "as", "assert", "async", "await", "become", "box", "break", "build", "class", "connect-console", "const",
+    "continue", "core", "crate", "def", "del", "deps", "do", "dyn", "elif", "else", "enum", "examples", "except", "extern", "false",
+    "final", "finally", "fn", "for", "from", "gen", "global", "if", "impl", "import", "in", "incremental", "is", "lambda", "let",
+    "loop", "macro", "match", "mod", "move", "mut", "none", "nonlocal", "not", "or", "override", "pass", "priv", "proc-macro", "pub",
+    "raise", "ref", "return", "self", "serde-json", "static", "std", "struct", "super", "test", "tests", "tokio", "trait", "true",
+    "try", "type", "typeof", "unsafe", "unsized", "use", "virtual", "where", "while", "with", "yield",
+];
+
 /// A name both languages take: letters, digits and `-`, a letter first.
 fn name_of(given: &str) -> Result<String, CliError> {
     let lower = given.to_lowercase();
     let name: String = lower.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
     let name = name.trim_matches('-').to_owned();
+    if TAKEN.contains(&name.as_str()) {
+        return Err(CliError::usage(format!(
+            "`{name}` can't be the name of an extension: Rust, Python or Cargo mean something by it; give another with --name NAME"
+        )));
+    }
     if name.starts_with(|c: char| c.is_ascii_alphabetic()) {
         return Ok(name);
     }
@@ -126,6 +142,9 @@ mod tests {
     #[case("shop", Some("shop"))]
     #[case("My Shop_2", Some("my-shop-2"))]
     #[case("2shop", None)]
+    #[case("build", None)]
+    #[case("Self", None)]
+    #[case("connect console", None)]
     #[case("", None)]
     fn names_fit_both_languages(#[case] given: &str, #[case] name: Option<&str>) {
         assert_eq!(name_of(given).ok().as_deref(), name);

@@ -160,6 +160,9 @@ impl Config {
                 keymap::names().join(", ")
             ));
         }
+        if keys.is_empty() && ["quit", "help", "close"].contains(&action.name) {
+            return Err(format!("`{name}` needs a key: without it there is no way out"));
+        }
         self.keys.insert(action.name, keys);
         Ok(())
     }
@@ -170,9 +173,21 @@ impl Config {
         let own = |a: &Action| self.keys.get(a.name).cloned().unwrap_or_else(|| a.keys.iter().map(|k| (*k).to_owned()).collect());
         for context in Context::ALL {
             let mut seen: HashMap<_, &str> = HashMap::new();
-            for action in ACTIONS.iter().filter(|a| a.contexts.contains(&context)) {
+            // A pane's own key comes before one that works everywhere: what the file gives away must not take one of those.
+            let here = ACTIONS.iter().filter(|a| a.contexts.contains(&context));
+            let everywhere =
+                ACTIONS.iter().filter(|a| a.contexts.contains(&Context::Everywhere) && !a.contexts.contains(&context));
+            for action in everywhere.chain(here) {
+                let known = |other: &&str| self.keys.contains_key(*other) || self.keys.contains_key(action.name);
+                let within = |other: &&str| ACTIONS.iter().any(|a| a.name == *other && a.contexts.contains(&context));
                 for key in own(action) {
-                    if let Some(other) = seen.insert(keymap::parse(&key), action.name).filter(|other| *other != action.name) {
+                    let other = seen.insert(keymap::parse(&key), action.name).filter(|other| *other != action.name);
+                    let meant = |other: &&str| match (within(other), within(&action.name)) {
+                        (true, true) => true,
+                        (false, false) => false,
+                        _ => known(other),
+                    };
+                    if let Some(other) = other.filter(meant) {
                         let sentence = format!("`{key}` would mean both `{other}` and `{}` in {}", action.name, context.title());
                         let line = bound.get(action.name).max(bound.get(other)).copied().unwrap_or(1);
                         said.push((line, sentence));
@@ -269,6 +284,9 @@ mod tests {
     #[case("[keys]\nreplai = \"r\"", "line 2: there is no action `replai`: did you mean `replay`?")]
     #[case("[keys]\nreplay = \"hyper-r\"", "line 2: `hyper-r` is no key")]
     #[case("plain = true\n[keys]\nhelp = \"t\"", "line 3: `t` would mean both")]
+    #[case("[keys]\nreplay = \"1\"", "line 2: `1` would mean both `events` and `replay` in Events")]
+    #[case("[keys]\nopen = \"esc\"", "line 2: `esc` would mean both")]
+    #[case("[keys]\nquit = []", "line 2: `quit` needs a key")]
     #[case("[colours]\ngood = \"grass\"", "line 2: `grass` is no colour")]
     #[case("[colours]\ngod = \"red\"", "line 2: there is no tone `god`: did you mean `good`?")]
     #[case("plain = tru", "line 1: ")]

@@ -17,7 +17,10 @@ pub(super) fn read(text: &str) -> Result<Content, String> {
             Value::Object(all) => {
                 for (name, one) in &all {
                     let secure = one.get("secure").and_then(Value::as_bool);
-                    let value = if one.is_object() { one.get("value").unwrap_or(&Value::Null) } else { one };
+                    let value = match one {
+                        Value::Object(fields) => fields.get("value").ok_or_else(|| format!("`value` is missing in {name}"))?,
+                        plain => plain,
+                    };
                     content.entries.extend(entry(name, value, secure)?);
                 }
             }

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use dotenv::{quote, scan};
 
-use crate::journal::{has_placeholder, placeholder};
+use crate::journal::placeholder;
 use crate::observe::Secret;
 
 /// How a file is written.
@@ -62,7 +62,7 @@ pub(crate) struct Entry {
 impl Entry {
     /// A variable whose value may be the mark of one that is withheld.
     pub(crate) fn read(name: &str, value: String, secure: Option<bool>) -> Self {
-        let value = (!withheld(&value)).then(|| Secret::new(value));
+        let value = (!withheld(name, &value)).then(|| Secret::new(value));
         Self { name: name.into(), value, secure }
     }
 }
@@ -75,10 +75,11 @@ pub(crate) struct Content {
     pub(crate) notes: Vec<String>,
 }
 
-/// Whether a text stands for a value that is not shown: our placeholder, or the stars of the portal.
-pub(crate) fn withheld(value: &str) -> bool {
-    let stars = value.trim();
-    has_placeholder(value) || (stars.len() >= 3 && stars.bytes().all(|b| b == b'*'))
+/// Whether a text stands for the value of this variable, which is not shown: its own placeholder, or the stars of the portal.
+/// A placeholder anywhere else is a mistake, which whoever takes the value notices.
+pub(crate) fn withheld(name: &str, value: &str) -> bool {
+    let value = value.trim();
+    value == placeholder(name) || (value.len() >= 3 && value.bytes().all(|b| b == b'*'))
 }
 
 /// Reads a file.
@@ -168,7 +169,7 @@ mod tests {
             values in proptest::collection::vec(("[ -~äß漢]{0,24}(\\n[a-z #\"'=]{0,8})?", any::<bool>()), 1..5)
         ) {
             let all: Vec<_> = values.iter().enumerate()
-                .filter(|(_, (value, _))| !value.is_empty() && !withheld(value))
+                .filter(|(n, (value, _))| !value.is_empty() && !withheld(&format!("NAME_{n}"), value))
                 .map(|(n, (value, secure))| entry(&format!("NAME_{n}"), Some(value), *secure)).collect();
             for form in [Form::DotEnv, Form::Json, Form::Deployment, Form::Workbook] {
                 let back = read(form, &write(form, &all).unwrap()).unwrap();

@@ -1,5 +1,6 @@
 //! What hub, REST API and handle share.
 
+use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -48,6 +49,32 @@ pub(crate) struct State {
     pub(crate) capabilities: Capabilities,
 }
 
+/// The state, while it is in one pair of hands.
+pub(crate) struct Hold<'a> {
+    disk: &'a Disk,
+    state: MutexGuard<'a, State>,
+}
+
+impl Deref for Hold<'_> {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.state
+    }
+}
+
+impl DerefMut for Hold<'_> {
+    fn deref_mut(&mut self) -> &mut State {
+        &mut self.state
+    }
+}
+
+impl Drop for Hold<'_> {
+    fn drop(&mut self) {
+        self.disk.hand_over();
+    }
+}
+
 impl Core {
     pub(crate) fn new(access: Access, observer: Arc<dyn Observer>, disk: Disk, dir: PathBuf, kept: usize, state: State) -> Self {
         let (clock, answered, settled, closing) = (Notify::new(), Notify::new(), Notify::new(), CancellationToken::new());
@@ -68,10 +95,11 @@ impl Core {
         }
     }
 
-    /// Takes hold of the state.
-    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+    /// Takes hold of the state. What is changed until it is let go is on disk as a whole or, when the process dies before,
+    /// not at all: never a request without the task it is about.
+    pub(crate) fn lock(&self) -> Hold<'_> {
         // Whoever panicked holding it left whole entries behind: every change is one insertion or removal.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        Hold { disk: &self.disk, state: self.state.lock().unwrap_or_else(PoisonError::into_inner) }
     }
 
     pub(crate) fn observe(&self, fact: Fact) {

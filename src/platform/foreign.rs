@@ -52,7 +52,8 @@ struct Inside {
 /// A task a foreign runner has.
 struct Out {
     key: DeliveryKey,
-    since: Instant,
+    /// `None` where it went out before this process began.
+    since: Option<Instant>,
     instance: String,
     object_id: String,
     fetched: bool,
@@ -121,18 +122,34 @@ impl Foreign {
         }
     }
 
-    /// A task goes out to a runner.
-    pub(crate) fn sent(&self, instance: &str, task: impl FnOnce() -> TaskArrived) {
+    /// A task goes out to a runner: the delivery that is, where it is observed.
+    pub(crate) fn sent(&self, instance: &str, task: impl FnOnce() -> TaskArrived) -> Option<DeliveryKey> {
         if !self.observes(instance) {
-            return;
+            return None;
         }
         let (key, task) = (DeliveryKey::random(), task());
-        let (instance, task_id, object_id) = (instance.to_owned(), task.task_id.clone(), task.object_id.clone());
+        let (task_id, object_id) = (task.task_id.clone(), task.object_id.clone());
         self.scope.delivery(key.clone()).emit(Fact::TaskArrived(task));
+        self.is_out(
+            task_id,
+            Out { key: key.clone(), since: Some(Instant::now()), instance: instance.into(), object_id, fetched: false },
+        );
+        Some(key)
+    }
+
+    /// A task went out before this process began, and its result may come to this one.
+    pub(crate) fn was_sent(&self, instance: &str, task_id: &str, object_id: &str, key: DeliveryKey) {
+        if self.observes(instance) {
+            let (instance, object_id) = (instance.into(), object_id.into());
+            self.is_out(task_id.into(), Out { key, since: None, instance, object_id, fetched: true });
+        }
+    }
+
+    fn is_out(&self, task_id: String, out: Out) {
         let mut inside = self.inside();
         inside.remove(&task_id);
-        inside.by_object.entry(object_id.clone()).or_default().push(task_id.clone());
-        inside.by_task.insert(task_id, Out { key, since: Instant::now(), instance, object_id, fetched: false });
+        inside.by_object.entry(out.object_id.clone()).or_default().push(task_id.clone());
+        inside.by_task.insert(task_id, out);
         self.out.store(inside.by_task.len(), Ordering::Release);
     }
 
@@ -145,7 +162,7 @@ impl Foreign {
             message: output.message.clone(),
             countdown: output.countdown,
             data: output.data.clone(),
-            micros: micros(out.since.elapsed()),
+            micros: out.since.map_or_else(|| seconds(output.runtime), |since| micros(since.elapsed())),
         }));
         Some(scope)
     }
@@ -244,6 +261,11 @@ impl Inside {
 /// What may be an id.
 fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).filter(|word| !word.is_empty())
+}
+
+/// Seconds a runner says, in microseconds.
+fn seconds(said: f64) -> u64 {
+    Duration::try_from_secs_f64(said).map_or(0, micros)
 }
 
 pub(crate) fn micros(time: Duration) -> u64 {

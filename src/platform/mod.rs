@@ -168,13 +168,15 @@ impl Platform {
         let capabilities = loaded.meta.get("capabilities").and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
         let mut objects = Objects::new(disk.clone(), reader);
         seeds::plant(&mut objects, &loaded.meta, &disk, &access);
+        let foreign = Foreign::new(options.observed, Arc::clone(&observer));
+        loaded.tasks.iter().for_each(|task| task.is_out_still(&foreign));
         let state = State {
             objects,
             variables: Variables::new(disk.clone(), prefix, loaded.variables, changed),
             tasks: Tasks::new(disk.clone(), loaded.tasks),
             alarms: Alarms::new(disk.clone(), loaded.alarms),
             runners: Runners::default(),
-            foreign: Foreign::new(options.observed, Arc::clone(&observer)),
+            foreign,
             capabilities,
         };
         disk.barrier().passed().await?;

@@ -7,8 +7,9 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::observe::{Origin, Secret, TaskArrived, Timestamp};
+use crate::observe::{DeliveryKey, Origin, Secret, TaskArrived, Timestamp};
 use crate::platform::catalogue::Category;
+use crate::platform::foreign::Foreign;
 use crate::platform::ids;
 use crate::platform::state::{Disk, Write};
 use crate::protocol::{Message, Output, Task as WireTask, TaskInput, TaskOptions};
@@ -58,6 +59,9 @@ pub(crate) struct Task {
     /// Whether it is delivered while all others are held.
     #[serde(default)]
     pub(crate) ahead: bool,
+    /// The delivery it was sent out with last, where the platform observes it.
+    #[serde(default)]
+    pub(crate) delivery: Option<DeliveryKey>,
     /// Where it is.
     pub(crate) state: TaskState,
 }
@@ -102,6 +106,7 @@ impl Task {
             runtime_total: 0.0,
             once: false,
             ahead: false,
+            delivery: None,
             state: TaskState::Queued,
         }
     }
@@ -133,6 +138,13 @@ impl Task {
             event_type: self.event_type.clone(),
             object_id: self.object_id.clone(),
             task: serde_json::to_value(self.wire(None)).unwrap_or_default(),
+        }
+    }
+
+    /// Where it went out to a runner before this process began, its result is of the delivery it went out with.
+    pub(crate) fn is_out_still(&self, foreign: &Foreign) {
+        if let (TaskState::Sent { instance, .. }, Some(key)) = (&self.state, &self.delivery) {
+            foreign.was_sent(instance, &self.id, &self.object_id, key.clone());
         }
     }
 

@@ -116,13 +116,13 @@ fn forget(state: &mut State, task: &Old, needed: impl Fn(&str) -> bool) {
     if needed(id) || state.alarms.is_set(Alarm::Planned, id) {
         return;
     }
-    state.objects.delete(collection, id);
+    state.objects.forget(collection, id);
     if let Some((parts, id)) = whole.as_ref().and_then(|whole| whole.of(id))
         && let Some(whole) = whole
         && !needed(&id)
         && !state.objects.any(collection, &parts)
     {
-        state.objects.delete(whole.collection, &id);
+        state.objects.forget(whole.collection, &id);
     }
 }
 

@@ -126,6 +126,13 @@ impl RuntimeOptions {
         }
         let server_address = set("SERVER_ADDRESS").unwrap_or_else(|| "api.cnct.info".into());
         let api_address = set("API_ADDRESS").unwrap_or_else(|| server_address.clone());
+        for (name, address) in [("SERVER_ADDRESS", &server_address), ("API_ADDRESS", &api_address)] {
+            if address.contains(|c: char| "/?#@".contains(c) || c.is_whitespace()) {
+                return Err(wrong(&format!(
+                    "{name} is `{address}`: set it to the host alone, with its port where it needs one, such as `api.cnct.info`"
+                )));
+            }
+        }
         let limits = Limits::from_variables(&variable)?;
         let state = set("XDG_STATE_HOME")
             .map(PathBuf::from)
@@ -199,6 +206,15 @@ mod tests {
             "wss://localhost:9000/public/v1/devops/ws/ENV-1234-5678-01/i1?running_tasks=2&running_scheduled_tasks=1"
         );
         assert!(!format!("{options:?}").contains("zebra"));
+    }
+
+    #[rstest::rstest]
+    #[case("SERVER_ADDRESS", "https://api.cnct.info")]
+    #[case("API_ADDRESS", "api.cnct.info/public/v1")]
+    #[case("SERVER_ADDRESS", "me@host")]
+    fn an_address_that_is_more_than_a_host_is_refused_by_name(#[case] variable: &str, #[case] address: &str) {
+        let error = from(&[("API_KEY", "k"), ("ENVIRONMENT_ID", "ENV-1"), (variable, address)]).unwrap_err().to_string();
+        assert!(error.contains(variable) && error.contains(address) && error.contains("the host alone"), "{error}");
     }
 
     #[rstest::rstest]

@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -13,12 +13,18 @@ use crate::protocol::{Message, Task, decode};
 /// Beyond this size the file is emptied when nothing in it is needed any more.
 const EMPTY_BEYOND: u64 = 1 << 20;
 
-/// The file of unsent results, only ever appended to: `{"n": 7, "frame": {...}}` for each result and `{"sent": 7}` when
+/// Beyond this size it is written anew when something in it is needed all the time.
+const RENEW_BEYOND: u64 = 32 << 20;
+
+/// The file of unsent results, appended to: `{"n": 7, "frame": {...}}` for each result and `{"sent": 7}` when
 /// all up to number 7 were sent. It is written before a result is sent, without waiting for the disk: what the system
 /// has taken survives the death of the process.
 #[derive(Debug)]
 pub(super) struct OutboxFile {
+    path: PathBuf,
     file: File,
+    /// Beyond this size it is written anew.
+    renew_at: u64,
     bytes: u64,
     next: u64,
 }
@@ -49,7 +55,7 @@ impl OutboxFile {
         let mut text = Vec::new();
         file.read_to_end(&mut text).map_err(failed)?;
         let (unsent, last) = unsent(&String::from_utf8_lossy(&text));
-        let mut outbox = Self { file, bytes: text.len() as u64, next: last + 1 };
+        let mut outbox = Self { path: path.into(), file, renew_at: RENEW_BEYOND, bytes: text.len() as u64, next: last + 1 };
         if unsent.is_empty() {
             outbox.empty().map_err(failed)?;
         } else if !text.ends_with(b"\n") {
@@ -63,8 +69,7 @@ impl OutboxFile {
     pub(super) fn put(&mut self, frame: &str, lines: &mut String) -> u64 {
         let number = self.next;
         self.next += 1;
-        // Writing to a String does not fail.
-        let _ = writeln!(lines, r#"{{"n":{number},"frame":{frame}}}"#);
+        put(number, frame, lines);
         number
     }
 
@@ -76,7 +81,35 @@ impl OutboxFile {
 
     /// Notes that all results up to `number` were sent; `all`: there are no others.
     pub(super) fn sent(&mut self, number: u64, all: bool) -> io::Result<()> {
-        if all && self.bytes > EMPTY_BEYOND { self.empty() } else { self.write(&format!("{{\"sent\":{number}}}\n")) }
+        if all && self.bytes > EMPTY_BEYOND {
+            return self.empty();
+        }
+        self.write(&format!("{{\"sent\":{number}}}\n"))?;
+        // Where that fails, the file is as it was, and larger than it need be.
+        if self.bytes > self.renew_at && self.renew().is_err() {
+            self.renew_at = self.bytes.saturating_mul(2);
+        }
+        Ok(())
+    }
+
+    /// Writes the file anew, without what was sent. It is locked before it takes the place of the old one.
+    fn renew(&mut self) -> io::Result<()> {
+        let text = std::fs::read(&self.path)?;
+        let mut lines = String::new();
+        for (number, task) in unsent(&String::from_utf8_lossy(&text)).0 {
+            put(number, &task.encode(), &mut lines);
+        }
+        let mut beside = self.path.clone().into_os_string();
+        beside.push(".new");
+        let mut file = open_private(beside.as_ref())?;
+        file.try_lock()?;
+        file.set_len(0)?;
+        file.write_all(lines.as_bytes())?;
+        std::fs::rename(&beside, &self.path)?;
+        self.file = file;
+        self.bytes = lines.len() as u64;
+        self.renew_at = RENEW_BEYOND.max(self.bytes.saturating_mul(2));
+        Ok(())
     }
 
     fn empty(&mut self) -> io::Result<()> {
@@ -84,6 +117,12 @@ impl OutboxFile {
         self.bytes = 0;
         Ok(())
     }
+}
+
+/// Adds the line of a result.
+fn put(number: u64, frame: &str, lines: &mut String) {
+    // Writing to a String does not fail.
+    let _ = writeln!(lines, r#"{{"n":{number},"frame":{frame}}}"#);
 }
 
 /// The results that were not sent, and the highest number. Lines that were cut off are skipped.
@@ -186,6 +225,35 @@ mod tests {
         drop(outbox);
         assert!(OutboxFile::open(&path).unwrap().1.is_empty());
         assert_eq!(std::fs::metadata(&path).unwrap().len(), 0);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_is_never_without_use_is_written_anew_and_loses_nothing() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("outbox");
+        let (mut outbox, _) = OutboxFile::open(&path).unwrap();
+        outbox.renew_at = 8 << 10;
+        let one = result("TQ-1");
+        let mut largest = 0;
+        for n in 0..500 {
+            let mut lines = String::new();
+            let number = outbox.put(&result(&format!("TQ-{n}")), &mut lines);
+            outbox.write(&lines).unwrap();
+            outbox.sent(number - 1, false).unwrap();
+            outbox.renew_at = outbox.renew_at.min(8 << 10);
+            largest = largest.max(std::fs::metadata(&path).unwrap().len());
+        }
+        assert!(largest < (8 << 10) + 4 * one.len() as u64, "{largest}");
+        assert!(
+            matches!(OutboxFile::open(&path), Err(RuntimeError::OutboxTaken { .. })),
+            "the new file is locked as the old one"
+        );
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+        drop(outbox);
+        assert_eq!(ids(&OutboxFile::open(&path).unwrap().1), ["TQ-499"]);
     }
 
     #[cfg(unix)]

@@ -18,7 +18,7 @@ pub(super) async fn connect(url: &str) -> Result<TcpStream, String> {
     let port = url.port_u16().unwrap_or(if secure { 443 } else { 80 });
     let target = format!("{host}:{port}");
     let stream = match proxy_for(host, &target, secure) {
-        None => TcpStream::connect(&target).await.map_err(|e| format!("no connection: {e}"))?,
+        None => TcpStream::connect(&target).await.map_err(|e| format!("no connection to {target}: {e}"))?,
         Some(proxy) => tunnel(&proxy, &target).await?,
     };
     stream.set_nodelay(true).map_err(|e| format!("no connection: {e}"))?;

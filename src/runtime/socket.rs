@@ -74,7 +74,7 @@ pub(crate) async fn open(url: &str, api_key: &Secret, user_agent: &str) -> Resul
         let stream = Counted::new(super::proxy::connect(url).await?);
         let written = Arc::clone(&stream.written);
         let opened = tokio_tungstenite::client_async_tls_with_config(request, stream, Some(config), None).await;
-        let (socket, _) = opened.map_err(|error| refusal(&error))?;
+        let (socket, _) = opened.map_err(|error| refusal(&error, &host))?;
         let (writer, reader) = socket.split();
         Ok(Opened { writer, reader, written })
     };
@@ -84,12 +84,12 @@ pub(crate) async fn open(url: &str, api_key: &Secret, user_agent: &str) -> Resul
     }
 }
 
-fn refusal(error: &tungstenite::Error) -> Refusal {
+fn refusal(error: &tungstenite::Error, host: &str) -> Refusal {
     let status = if let tungstenite::Error::Http(answer) = error { Some(answer.status().as_u16()) } else { None };
-    Refusal { status, why: in_words(error) }
+    Refusal { status, why: in_words(error, host) }
 }
 
-fn in_words(error: &tungstenite::Error) -> String {
+fn in_words(error: &tungstenite::Error, host: &str) -> String {
     match error {
         tungstenite::Error::Http(answer) => match answer.status().as_u16() {
             status @ (502..=504) => format!("Connect is in maintenance ({status})"),
@@ -97,7 +97,20 @@ fn in_words(error: &tungstenite::Error) -> String {
             404 => "Connect doesn't know the environment (404): check ENVIRONMENT_ID".into(),
             status => format!("Connect answered {status} instead of opening a WebSocket"),
         },
-        tungstenite::Error::Io(e) => format!("no connection: {e}"),
-        other => format!("no connection: {other}"),
+        tungstenite::Error::Io(e) => match e.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+            Some(tls) => tls_in_words(tls, host),
+            None => format!("no connection to {host}: {e}"),
+        },
+        other => format!("no connection to {host}: {other}"),
+    }
+}
+
+fn tls_in_words(error: &rustls::Error, host: &str) -> String {
+    match error {
+        rustls::Error::InvalidMessage(_) => format!("{host} does not speak TLS; a Connect without it is reached with --unsecure"),
+        rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer) => format!(
+            "the certificate of {host} is of an authority this machine does not know: set SSL_CERT_FILE to the authority's, if it is to be trusted"
+        ),
+        other => format!("no TLS with {host}: {other}"),
     }
 }

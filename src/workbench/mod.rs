@@ -40,3 +40,4 @@ pub use options::{Connect, OpenOptions, Ports, Source};
 pub use paths::data_dir_of;
 pub(crate) use paths::{keep, private_dir, recall};
 pub use session::Session;
+pub(crate) use variables::check as check_variable;

@@ -101,7 +101,7 @@ impl Staged {
 
 /// Connect's rules for variables (OpenAPI schema `eaas.Variable`): a name is a letter, then letters, digits, `_`, `-`,
 /// `.`; a value is not empty and has 21,960 characters at most. The mark of a secret that is not shown is no value.
-pub(super) fn check(name: &str, value: &str) -> Result<(), WorkbenchError> {
+pub(crate) fn check(name: &str, value: &str) -> Result<(), WorkbenchError> {
     let mut letters = name.chars();
     let well_named = letters.next().is_some_and(|c| c.is_ascii_alphabetic())
         && letters.all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'));

@@ -10,7 +10,11 @@ use tempfile::TempDir;
 use crate::support::{Local, PURCHASE, Runner, base, id_of, object_of, until};
 
 async fn observing(observed: Observed) -> Local {
-    let (dir, seen) = (TempDir::new().unwrap(), Arc::new(Memory::default()));
+    observing_in(TempDir::new().unwrap(), observed).await
+}
+
+async fn observing_in(dir: TempDir, observed: Observed) -> Local {
+    let seen = Arc::new(Memory::default());
     let options = PlatformOptions { dir: dir.path().join("connect"), observed, ..PlatformOptions::default() };
     let platform = Platform::start(options, Arc::clone(&seen) as _).await.unwrap();
     Local { platform, seen, dir }
@@ -112,6 +116,22 @@ async fn a_foreign_runner_that_goes_leaves_an_interrupted_delivery_and_the_next_
     let again = next.task().await;
     assert_eq!(id_of(&again), id_of(&task));
     assert_ne!(local.platform.delivery(Some(&id_of(&again))).unwrap(), first);
+}
+
+#[tokio::test]
+async fn a_result_that_comes_after_a_restart_ends_the_delivery_it_is_of() {
+    let local = observing(Observed::Everybody).await;
+    let mut runner = Runner::purchases(&local).await;
+    local.trigger(PURCHASE).await;
+    let task = runner.task().await;
+    let key = local.platform.delivery(Some(&id_of(&task))).unwrap();
+    local.platform.stop().await;
+    let local = observing_in(local.dir, Observed::Everybody).await;
+    assert_eq!(local.platform.delivery(Some(&id_of(&task))), Some(key));
+    let (mut again, _) = Runner::attach(&local, "one", "running_tasks=1", json!({PURCHASE: ["pending"]})).await;
+    again.answer(&task, json!({"result": "success", "runtime": 1.5})).await;
+    until("the result", || story(&local, &id_of(&task)).iter().any(|line| line == "sent")).await;
+    assert_eq!(story(&local, &id_of(&task)), ["answered success ", "sent"]);
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! `env edit`, `import`, `export`.
 
-use std::io::{Read, Write};
+use std::io::{IsTerminal, Read, Write};
 use std::path::Path;
 
 use super::args::Format;
@@ -76,6 +76,8 @@ pub(super) async fn edit(setting: &Setting, session: &Session) -> Result<(Vec<Va
         match session.command(Command::Environment(EnvironmentCommand::TakeText { text: edited.clone() })).await {
             Ok(Reply::Variables { variables, message }) => return Ok((variables, message)),
             Ok(_) => return Err(other_answer()),
+            // Nobody is there to put it right: an editor that is a program would be run for ever.
+            Err(why) if !std::io::stdin().is_terminal() => return Err(why.into()),
             Err(why) => {
                 output::remark(&format!("{why}; the editor opens again, leave it without saving to give up"));
                 let edited = edited.lines().filter(|line| !line.starts_with(TROUBLE)).collect::<Vec<_>>().join("\n");

@@ -34,7 +34,8 @@ fn day(at: crate::observe::Timestamp) -> String {
 
 fn change(change: &HistoryChange) -> String {
     let name = &change.name;
-    match (change.change.as_str(), &change.from, &change.to) {
+    let line = |value: &Option<String>| value.as_deref().map(super::in_one_line);
+    match (change.change.as_str(), line(&change.from), line(&change.to)) {
         ("delete", ..) => format!("-{name}"),
         ("create", _, Some(to)) => format!("+{name}={to}"),
         ("create", ..) => format!("+{name}"),

@@ -227,12 +227,17 @@ fn diff(setting: &Setting, rows: &[VariableRow]) -> Result<(), CliError> {
 }
 
 async fn apply_now(setting: &Setting, session: &Session) -> Result<(), CliError> {
+    let (before, _) = ask(session, Command::Variables).await?;
+    let staged = before.iter().any(|row| row.staged.is_some());
     let (rows, message) = ask(session, Command::Apply).await?;
     let message = message.unwrap_or_default();
     let live = rows.iter().all(|row| row.stored == row.live);
     if setting.output.is_json() {
         setting.output.object(&serde_json::json!({ "applied": live, "message": message }))?;
     } else {
+        if !staged {
+            setting.output.line("Nothing was staged; the stored values were sent to the runtime again.")?;
+        }
         setting.output.line(&message)?;
     }
     if live || !message.contains("not acknowledged") { Ok(()) } else { Err(CliError::Told) }

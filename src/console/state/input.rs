@@ -17,6 +17,13 @@ impl Input {
         Self { area }
     }
 
+    /// One whose text is selected: what is typed takes its place, a movement keeps it.
+    pub(crate) fn selected(text: &str) -> Self {
+        let mut input = Self::new(text);
+        input.area.select_all();
+        input
+    }
+
     /// Shows stars instead of what is typed.
     pub(crate) fn masked(mut self) -> Self {
         self.area.set_mask_char('*');
@@ -30,6 +37,13 @@ impl Input {
     /// Takes a key; whether the text changed. Keys that would make a second line are not taken.
     pub(crate) fn key(&mut self, key: KeyEvent) -> bool {
         let key = Key::from(key);
+        // As in every shell; the widget has undo there, which Alt-U is then.
+        if key.key == Code::Char('u') && key.ctrl {
+            return self.area.delete_line_by_head();
+        }
+        if key.key == Code::Char('u') && key.alt {
+            return self.area.undo();
+        }
         let breaks = matches!(key.key, Code::Enter | Code::Tab) || (key.ctrl && key.key == Code::Char('m'));
         !breaks && self.area.input(key)
     }

@@ -263,7 +263,7 @@ pub(super) fn open_form(state: &mut State) {
 pub(super) fn form(variable: &VariableRow) -> Form {
     use crate::workbench::VariableState::Value;
     let value = match (&variable.staged, &variable.stored) {
-        (Some(Value(value)), _) | (None, Value(value)) => Input::new(value),
+        (Some(Value(value)), _) | (None, Value(value)) => Input::selected(value),
         _ => Input::new(""),
     };
     Form {
@@ -353,7 +353,8 @@ pub(crate) fn choose_action(state: &mut State, among: &[Do]) {
 fn palette(state: &State) -> Chooser {
     let here = Context::Pane(state.focus);
     let mut actions: Vec<_> = ACTIONS.iter().filter(|a| a.what != Do::Palette).collect();
-    actions.sort_by_key(|a| !(a.contexts.contains(&here) || a.hint.is_some()));
+    let here_first = |a: &&action::Action| !(a.contexts.contains(&here) || a.hint.is_some());
+    actions.sort_by_key(|a| ((a.available)(state).is_err(), here_first(a)));
     let choice = |a: &&action::Action| {
         let elsewhere = !a.contexts.contains(&here) && !a.contexts.contains(&Context::Everywhere);
         let place = a.contexts.first().filter(|_| elsewhere).map(|c| format!("{}: ", c.title())).unwrap_or_default();

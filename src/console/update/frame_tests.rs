@@ -124,3 +124,36 @@ fn a_delivery_is_run_again_with_another_value_of_a_variable_for_that_run_only() 
     assert_eq!(run.variables, [("DRIVER_COLLECTION".to_owned(), "requests_more".to_owned())]);
     assert_eq!(state.focus, Pane::Events);
 }
+
+#[test]
+fn a_form_begins_with_its_value_selected_and_ctrl_u_empties_a_line() {
+    let mut state = typical(120, 40);
+    press(&mut state, "3 e");
+    let Some(Overlay::Form(form)) = state.overlays.last() else { panic!() };
+    assert!(!form.value.text().is_empty());
+    press(&mut state, "n e w");
+    let Some(Overlay::Form(form)) = state.overlays.last() else { panic!() };
+    assert_eq!(form.value.text(), "new");
+    press(&mut state, "ctrl-u x");
+    let Some(Overlay::Form(form)) = state.overlays.last() else { panic!() };
+    assert_eq!(form.value.text(), "x");
+}
+
+#[test]
+fn what_cannot_be_a_variable_is_said_in_the_form_and_nothing_typed_is_lost() {
+    let mut state = typical(120, 40);
+    let effects = press(&mut state, "3 n 2 B A D tab v a l enter");
+    assert!(commands(&effects).is_empty(), "{effects:?}");
+    let Some(Overlay::Form(form)) = state.overlays.last() else { panic!() };
+    assert_eq!((form.name.text(), form.value.text(), form.on_value), ("2BAD", "val", false));
+    assert!(form.error.as_ref().unwrap().contains("a letter first"));
+}
+
+#[test]
+fn what_can_be_done_now_comes_first_in_the_palette() {
+    let mut state = typical(120, 40);
+    press(&mut state, ":");
+    let Some(Overlay::Chooser(chooser)) = state.overlays.last() else { panic!() };
+    let refused: Vec<bool> = chooser.ranked.iter().map(|at| chooser.all[*at].refused.is_some()).collect();
+    assert!(refused.is_sorted() && refused.contains(&true));
+}

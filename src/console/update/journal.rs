@@ -126,6 +126,13 @@ fn note_writes(state: &mut State) {
     }
 }
 
+/// Somebody did something: where the events are in front of them, they have seen the failures among them.
+pub(crate) fn looked(state: &mut State) {
+    if state.focus == Pane::Events && !state.events.paused {
+        state.events.look();
+    }
+}
+
 /// Keeps the trace with the selected delivery: asks for it when another one is selected, or when that one went on.
 pub(crate) fn follow_selection(state: &mut State, effects: &mut Vec<Effect>) {
     let Some(selected) = state.events.selected() else {

@@ -4,7 +4,7 @@ use super::super::action::{Context, Do};
 use super::super::keymap::{self, Chord};
 use super::super::message::Effect;
 use super::super::state::{Pane, State};
-use super::{acts, overlays, storage, typing};
+use super::{acts, journal, overlays, storage, typing};
 
 /// A key goes to what lies on top; only when nothing is open does it mean an action.
 pub(crate) fn press(state: &mut State, key: KeyEvent, effects: &mut Vec<Effect>) {
@@ -29,7 +29,5 @@ pub(crate) fn press(state: &mut State, key: KeyEvent, effects: &mut Vec<Effect>)
         // Nobody looks at a secret any more.
         state.variables.revealed = None;
     }
-    if state.focus == Pane::Events && !state.events.paused {
-        state.events.look();
-    }
+    journal::looked(state);
 }

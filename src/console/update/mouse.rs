@@ -5,7 +5,7 @@ use super::super::action::Do;
 use super::super::layout;
 use super::super::message::Effect;
 use super::super::state::{Overlay, Pane, Scroll, State};
-use super::{acts, moves, sizes};
+use super::{acts, journal, moves, sizes};
 
 /// How many lines a notch of the wheel moves.
 const NOTCH: usize = 3;
@@ -47,6 +47,11 @@ fn wheel(state: &mut State, at: Position, what: Do, effects: &mut Vec<Effect>) {
 }
 
 fn press(state: &mut State, at: Position, effects: &mut Vec<Effect>) {
+    aim(state, at, effects);
+    journal::looked(state);
+}
+
+fn aim(state: &mut State, at: Position, effects: &mut Vec<Effect>) {
     state.dirty = true;
     if !state.overlays.is_empty() || state.typing.is_some() {
         return;

@@ -9,7 +9,7 @@ use super::super::state::{Chooser, Confirm, Form, Input, Overlay, Pager, Pending
 use super::super::theme::Tone;
 use super::{acts, captures, details, environment, go, moves, storage};
 use crate::observe::Secret;
-use crate::workbench::{Command, VariableChange};
+use crate::workbench::{Command, VariableChange, check_variable};
 
 /// A key for what lies on top. It was taken off the pile; whatever stays open puts itself back.
 pub(crate) fn press(state: &mut State, overlay: Overlay, key: KeyEvent, effects: &mut Vec<Effect>) {
@@ -183,7 +183,10 @@ pub(crate) fn rank(chooser: &mut Chooser) {
         let score = by_name.or_else(|| pattern.score(Utf32Str::new(&choice.detail, &mut buffer), &mut matcher));
         scored.extend(score.map(|score| (score, place)));
     }
-    scored.sort_by_key(|(score, place)| (std::cmp::Reverse(*score), *place));
+    // What can be done now comes first; where something is typed, what matches best.
+    let blank = chooser.input.text().trim().is_empty();
+    let refused = |place: usize| blank && chooser.all.get(place).is_some_and(|choice| choice.refused.is_some());
+    scored.sort_by_key(|(score, place)| (refused(*place), std::cmp::Reverse(*score), *place));
     chooser.ranked = scored.into_iter().map(|(_, place)| place).collect();
     chooser.scroll = Scroll::default();
 }
@@ -234,6 +237,12 @@ fn submit(state: &mut State, mut form: Box<Form>, effects: &mut Vec<Effect>) -> 
     if name.is_empty() || taken {
         form.on_value = false;
         form.error = Some(if taken { format!("{name} exists already: edit it instead.") } else { "It needs a name.".into() });
+        return Some(Overlay::Form(form));
+    }
+    if let Err(why) = check_variable(&name, form.value.text()) {
+        form.error = Some(format!("{why}."));
+        // A value that is none keeps the cursor where it is.
+        form.on_value = check_variable(&name, "x").is_ok();
         return Some(Overlay::Form(form));
     }
     let change = VariableChange::Set { name, value: form.value.text().into(), secure: form.new.then_some(form.secure) };

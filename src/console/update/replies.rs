@@ -84,8 +84,12 @@ pub(crate) fn take(state: &mut State, ask: &Ask, reply: Result<Reply, WorkbenchE
             state.pending.documents_stale |= live(&variables) != live(&state.variables.all);
             state.variables.load(variables);
             if let Some(message) = message {
-                state.say(if *ask == Ask::Apply { Tone::Good } else { Tone::Note }, message.clone());
-                state.variables.message = Some(message);
+                let applied = *ask == Ask::Apply;
+                state.say(if applied { Tone::Good } else { Tone::Note }, message.clone());
+                // What the runtime acknowledged stays until something else is done.
+                state.variables.message = applied.then_some(message);
+            } else if *ask == Ask::Stage {
+                state.variables.message = None;
             }
             if let Ask::Edit(name) = ask
                 && state.variables.selected().is_some_and(|v| v.name == *name)

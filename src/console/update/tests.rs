@@ -159,7 +159,7 @@ fn an_edited_variable_is_staged_and_applied_only_after_the_diff_was_shown() {
     let Some(Overlay::Form(form)) = state.overlays.last() else { panic!("no form") };
     assert_eq!((form.name.text(), form.value.text()), ("DB", "connect"));
     let effects = press(&mut state, "q2 enter");
-    let change = VariableChange::Set { name: "DB".into(), value: "connectq2".into(), secure: None };
+    let change = VariableChange::Set { name: "DB".into(), value: "q2".into(), secure: None };
     assert_eq!(commands(&effects), [&Command::Stage { changes: vec![change] }]);
     assert!(commands(&press(&mut state, "a")).is_empty(), "first the diff");
     assert!(matches!(state.overlays.last(), Some(Overlay::Confirm(_))));

@@ -55,9 +55,32 @@ fn window(frame: &mut Frame<'_>, theme: Theme, title: &str, hint: &str, columns:
     let title = line(theme, Tone::Strong, &format!(" {} ", super::text::fit(title, usize::from(columns).saturating_sub(4))));
     let mut block = block(theme, true).padding(Padding::horizontal(1)).title(title);
     if !hint.is_empty() {
+        let hint = fitting(hint, usize::from(columns).saturating_sub(4));
         block = block.title_bottom(line(theme, Tone::Dim, &format!(" {hint} ")));
     }
     let inner = block.inner(area);
     frame.render_widget(block, area);
     inner
+}
+
+/// As many parts of a hint as there is room for; the last one, the way out, is never left out.
+fn fitting(hint: &str, room: usize) -> String {
+    let mut parts: Vec<&str> = hint.split(" · ").collect();
+    while parts.len() > 1 && super::text::width(&parts.join(" · ")) > room {
+        parts.remove(parts.len() - 2);
+    }
+    parts.join(" · ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fitting;
+
+    #[test]
+    fn the_way_out_of_a_window_is_told_however_narrow_it_is() {
+        let hint = "↑↓ move · / search · y copy all · Esc close";
+        assert_eq!(fitting(hint, 80), hint);
+        assert_eq!(fitting(hint, 30), "↑↓ move · / search · Esc close");
+        assert_eq!(fitting(hint, 3), "Esc close");
+    }
 }

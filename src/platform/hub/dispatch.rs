@@ -114,7 +114,7 @@ impl Core {
             return Some(task);
         }
         runner.in_hand += 1;
-        self.foreign.sent(&runner.instance_id, || task.arrived());
+        task.delivery = self.foreign.sent(&runner.instance_id, || task.arrived());
         task.state = TaskState::Sent { connection: number, instance: runner.instance_id.clone() };
         state.tasks.put(task);
         None

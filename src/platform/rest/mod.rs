@@ -82,6 +82,10 @@ pub(crate) async fn serve<L: Listener<Addr: Debug>>(core: Arc<Core>, listener: L
 async fn handle(State(core): State<Arc<Core>>, request: Request) -> Response {
     let (mut parts, body) = request.into_parts();
     let key = parts.headers.get(AUTHORIZATION).map(|value| value.as_bytes());
+    // As Connect does: the head of what would be answered. The body is left out by the server.
+    if parts.method == axum::http::Method::HEAD {
+        parts.method = axum::http::Method::GET;
+    }
     // The environment's own key is by far the most frequent, and the quickest to be known.
     let own = core.access.admits(key);
     let installation = if own { None } else { installation(&core, key) };

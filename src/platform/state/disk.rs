@@ -1,9 +1,11 @@
-//! The thread that writes. What is handed to it while it commits goes into the next commit together.
+//! The thread that writes. What is handed to it while it commits goes into the next commit together, and what was changed
+//! while the state was in one pair of hands is never torn apart.
 
 use std::fs::File;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rusqlite::{Connection, params};
 use tokio::sync::oneshot;
@@ -35,7 +37,8 @@ pub(crate) enum Write {
 }
 
 enum Job {
-    Write(Write),
+    /// To be written in one commit.
+    Writes(Vec<Write>),
     Barrier(oneshot::Sender<Result<(), String>>),
     Close,
 }
@@ -44,12 +47,19 @@ enum Job {
 const GROUP: usize = 2_000;
 
 /// After so many writes the log of SQLite is worked into its file: when those who waited for them were told, not before.
-const CHECKPOINT: usize = 2_000;
+const CHECKPOINT: usize = 8_000;
+
+/// Where so many writes came at once, more are on their way: they are given this long to gather, so that pages that many of
+/// them touch are written once.
+const MANY: usize = 64;
+const GATHERING: Duration = Duration::from_millis(4);
 
 /// The way to the writing thread. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Disk {
     jobs: mpsc::Sender<Job>,
+    /// Not handed over yet.
+    gathered: Arc<Mutex<Vec<Write>>>,
     thread: Arc<Mutex<Option<JoinHandle<()>>>>,
     handed: Arc<AtomicU64>,
     written: Arc<AtomicU64>,
@@ -72,16 +82,28 @@ impl Disk {
                 drop(lock);
             })
             .map_err(|e| PlatformError::Storage(format!("no thread to write with: {e}")))?;
-        Ok(Self { jobs, thread: Arc::new(Mutex::new(Some(thread))), handed: Arc::default(), written })
+        let thread = Arc::new(Mutex::new(Some(thread)));
+        Ok(Self { jobs, gathered: Arc::default(), thread, handed: Arc::default(), written })
     }
 
-    /// Hands something over to be written; returns at once, with the write's number. The order of calls is the order on
-    /// disk; calls are made one at a time, under the state's lock.
+    /// Notes something to be written with the next [`Disk::hand_over`]; returns at once, with the write's number. The order
+    /// of calls is the order on disk; calls are made one at a time, under the state's lock.
     pub(crate) fn write(&self, write: Write) -> u64 {
-        let number = self.handed.fetch_add(1, Ordering::Relaxed) + 1;
-        // A send fails only after `close`: then nothing is written any more, and a barrier says so.
-        let _ = self.jobs.send(Job::Write(write));
-        number
+        self.gathered().push(write);
+        self.handed.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Hands over what was noted, to be written together: all of it or nothing.
+    pub(crate) fn hand_over(&self) {
+        let writes = std::mem::take(&mut *self.gathered());
+        if !writes.is_empty() {
+            // A send fails only after `close`: then nothing is written any more, and a barrier says so.
+            let _ = self.jobs.send(Job::Writes(writes));
+        }
+    }
+
+    fn gathered(&self) -> MutexGuard<'_, Vec<Write>> {
+        self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Up to which number all writes are done.
@@ -91,6 +113,7 @@ impl Disk {
 
     /// Asks to be told when all that was handed over before is on disk.
     pub(crate) fn barrier(&self) -> Barrier {
+        self.hand_over();
         let (done, told) = oneshot::channel();
         let _ = self.jobs.send(Job::Barrier(done));
         Barrier(told)
@@ -98,6 +121,7 @@ impl Disk {
 
     /// Writes what is left and ends the thread.
     pub(crate) async fn close(&self) {
+        self.hand_over();
         let _ = self.jobs.send(Job::Close);
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
@@ -132,7 +156,7 @@ fn run(mut db: Connection, inbox: &mpsc::Receiver<Job>, written: &AtomicU64, fai
         let mut next = Some(job);
         while let Some(job) = next.take() {
             match job {
-                Job::Write(write) => writes.push(write),
+                Job::Writes(some) => writes.extend(some),
                 Job::Barrier(told) => barriers.push(told),
                 Job::Close => open = false,
             }
@@ -147,6 +171,9 @@ fn run(mut db: Connection, inbox: &mpsc::Receiver<Job>, written: &AtomicU64, fai
         written.fetch_add(u64::try_from(writes.len()).unwrap_or(0), Ordering::Release);
         for told in barriers {
             let _ = told.send(outcome.clone());
+        }
+        if open && writes.len() >= MANY {
+            std::thread::sleep(GATHERING);
         }
         since_checkpoint += writes.len();
         if since_checkpoint >= CHECKPOINT {
@@ -189,5 +216,33 @@ fn apply(db: &Connection, write: &Write) -> rusqlite::Result<usize> {
             run("INSERT OR REPLACE INTO alarms (kind, id, due) VALUES (?, ?, ?)", params![kind, id, due])
         }
         Write::AlarmGone(kind, id) => run("DELETE FROM alarms WHERE kind = ? AND id = ?", params![kind, id]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::state;
+
+    #[tokio::test]
+    async fn what_is_changed_in_one_pair_of_hands_is_on_disk_together_or_not_at_all() {
+        let dir = tempfile::tempdir().unwrap();
+        let (db, lock, _) = state::open(dir.path()).unwrap();
+        let disk = Disk::start(db, lock, |reason| panic!("{reason}")).unwrap();
+        let reader = state::reader(dir.path()).unwrap();
+        let count =
+            |table: &str| -> i64 { reader.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap() };
+        let before = (count("objects"), count("tasks"));
+        disk.write(Write::Object("requests".into(), "PR-1".into(), "{}".into()));
+        // The thread has done all it was given, as it would have when the process dies now: the request is not there.
+        let (done, told) = oneshot::channel();
+        disk.jobs.send(Job::Barrier(done)).unwrap();
+        told.await.unwrap().unwrap();
+        assert_eq!((count("objects"), count("tasks")), before, "a request without its task");
+        disk.write(Write::Task("TQ-1".into(), "{}".into()));
+        disk.hand_over();
+        disk.barrier().passed().await.unwrap();
+        assert_eq!((count("objects"), count("tasks")), (before.0 + 1, before.1 + 1));
+        disk.close().await;
     }
 }

@@ -42,13 +42,18 @@ impl Objects {
 
     /// Deletes an object; says whether there was one.
     pub(crate) fn delete(&mut self, collection: &str, id: &str) -> bool {
-        let there = self.text(collection, id).is_some();
+        let there = self.contains(collection, id);
         if there {
-            let number = self.disk.write(Write::ObjectGone(collection.into(), id.into()));
-            self.cache.remove(&key(collection, id));
-            self.note(key(collection, id), number, None);
+            self.forget(collection, id);
         }
         there
+    }
+
+    /// Deletes an object if there is one, and does not look.
+    pub(crate) fn forget(&mut self, collection: &str, id: &str) {
+        let number = self.disk.write(Write::ObjectGone(collection.into(), id.into()));
+        self.cache.remove(&key(collection, id));
+        self.note(key(collection, id), number, None);
     }
 
     /// The JSON text of an object.

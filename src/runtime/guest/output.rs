@@ -27,8 +27,14 @@ pub(super) struct Output {
     last_words: LastWords,
 }
 
-/// The last line, if it was no log record: of a process that died, why.
-type LastWords = Arc<Mutex<Option<String>>>;
+/// The last line, if it was no log record: of a process that died, why, and where in the project's own files.
+type LastWords = Arc<Mutex<Option<Words>>>;
+
+#[derive(Debug, Default)]
+struct Words {
+    line: String,
+    place: Option<String>,
+}
 
 impl Output {
     pub(super) fn of(child: &mut Child, scope: &Scope, find: Option<&FindDelivery>, status: &watch::Sender<GuestStatus>) -> Self {
@@ -57,7 +63,11 @@ impl Output {
                 reader.abort();
             }
         }
-        self.last_words.lock().unwrap_or_else(PoisonError::into_inner).take()
+        let words = self.last_words.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        Some(match words.place {
+            Some(place) => format!("{} ({place})", words.line),
+            None => words.line,
+        })
     }
 }
 
@@ -119,7 +129,16 @@ impl Rows {
             return;
         }
         if !text.trim().is_empty() {
-            *self.last_words.lock().unwrap_or_else(PoisonError::into_inner) = Some(text.trim().to_owned());
+            let mut words = self.last_words.lock().unwrap_or_else(PoisonError::into_inner);
+            let words = words.get_or_insert_default();
+            words.line = text.trim().to_owned();
+            words.place = record::place(&text).or(words.place.take());
+        }
+        // What the runner itself dies of belongs to no record of its.
+        if text.starts_with("Traceback (most recent call last):")
+            && self.open.as_ref().is_some_and(|row| row.level < Level::Error && row.target.starts_with("connect.eaas"))
+        {
+            self.close();
         }
         match &mut self.open {
             Some(row) if row.message.len() + text.len() < LARGEST => {
@@ -218,6 +237,30 @@ mod tests {
         assert_eq!(rows.len(), 1);
         assert_eq!((rows[0].0, rows[0].1.as_str()), (Level::Error, "stderr"));
         assert!(rows[0].2.ends_with("ImportError: no"));
+    }
+
+    #[tokio::test]
+    async fn what_the_runner_dies_of_is_a_row_of_its_own_and_its_last_words_name_the_place() {
+        let (memory, last_words) = (Arc::new(Memory::default()), LastWords::default());
+        let rows = Rows {
+            scope: Scope::new(memory.clone()),
+            find: None,
+            status: watch::channel(GuestStatus::default()).0,
+            last_words: Arc::clone(&last_words),
+            target: "stderr",
+            open: None,
+        };
+        let text = "2026-11-22 10:00:00,000 connect.eaas WARNING PID_7 Websocket connections are unsecure (ws).\n\
+                    Traceback (most recent call last):\n  File \"/venv/lib/python3/site-packages/a.py\", line 1, in f\n  \
+                    File \"/shop/events.py\", line 29\n    def broken(:\n               ^\nSyntaxError: invalid syntax\n";
+        let (sender, receiver) = mpsc::channel(100);
+        lines::read(text.as_bytes(), sender).await;
+        rows.take(receiver).await;
+        let levels: Vec<Level> =
+            memory.seen().iter().map(|o| if let Fact::Log { level, .. } = o.fact { level } else { panic!() }).collect();
+        assert_eq!(levels, [Level::Warning, Level::Error]);
+        let words = Output { readers: Vec::new(), last_words }.last_words().await;
+        assert_eq!(words.as_deref(), Some("SyntaxError: invalid syntax (/shop/events.py, line 29)"));
     }
 
     #[test]

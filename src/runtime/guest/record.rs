@@ -48,6 +48,14 @@ pub(super) fn unlogged_level(line: &str) -> Level {
     }
 }
 
+/// The place in the project's own files that a line of a traceback names.
+pub(super) fn place(line: &str) -> Option<String> {
+    let (file, rest) = line.trim_start().strip_prefix("File \"")?.split_once("\", line ")?;
+    let number: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    let own = !file.starts_with('<') && !["/site-packages/", "/lib/python"].iter().any(|part| file.contains(part));
+    (own && !number.is_empty()).then(|| format!("{file}, line {number}"))
+}
+
 /// Whether a line is part of the tables and the banner the runner draws when it starts.
 pub(super) fn is_drawing(line: &str) -> bool {
     line.chars().any(|c| ('\u{2500}'..='\u{259f}').contains(&c))
@@ -89,6 +97,16 @@ mod tests {
     #[case("ééééééééééééééééééééééé")]
     fn any_other_line_belongs_to_the_record_before_it(#[case] line: &str) {
         assert_eq!(parse(line), None);
+    }
+
+    #[rstest]
+    #[case("  File \"/home/me/shop/events.py\", line 29, in handle", Some("/home/me/shop/events.py, line 29"))]
+    #[case("  File \"/home/me/shop/events.py\", line 29", Some("/home/me/shop/events.py, line 29"))]
+    #[case("  File \"/venv/lib/python3.11/site-packages/x.py\", line 3, in f", None)]
+    #[case("  File \"<frozen importlib._bootstrap>\", line 3, in f", None)]
+    #[case("ValueError: File", None)]
+    fn only_the_projects_own_files_are_places_to_look_at(#[case] line: &str, #[case] expected: Option<&str>) {
+        assert_eq!(place(line).as_deref(), expected);
     }
 
     #[rstest]

@@ -1,6 +1,6 @@
 //! What changed in the sources.
 //!
-//! Looking at all files once a second is enough here: a project has some hundred, which costs a millisecond or two, and
+//! Looking at all files a few times a second is enough here: a project has some hundred, which costs a millisecond or two, and
 //! unlike the kernel's notifications it also works on network drives and on directories mounted into a container, and
 //! needs no crate.
 
@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::mpsc;
 
 /// How often it is looked.
-const LOOK: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_millis(400);
 /// A project that has more files than that is not watched to its end.
 const MOST: usize = 20_000;
 
@@ -34,7 +34,7 @@ pub(super) async fn start(dir: PathBuf) -> mpsc::Receiver<Vec<PathBuf>> {
             }
             // An editor saves one file after the other, a checkout hundreds.
             loop {
-                tokio::time::sleep(LOOK / 4).await;
+                tokio::time::sleep(LOOK / 2).await;
                 let later = look(&dir).await;
                 if std::mem::replace(&mut now, later) == now {
                     break;

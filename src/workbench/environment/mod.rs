@@ -241,7 +241,8 @@ impl Workbench {
                     value: value.reveal().into(),
                     secure: secure.filter(|secure| *secure || !known.is_some_and(|k| k.secure)),
                 }),
-                (None, Some(_)) => same += 1,
+                (None, Some(known)) if known.secure => same += 1,
+                (None, Some(_)) => notes.push(format!("{name} is withheld in the file and no secret here: it stays as it is")),
                 (None, None) => notes.push(format!("{name} is withheld in the file and not set here: give it a value yourself")),
             }
         }

@@ -179,6 +179,7 @@ impl Remote {
 fn stored(variable: &Value) -> Option<Stored> {
     let text = |name: &str| variable[name].as_str().map(str::to_owned);
     let secure = variable["secure"].as_bool().unwrap_or(false);
-    let value = text("value").filter(|value| !secure || !(value.is_empty() || withheld(value)));
+    let value = text("value")
+        .filter(|value| !secure || !(value.is_empty() || withheld(text("name").as_deref().unwrap_or_default(), value)));
     Some(Stored { id: text("id")?, name: text("name")?, value, secure })
 }

@@ -41,7 +41,11 @@ pub(super) fn changes(text: &str, set: &[Effective]) -> Result<Vec<VariableChang
                 super::super::variables::check(&entry.name, value.reveal()).map_err(|why| format!("line {line}: {why}"))?;
                 changes.push(change(value.reveal()));
             }
-            (None, Some(known)) if known.secure == secure => {}
+            (None, Some(known)) if known.secure && secure => {}
+            (None, Some(known)) if !known.secure => {
+                let name = &entry.name;
+                return Err(format!("line {line}: {name} is no secret: a placeholder or stars stand for no value of it"));
+            }
             (None, Some(_)) => {
                 return Err(format!("line {line}: {} stops being a secret only with its value: type it here", entry.name));
             }
@@ -92,6 +96,9 @@ mod tests {
     #[rstest::rstest]
     #[case("TOKEN=«secret:TOKEN»", "line 1: TOKEN stops being a secret only with its value")]
     #[case("# secure\nOTHER=«secret:OTHER»", "line 2: there is no secret OTHER")]
+    #[case("DB=«secret:DB»", "line 1: DB is no secret")]
+    #[case("DB=mongodb://u:«secret:TOKEN»@host", "line 1: the value of DB has the placeholder of a secret in it")]
+    #[case("# secure\nTOKEN=«secret:DB»", "line 2: the value of TOKEN has the placeholder of a secret in it")]
     #[case("9LIVES=1", "line 1: ")]
     #[case("EMPTY=", "line 1: EMPTY needs a value")]
     fn what_cannot_be_is_said_with_its_line(#[case] text: &str, #[case] said: &str) {
