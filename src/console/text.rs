@@ -181,9 +181,12 @@ pub(crate) fn number(n: u64) -> String {
     out
 }
 
-/// `1 failure`, `2 failures`.
+/// `1 failure`, `2 failures`, `2 deliveries`.
 pub(crate) fn count(n: usize, noun: &str) -> String {
-    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
+    match noun.strip_suffix('y').filter(|stem| n != 1 && !stem.ends_with(['a', 'e', 'o'])) {
+        Some(stem) => format!("{n} {stem}ies"),
+        None => format!("{n} {noun}{}", if n == 1 { "" } else { "s" }),
+    }
 }
 
 #[cfg(test)]

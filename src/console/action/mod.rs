@@ -2,10 +2,15 @@
 //! come from it.
 
 mod inspect;
+mod when;
 
 pub(crate) use inspect::Inspect;
 
 use super::state::{Pane, State};
+use when::{
+    always, has_delivery, has_local_delivery, has_more, has_previous, has_secret, has_staged, has_staged_here, has_variable,
+    local, ready, stands, waits,
+};
 
 /// Where an action's keys count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -43,6 +48,7 @@ pub(crate) enum Do {
     ReplayEdited,
     Watch,
     ReplayVariable,
+    ReplayMany,
     Pin,
     Hold,
     Metrics,
@@ -133,64 +139,6 @@ use Pane::{Events, Logs, Storage, Trace, Variables};
 
 const ANY: &[Context] = &[Everywhere];
 
-fn always(_: &State) -> Result<(), &'static str> {
-    Ok(())
-}
-
-fn ready(state: &State) -> Result<(), &'static str> {
-    state.ready().then_some(()).ok_or("the session is still starting")
-}
-
-fn local(state: &State) -> Result<(), &'static str> {
-    ready(state)?;
-    let remote = state.status.as_ref().is_some_and(|s| s.mode == "remote");
-    if remote { Err("objects of a remote Connect are created in its portal") } else { Ok(()) }
-}
-
-fn has_delivery(state: &State) -> Result<(), &'static str> {
-    state.events.selected().map(|_| ()).ok_or("no delivery is selected")
-}
-
-fn has_local_delivery(state: &State) -> Result<(), &'static str> {
-    local(state)?;
-    has_delivery(state)
-}
-
-fn waits(state: &State) -> Result<(), &'static str> {
-    let waiting = state.events.selected().and_then(|d| state.waiting.iter().find(|w| w.object_id == d.object_id));
-    waiting.map(|_| ()).ok_or("nothing of this request waits to be delivered again")
-}
-
-fn stands(state: &State) -> Result<(), &'static str> {
-    state.standing().map(|_| ()).ok_or("no delivery stands at a breakpoint")
-}
-
-fn has_variable(state: &State) -> Result<(), &'static str> {
-    state.variables.selected().map(|_| ()).ok_or("no variable is selected")
-}
-
-fn has_secret(state: &State) -> Result<(), &'static str> {
-    let secret = state.variables.selected().is_some_and(|v| v.secure);
-    secret.then_some(()).ok_or("the selected variable is no secret")
-}
-
-fn has_staged_here(state: &State) -> Result<(), &'static str> {
-    let staged = state.variables.selected().is_some_and(|v| v.staged.is_some());
-    staged.then_some(()).ok_or("nothing is staged for this variable")
-}
-
-fn has_staged(state: &State) -> Result<(), &'static str> {
-    state.variables.staged().next().map(|_| ()).ok_or("nothing is staged: edit a variable first")
-}
-
-fn has_more(state: &State) -> Result<(), &'static str> {
-    state.storage.more().then_some(()).ok_or("these are the last documents")
-}
-
-fn has_previous(state: &State) -> Result<(), &'static str> {
-    (state.storage.query.skip > 0).then_some(()).ok_or("these are the first documents")
-}
-
 const fn act(
     what: Do,
     name: &'static str,
@@ -237,6 +185,14 @@ pub(crate) const ACTIONS: &[Action] = &[
     act(Do::Replay, "replay", "run the selected delivery again through the same path", &["r"], &[In(Events), In(Trace)])
         .hint("replay")
         .when(has_delivery),
+    act(
+        Do::ReplayMany,
+        "replay many",
+        "run the selected delivery several times, or all deliveries that the filter shows",
+        &["A"],
+        &[In(Events)],
+    )
+    .when(has_delivery),
     act(
         Do::ReplayHermetic,
         "replay hermetically",

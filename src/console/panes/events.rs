@@ -59,7 +59,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) {
         let many = if events.rows.len() >= STRETCH { "+" } else { "" };
         format!("{}{many} fit{more}", events.rows.len())
     } else if events.loaded {
-        text::count(events.total, "delivery").replace("deliverys", "deliveries")
+        text::count(events.total, "delivery")
     } else {
         String::new()
     };

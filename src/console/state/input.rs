@@ -37,6 +37,10 @@ impl Input {
     /// Takes a key; whether the text changed. Keys that would make a second line are not taken.
     pub(crate) fn key(&mut self, key: KeyEvent) -> bool {
         let key = Key::from(key);
+        // The widget keeps a selection where the cursor can't move on.
+        if !key.shift && matches!(key.key, Code::Left | Code::Right | Code::Home | Code::End) {
+            self.area.cancel_selection();
+        }
         // As in every shell; the widget has undo there, which Alt-U is then.
         if key.key == Code::Char('u') && key.ctrl {
             return self.area.delete_line_by_head();

@@ -113,6 +113,8 @@ pub(crate) enum Purpose {
         delivery: i64,
         variable: String,
     },
+    /// Run these deliveries again, in this order.
+    Again(Vec<i64>),
     /// Put the clock forward, or change the course of sagas.
     Ask(Box<Command>),
     /// The command, and what it is asked for.

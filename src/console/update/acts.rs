@@ -28,6 +28,7 @@ pub(crate) fn perform(state: &mut State, what: Do, effects: &mut Vec<Effect>) {
             effects.push(Effect::Command(Ask::Captures, Command::Captures(CaptureCommand::SavedEvents)));
         }
         Do::Replay => replay(state, effects),
+        Do::ReplayMany => replay_many(state),
         Do::Release => release(state, effects),
         Do::Forward => state.overlays.push(Overlay::Chooser(Box::new(super::forward::choices(state)))),
         Do::Pin
@@ -150,6 +151,31 @@ fn replay(state: &mut State, effects: &mut Vec<Effect>) {
     let Some(delivery) = state.events.selected().map(|d| d.id) else { return };
     state.say(Tone::Note, format!("Replaying #{delivery} ..."));
     effects.push(Effect::Command(Ask::Replay(delivery), Command::Replay { delivery }));
+}
+
+/// Offers how often, and whether all that are shown.
+fn replay_many(state: &mut State) {
+    let Some(delivery) = state.events.selected().map(|d| d.id) else { return };
+    let choice = |name: String, detail: &str, deliveries: Vec<i64>| Choice {
+        name,
+        detail: detail.into(),
+        keys: String::new(),
+        refused: None,
+        purpose: Purpose::Again(deliveries),
+    };
+    let shown: Vec<i64> = state.events.rows.iter().map(|d| d.id).collect();
+    let filter = if state.events.filter.is_empty() { "every delivery on the list".into() } else { state.events.filter.clone() };
+    let times = [2, 5, 10, 100].map(|n| choice(format!("#{delivery} {n} times"), "one after the other", vec![delivery; n]));
+    let all = choice(format!("all {} that are shown", shown.len()), &format!("{filter}, oldest first"), shown);
+    let choices = times.into_iter().chain([all]).collect();
+    state.overlays.push(Overlay::Chooser(Box::new(Chooser::new("Run again", choices))));
+}
+
+/// Runs deliveries again.
+pub(super) fn replay_all(state: &mut State, deliveries: &[i64], effects: &mut Vec<Effect>) {
+    state.say(Tone::Note, format!("Replaying {} ...", super::text::count(deliveries.len(), "delivery")));
+    let again = |delivery: &i64| Effect::Command(Ask::Replay(*delivery), Command::Replay { delivery: *delivery });
+    effects.extend(deliveries.iter().map(again));
 }
 
 /// Has the waiting task of the selected request delivered now.
@@ -336,7 +362,7 @@ pub(super) fn quit_unless_running(state: &mut State, status: &Status, effects: &
     state.overlays.push(Overlay::Confirm(Confirm {
         title: "Quit".into(),
         lines: vec![
-            line(format!("{} still being handled.", super::text::count(running, "delivery").replace("deliverys", "deliveries"))),
+            line(format!("{} still being handled.", super::text::count(running, "delivery"))),
             line("It will be marked as interrupted and can be replayed.".into()),
         ],
         scroll: Scroll::default(),

@@ -77,7 +77,7 @@ pub(crate) fn open_form(state: &mut State, delivery: i64, variable: &str) {
     let mut form = Form { title: format!("Run #{delivery} again with"), run: Some(delivery), ..acts::form(variable) };
     // What is in force now is the value to change, not what is staged for later.
     if let (VariableState::Value(live), false) = (&variable.live, variable.secure) {
-        form.value = Input::new(live);
+        form.value = Input::selected(live);
     }
     state.overlays.push(Overlay::Form(Box::new(form)));
 }
@@ -186,7 +186,7 @@ pub(crate) fn take(state: &mut State, ask: &Ask, reply: CaptureReply, effects: &
             await_delivery(state, ask, delivered, effects);
         }
         CaptureReply::Usage(usage) => {
-            let pinned = text::count(usize::try_from(usage.pinned).unwrap_or(0), "delivery").replace("deliverys", "deliveries");
+            let pinned = text::count(usize::try_from(usage.pinned).unwrap_or(0), "delivery");
             state.say(Tone::Good, format!("{pinned} pinned; the journal holds {}.", text::bytes(usage.bytes)));
             state.events.usage = Some(usage);
             super::journal::refresh(state, effects);

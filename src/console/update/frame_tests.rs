@@ -118,7 +118,7 @@ fn a_delivery_is_run_again_with_another_value_of_a_variable_for_that_run_only() 
     let mut state = typical(120, 40);
     press(&mut state, "v driver enter");
     assert!(matches!(state.overlays.last(), Some(Overlay::Form(form)) if form.run == Some(8)));
-    let effects = press(&mut state, "_more enter");
+    let effects = press(&mut state, "right _more enter");
     let [Command::Captures(CaptureCommand::Run(run))] = commands(&effects)[..] else { panic!("{effects:?}") };
     assert_eq!(run.delivery, Some(8));
     assert_eq!(run.variables, [("DRIVER_COLLECTION".to_owned(), "requests_more".to_owned())]);
@@ -156,4 +156,21 @@ fn what_can_be_done_now_comes_first_in_the_palette() {
     let Some(Overlay::Chooser(chooser)) = state.overlays.last() else { panic!() };
     let refused: Vec<bool> = chooser.ranked.iter().map(|at| chooser.all[*at].refused.is_some()).collect();
     assert!(refused.is_sorted() && refused.contains(&true));
+}
+
+#[test]
+fn a_delivery_is_run_again_several_times_and_so_is_all_that_the_filter_shows() {
+    let mut state = typical(120, 40);
+    let shown: Vec<i64> = state.events.rows.iter().map(|d| d.id).collect();
+    let again = |effects: &[Effect]| -> Vec<i64> {
+        let one = |c: &&Command| if let Command::Replay { delivery } = c { Some(*delivery) } else { None };
+        commands(effects).iter().filter_map(one).collect()
+    };
+    let selected = state.events.selected().unwrap().id;
+    press(&mut state, "1 A");
+    let effects = press(&mut state, "5 enter");
+    assert_eq!(again(&effects), [selected; 5]);
+    press(&mut state, "A");
+    let effects = press(&mut state, "all enter");
+    assert_eq!(again(&effects), shown);
 }

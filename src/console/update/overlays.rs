@@ -156,6 +156,7 @@ fn chosen(state: &mut State, chooser: Box<Chooser>, effects: &mut Vec<Effect>) -
         Purpose::Trigger(event_type) => acts::trigger(state, &event_type, effects),
         Purpose::Tell(ask, command) => effects.push(Effect::Command(ask, *command)),
         Purpose::Pick(pick) => storage::picked(state, pick, effects),
+        Purpose::Again(deliveries) => acts::replay_all(state, &deliveries, effects),
         Purpose::RunWith { delivery, variable } => captures::open_form(state, delivery, &variable),
         Purpose::Ask(command) => {
             let ask = match &*command {
