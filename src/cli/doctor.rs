@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{CliError, Setting};
 use crate::observe::{Backend, LinkState};
 use crate::workbench::sound::{self, Soundness};
-use crate::workbench::{Command, Reply, Session, StoreCommand, StoreReply, StoreTarget};
+use crate::workbench::{Command, Reply, STOPPED, Session, StoreCommand, StoreReply, StoreTarget};
 
 #[derive(Serialize)]
 struct Finding {
@@ -98,7 +98,8 @@ async fn examine(session: &Session) -> Result<Vec<Finding>, CliError> {
         ),
     ];
     findings.extend(status.endpoints.iter().map(|e| finding("listens", true, format!("{} at {}", e.name, e.address))));
-    findings.extend(status.troubles.iter().map(|trouble| finding("port", true, trouble.clone())));
+    findings.extend(status.notes.iter().map(|note| finding("port", true, note.clone())));
+    findings.extend(status.troubles.iter().map(|trouble| finding("trouble", !trouble.starts_with(STOPPED), trouble.clone())));
     for backend in [Backend::DataApi, Backend::Driver] {
         let count = Command::Store(StoreCommand::Count { target: StoreTarget::own(backend), filter: String::new() });
         findings.push(match session.command(count).await {

@@ -40,9 +40,8 @@ pub(super) async fn run(mut setting: Setting, args: Run) -> Result<(), CliError>
     let last = setting.reader()?.map(|r| r.last_row()).transpose()?.unwrap_or(0);
     let session = setting.session().await?;
     refuse_another(&session, &setting.options)?;
-    for trouble in status(&session).await?.troubles {
-        output::remark(&trouble);
-    }
+    let standing = status(&session).await?;
+    standing.troubles.iter().chain(&standing.notes).for_each(|said| output::remark(said));
     let mut printed = Printed { follower: session.follow(last)?, printer: Printer::new(&setting), failed: false };
     let outcome = follow(&session, &mut printed, args.until_idle, stop).await;
     session.close().await;

@@ -64,7 +64,7 @@ pub(super) async fn platform(setting: Setting, args: PlatformArgs) -> Result<(),
         return Err(CliError::usage(format!("a session runs in {dir} already; give another directory with --data-dir DIR")));
     }
     if let Reply::Status(status) = session.command(Command::Status).await? {
-        status.troubles.iter().for_each(|trouble| output::remark(trouble));
+        status.troubles.iter().chain(&status.notes).for_each(|said| output::remark(said));
     }
     if let Reply::Access { server_address, api_address, tls_address, ca_file, environment_id, api_key } =
         session.command(Command::Access).await?

@@ -272,6 +272,8 @@ pub(crate) fn status() -> Status {
         stepping: 0,
         endpoints: Vec::new(),
         troubles: Vec::new(),
+        notes: Vec::new(),
+        holding: false,
         data_dir: "data".into(),
         joined: false,
     }

@@ -45,6 +45,7 @@ pub(super) struct Parts {
     pub(super) documents: Documents,
     pub(super) controls: Controls,
     pub(super) troubles: Vec<String>,
+    pub(super) notes: Vec<String>,
     pub(super) control: std::sync::OnceLock<Control>,
     pub(super) runs: Runs,
 }
@@ -88,8 +89,9 @@ impl Workbench {
         let watched = Watched { journal: journal.clone(), controls: controls.clone(), places: places.clone() };
         let observer: Arc<dyn Observer> = Arc::new(watched);
         let mut troubles: Vec<String> = journal.mended().map(ToString::to_string).into_iter().collect();
+        let mut notes = Vec::new();
         let local = match &options.connect {
-            Connect::Local => Some(Local::start(&options, &journal, &observer, &mut troubles).await?),
+            Connect::Local => Some(Local::start(&options, &journal, &observer, &mut notes).await?),
             Connect::Remote(_) => None,
         };
         if let Some(local) = &local {
@@ -120,6 +122,7 @@ impl Workbench {
             documents: Documents::default(),
             controls,
             troubles,
+            notes,
             control: std::sync::OnceLock::new(),
             runs: Runs::default(),
         }));
@@ -240,6 +243,8 @@ impl Workbench {
             armed: set.breakpoints.len() + set.faults.len() + set.writes.len(),
             endpoints: local.map_or_else(Vec::new, Local::endpoints),
             troubles: self.troubles(),
+            notes: self.0.notes.clone(),
+            holding: local.is_some_and(|l| l.platform.is_held()),
             data_dir: self.0.data_dir.display().to_string(),
             joined: false,
         }
@@ -247,8 +252,7 @@ impl Workbench {
 
     fn troubles(&self) -> Vec<String> {
         let stopped = self.0.journal.trouble().borrow().as_ref().map(|why| format!("{STOPPED}{why}"));
-        let held = self.0.local.as_ref().is_some_and(|l| l.platform.is_held()).then(|| "deliveries are held".to_owned());
-        stopped.into_iter().chain(self.0.troubles.iter().cloned()).chain(held).collect()
+        stopped.into_iter().chain(self.0.troubles.iter().cloned()).collect()
     }
 
     fn event_types(&self) -> Result<Reply, WorkbenchError> {

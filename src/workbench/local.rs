@@ -66,7 +66,7 @@ impl Local {
         options: &OpenOptions,
         journal: &Journal,
         observer: &Arc<dyn Observer>,
-        troubles: &mut Vec<String>,
+        notes: &mut Vec<String>,
     ) -> Result<Self, WorkbenchError> {
         let before = Addresses::load(&options.data_dir);
         let mut wanted = before.as_ref().and_then(Addresses::ports).unwrap_or(options.ports);
@@ -109,7 +109,7 @@ impl Local {
         endpoints.extend(tls);
         for (endpoint, wanted) in endpoints.iter().zip(listening) {
             if wanted != 0 && port(&endpoint.address) != Some(wanted) {
-                troubles.push(format!("port {wanted} was taken: {} is at {}", endpoint.name, endpoint.address));
+                notes.push(format!("port {wanted} was taken: {} is at {}", endpoint.name, endpoint.address));
             }
         }
         Ok(local)

@@ -32,9 +32,19 @@ fn the_top_line_tells_as_much_as_there_is_room_for(#[case] columns: u16, #[case]
 
 #[test]
 fn a_trouble_takes_no_room_from_what_is_always_told() {
-    let troubles = vec!["port 27411 was taken: mongodb is at 127.0.0.1:39401".to_owned()];
+    let troubles = vec!["the file of unsent results can't be written".to_owned()];
     let shown = top(&with(80, Status { troubles, ..status() }));
-    assert!(shown.contains("local") && shown.contains("link alive") && shown.contains("! port"), "{shown}");
+    assert!(shown.contains("local") && shown.contains("link alive") && shown.contains("! the file"), "{shown}");
+}
+
+#[test]
+fn a_port_that_was_taken_takes_no_room_from_anything_and_held_deliveries_are_always_told() {
+    let notes = vec!["port 27411 was taken: mongodb is at 127.0.0.1:39401".to_owned()];
+    let shown = top(&with(120, Status { notes: notes.clone(), holding: true, ..status() }));
+    let told = ["local", "connected", "tutorial 0.1.0", "link alive", "‖ deliveries are held", "1 waiting"];
+    assert!(told.iter().all(|told| shown.contains(told)), "{shown}");
+    let shown = top(&with(240, Status { notes, ..status() }));
+    assert!(shown.contains("port 27411 was taken: mongodb is at 127.0.0.1:39401"), "{shown}");
 }
 
 #[rstest]

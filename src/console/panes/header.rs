@@ -70,6 +70,9 @@ fn of_session(state: &State, status: &Status) -> Vec<Part> {
     if status.held > 0 {
         parts.push((0, vec![Piece::new(Tone::Warn, format!("‖ {} held", status.held))]));
     }
+    if status.holding {
+        parts.push((0, vec![Piece::new(Tone::Warn, "‖ deliveries are held")]));
+    }
     if status.armed > 0 {
         parts.push((1, vec![Piece::new(Tone::Warn, format!("◉ {} set", status.armed))]));
     }
@@ -88,6 +91,10 @@ fn of_session(state: &State, status: &Status) -> Vec<Part> {
     let failures = state.events.new_failures();
     if failures > 0 {
         parts.push((0, vec![Piece::new(Tone::Bad, format!("✗ {}", text::count(failures, "failure")))]));
+    }
+    if let Some(first) = status.notes.first() {
+        let more = if status.notes.len() > 1 { format!(" (+{})", status.notes.len() - 1) } else { String::new() };
+        parts.push((8, vec![Piece::new(Tone::Warn, format!("{first}{more}"))]));
     }
     // What the banner says, where there is one, is not said twice.
     let said = super::super::layout::areas(state).banner.is_some();

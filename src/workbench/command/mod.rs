@@ -323,6 +323,12 @@ pub struct Status {
     pub endpoints: Vec<Endpoint>,
     /// Things that are not as they should be, in words.
     pub troubles: Vec<String>,
+    /// What is otherwise than asked for and works: an address.
+    #[serde(default)]
+    pub notes: Vec<String>,
+    /// Whether deliveries are held back.
+    #[serde(default)]
+    pub holding: bool,
     /// The data directory.
     pub data_dir: String,
     /// Whether whoever asks only joined the session, which runs in another process and goes on without it.
