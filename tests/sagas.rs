@@ -53,6 +53,23 @@ fn a_delivery_stops_before_a_step_is_looked_at_and_goes_on() {
 }
 
 #[test]
+fn a_session_that_ends_does_not_run_the_step_a_delivery_stands_before_and_its_task_comes_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let ending = session(dir.path());
+    run(dir.path(), &["sagas", "break", "SaveRequest", "--kind", "execute"]);
+    let task = run(dir.path(), &["--json", "trigger", PURCHASE]).object();
+    let held = ending.until("the breakpoint", |seen| seen["kind"] == "held")["delivery"].to_string();
+    assert!(ending.terminate().success());
+    let trace = run(dir.path(), &["--json", "sagas", "show", &held]).object();
+    assert_eq!(trace["why"], "aborted at the breakpoint before execute SaveRequest: the session ended");
+    assert_eq!((&trace["result"], &trace["store_calls"]), (&"retry".into(), &0.into()), "nothing was written");
+    let again = session(dir.path());
+    let waiting = run(dir.path(), &["--json", "events", "waiting"]).stdout;
+    assert!(waiting.contains(task["task_id"].as_str().unwrap()), "{waiting}");
+    assert!(again.terminate().success());
+}
+
+#[test]
 fn a_write_that_fails_on_purpose_is_compensated_marked_compared_and_exported() {
     let dir = tempfile::tempdir().unwrap();
     let session = session(dir.path());

@@ -4,13 +4,16 @@ use serde::Serialize;
 
 use super::args::{Events, Filter};
 use super::describe::describe;
-use super::output::{clock, span};
+use super::output::{beginning, clock, span};
 use super::{CliError, Setting, clock as clock_verbs};
 use crate::journal::{DeliveryFilter, DeliveryRow, DeliveryState, FilterError, ObservationRow, Window};
 
 /// The columns of [`delivery_cells`].
 pub(super) const HEADING: &[&str] =
     &["ID", "TIME", "EVENT TYPE", "OBJECT", "STATUS", "RESULT", "TOOK", "TRY", "ORIGIN", "REASON"];
+
+/// How many characters of a reason are in a table; `show` and `--json` have it whole.
+const LONGEST: usize = 200;
 
 impl TryFrom<Filter> for DeliveryFilter {
     type Error = CliError;
@@ -58,7 +61,7 @@ pub(super) fn delivery_cells(row: &DeliveryRow) -> Vec<String> {
         row.micros.map_or_else(|| "-".into(), span),
         row.attempt.to_string(),
         origin,
-        reason.to_owned(),
+        beginning(reason, LONGEST).map_or_else(|| reason.to_owned(), |cut| format!("{cut}…")),
     ]
 }
 
@@ -156,4 +159,43 @@ async fn tail(setting: &Setting, filter: &DeliveryFilter) -> Result<(), CliError
     }
     session.close().await;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::Timestamp;
+
+    #[test]
+    fn of_a_long_reason_its_beginning_is_in_the_table() {
+        let row = |message: String| DeliveryRow {
+            id: 1,
+            task_id: "TQ-1".into(),
+            category: "background".into(),
+            event_type: "asset_purchase_request_processing".into(),
+            object_id: "PR-1".into(),
+            arrived_at: Timestamp(0),
+            object_status: None,
+            state: DeliveryState::Sent,
+            result: Some("retry".into()),
+            message: Some(message),
+            countdown: 0,
+            micros: None,
+            attempt: 1,
+            origin: None,
+            marks: Vec::new(),
+            pinned: false,
+            wait: None,
+            replay_of: None,
+            api_calls: 0,
+            store_calls: 0,
+            store_errors: 0,
+            logs: 0,
+            saga: None,
+            injected: 0,
+        };
+        let reason = |message: String| delivery_cells(&row(message)).pop().unwrap();
+        assert_eq!(reason("é".repeat(10_000)), format!("{}…", "é".repeat(200)));
+        assert_eq!(reason("x".repeat(200)), "x".repeat(200));
+    }
 }

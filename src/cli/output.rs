@@ -66,6 +66,11 @@ impl Output {
     }
 }
 
+/// The first `most` characters of a longer text.
+pub(super) fn beginning(text: &str, most: usize) -> Option<&str> {
+    text.char_indices().nth(most).and_then(|(at, _)| text.get(..at))
+}
+
 /// As JSON, on one line.
 pub(super) fn json<T: Serialize>(object: &T) -> Result<String, CliError> {
     serde_json::to_string(object).map_err(|e| CliError::failed(format!("no JSON could be made of it: {e}")))

@@ -79,8 +79,9 @@ impl Sequence {
         self
     }
 
-    /// Undoes these steps, the last first, each whatever became of the others; says which could not be.
-    async fn undo(&self, cx: &Context, request: &Request, done: &[Arc<dyn SequenceStep>]) -> Vec<Left> {
+    /// Undoes these steps, the last first, each whatever became of the others; says which could not be. An error is a
+    /// developer's abort.
+    async fn undo(&self, cx: &Context, request: &Request, done: &[Arc<dyn SequenceStep>]) -> Result<Vec<Left>, HandlerError> {
         let mut left = Vec::new();
         for step in done.iter().rev() {
             let undoing = step.undo(cx, request);
@@ -90,11 +91,13 @@ impl Sequence {
             };
             let place = (StepKind::Compensate, step.name());
             let undone = trace::step_or(cx, place, request, undoing, ending, |why| Err(why.into()));
-            if let Err(error) = undone.await {
-                left.push(Left { step: step.name().to_owned(), reason: trace::report(&error) });
+            match undone.await {
+                Ok(()) => {}
+                Err(error) if error.is::<trace::Aborted>() => return Err(error),
+                Err(error) => left.push(Left { step: step.name().to_owned(), reason: trace::report(&error) }),
             }
         }
-        left
+        Ok(left)
     }
 }
 
@@ -143,13 +146,13 @@ impl Transaction for Sequence {
             match trace::step_or(cx, place, request, running, trace::answer, |_| Ok(Background::Done)).await {
                 Ok(Background::Done) => {}
                 Ok(Background::Fail(why)) => {
-                    let left = self.undo(cx, request, done).await;
+                    let left = self.undo(cx, request, done).await?;
                     return Ok(Background::Fail(why + &left.iter().map(Left::in_words).collect::<String>()));
                 }
                 Ok(answer) => return Ok(answer),
                 Err(source) if source.is::<trace::Aborted>() => return Err(source),
                 Err(source) => {
-                    let left = self.undo(cx, request, done).await;
+                    let left = self.undo(cx, request, done).await?;
                     return Err(SequenceError { step: step.name().to_owned(), source, left }.into());
                 }
             }

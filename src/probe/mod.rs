@@ -28,11 +28,8 @@ pub fn extension() -> Extension {
         .variable("PLAIN_VAR", "plain-default")
         .secure_variable("SECRET_VAR", "secret-default")
         .schedulable("run_schedule", "Run schedule", "Does what the schedule's parameter.note says.", scheduled);
-    for event_type in events::BACKGROUND {
-        extension = extension.background(event_type, &["pending", "inquiring"], background);
-    }
-    for event_type in events::WITHOUT_STATUS {
-        extension = extension.background(event_type, &[], background);
+    for (event_type, statuses) in events::BACKGROUND {
+        extension = extension.background(event_type, statuses, background);
     }
     for event_type in events::INTERACTIVE {
         extension = extension.interactive(event_type, &[], interactive);

@@ -54,8 +54,8 @@ impl<'a> Note<'a> {
     }
 
     fn seconds(&self) -> Result<Duration, HandlerError> {
-        let seconds: f64 = self.argument.parse().map_err(|_| format!("`{}` is no number of seconds", self.argument))?;
-        Ok(Duration::try_from_secs_f64(seconds)?)
+        let seconds = self.argument.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        Ok(seconds.ok_or_else(|| format!("`{}` is no number of seconds", self.argument))?)
     }
 }
 
@@ -85,5 +85,17 @@ mod tests {
     #[case(json!(null), "", "")]
     fn a_note_is_a_name_and_an_argument(#[case] note: Value, #[case] name: &str, #[case] argument: &str) {
         assert_eq!(Note::of(&note), Note { name, argument });
+    }
+
+    #[rstest]
+    #[case("-1")]
+    #[case("soon")]
+    #[case("")]
+    #[case("NaN")]
+    #[case("1e300")]
+    fn what_is_no_number_of_seconds_is_told_as_it_stands_there(#[case] argument: &str) {
+        let refused = Note { name: "sleep", argument }.seconds().unwrap_err().to_string();
+        assert_eq!(refused, format!("`{argument}` is no number of seconds"));
+        assert_eq!(Note { name: "sleep", argument: "0.5" }.seconds().unwrap(), Duration::from_millis(500));
     }
 }

@@ -12,5 +12,5 @@ mod why;
 
 pub use change::{Change, changes};
 pub use diff::{Difference, DifferenceRow, difference};
-pub use otlp::otlp;
+pub use otlp::{Linked, otlp};
 pub use steps::{StepTrace, Trace};

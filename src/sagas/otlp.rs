@@ -1,6 +1,8 @@
 //! A delivery as OTLP/JSON, by the rules of its encoding: ids in hexadecimal, times in nanoseconds as text, enumerations as
 //! numbers, 64-bit integers as text.
 
+use std::collections::HashMap;
+
 use serde_json::{Value, json};
 
 use super::{StepTrace, Trace};
@@ -14,19 +16,46 @@ const CONSUMER: u8 = 5;
 const OK: u8 = 1;
 const ERROR: u8 = 2;
 
+/// A delivery that another one follows.
+#[derive(Debug, Clone)]
+pub struct Linked {
+    /// Its key.
+    pub key: DeliveryKey,
+    /// Its number in the journal.
+    pub delivery: i64,
+    /// How they belong together: `delivered before`, `replay of`.
+    pub how: &'static str,
+}
+
 /// An `ExportTraceServiceRequest`: one span for the delivery and one for each step; calls, log lines and what was injected
-/// are events of the span they happened in. The trace's id is the delivery's `key`.
+/// are events of the span they happened in. The trace's id is the delivery's `key`; `links` are the deliveries it follows.
 #[must_use]
-pub fn otlp(trace: &Trace, key: &DeliveryKey) -> Value {
-    let ids = Ids::of(key);
-    let mut spans = vec![root(trace, &ids)];
-    spans.extend(trace.steps.iter().map(|step| span(trace, step, &ids)));
+pub fn otlp(trace: &Trace, key: &DeliveryKey, links: &[Linked]) -> Value {
+    let (ids, ends) = (Ids::of(key), ends(trace));
+    let end = |step: u32| ends.get(&step).copied().unwrap_or(trace.delivery.arrived_at);
+    let mut spans = vec![root(trace, &ids, end(0), links)];
+    spans.extend(trace.steps.iter().map(|step| span(step, &ids, end(step.step))));
     let attributes = [text("service.name", "connect-console"), text("service.version", env!("CARGO_PKG_VERSION"))];
     let scope = json!({"name": "connect-console", "version": env!("CARGO_PKG_VERSION")});
     json!({"resourceSpans": [{
         "resource": {"attributes": attributes},
         "scopeSpans": [{"scope": scope, "spans": spans}],
     }]})
+}
+
+/// When every span ends; 0 is the delivery, which ends with the last of its steps. A step that was given up, with the task's
+/// time over or at a breakpoint, ends with the nearest around it that has an end.
+fn ends(trace: &Trace) -> HashMap<u32, Timestamp> {
+    let row = &trace.delivery;
+    let answered = row.micros.map(|micros| Timestamp(row.arrived_at.0.saturating_add_unsigned(micros)));
+    let of_steps = trace.steps.iter().flat_map(|step| [step.begun].into_iter().chain(step.ended));
+    let end = answered.unwrap_or_else(|| last(trace)).max(row.arrived_at);
+    let mut ends = HashMap::from([(0, of_steps.fold(end, Timestamp::max))]);
+    for step in &trace.steps {
+        let around = ends.get(&step.parent).copied();
+        ends.insert(step.step, step.ended.or(around).unwrap_or(end).max(step.begun));
+    }
+    ends
 }
 
 struct Ids {
@@ -55,9 +84,8 @@ impl Ids {
     }
 }
 
-fn root(trace: &Trace, ids: &Ids) -> Value {
+fn root(trace: &Trace, ids: &Ids, end: Timestamp, links: &[Linked]) -> Value {
     let row = &trace.delivery;
-    let end = row.micros.map(|micros| Timestamp(row.arrived_at.0.saturating_add_unsigned(micros)));
     let mut attributes = vec![
         text("connect.task.id", &row.task_id),
         text("connect.task.category", &row.category),
@@ -85,14 +113,22 @@ fn root(trace: &Trace, ids: &Ids) -> Value {
         "name": row.event_type,
         "kind": CONSUMER,
         "startTimeUnixNano": nanos(row.arrived_at),
-        "endTimeUnixNano": nanos(end.unwrap_or_else(|| last(trace))),
+        "endTimeUnixNano": nanos(end),
         "attributes": attributes,
-        "events": trace.outside.iter().filter_map(event).collect::<Vec<_>>(),
+        "events": events(&trace.outside, row.arrived_at, end),
+        "links": links.iter().map(link).collect::<Vec<_>>(),
         "status": status(row.result.is_some(), failed, row.message.as_deref()),
     })
 }
 
-fn span(trace: &Trace, step: &StepTrace, ids: &Ids) -> Value {
+/// The root span of the other delivery.
+fn link(to: &Linked) -> Value {
+    let ids = Ids::of(&to.key);
+    let attributes = [text("connect.link", to.how), number("connect.delivery", to.delivery)];
+    json!({"traceId": ids.trace, "spanId": ids.span(0), "attributes": attributes})
+}
+
+fn span(step: &StepTrace, ids: &Ids, end: Timestamp) -> Value {
     let mut attributes = vec![text("connect.step.kind", &step.step_kind.to_string()), text("connect.step.name", &step.name)];
     let outcome = step.outcome.map(|outcome| serde_json::to_value(outcome).unwrap_or_default());
     attributes.extend(outcome.as_ref().and_then(Value::as_str).map(|outcome| text("connect.step.outcome", outcome)));
@@ -112,9 +148,9 @@ fn span(trace: &Trace, step: &StepTrace, ids: &Ids) -> Value {
         "name": format!("{} {}", step.step_kind, step.name),
         "kind": INTERNAL,
         "startTimeUnixNano": nanos(step.begun),
-        "endTimeUnixNano": nanos(step.ended.unwrap_or_else(|| last(trace)).max(step.begun)),
+        "endTimeUnixNano": nanos(end),
         "attributes": attributes,
-        "events": step.seen.iter().filter_map(event).collect::<Vec<_>>(),
+        "events": events(&step.seen, step.begun, end),
         "status": status(step.outcome.is_some(), failed, step.detail.as_deref().filter(|_| failed)),
     })
 }
@@ -135,18 +171,23 @@ fn last(trace: &Trace) -> Timestamp {
     of_steps.chain(outside).max().unwrap_or(trace.delivery.arrived_at)
 }
 
-fn event(row: &ObservationRow) -> Option<Value> {
-    let at = nanos(row.observation.at);
+/// What was seen in a span. A line of a Python extension's log is heard of a little after its step has ended: it lies at the
+/// end.
+fn events(seen: &[ObservationRow], begun: Timestamp, end: Timestamp) -> Vec<Value> {
+    let at = |row: &ObservationRow| row.observation.at.min(end).max(begun);
+    seen.iter().filter_map(|row| event(row, at(row))).collect()
+}
+
+fn event(row: &ObservationRow, at: Timestamp) -> Option<Value> {
     let (name, attributes) = match &row.observation.fact {
         Fact::ApiCall(call) => {
-            let mut attributes = vec![
-                text("http.request.method", &call.method),
-                text("url.path", &call.path),
-                number("connect.micros", i64::try_from(call.micros).unwrap_or(i64::MAX)),
-            ];
+            let (path, query) = call.path.split_once('?').map_or((&*call.path, None), |(path, query)| (path, Some(query)));
+            let mut attributes =
+                vec![text("http.request.method", &call.method), text("url.path", path), micros("connect.micros", call.micros)];
+            attributes.extend(query.map(|query| text("url.query", query)));
             attributes.extend(call.status.map(|status| number("http.response.status_code", status.into())));
             attributes.extend(call.error.as_ref().map(|error| text("error.message", error)));
-            (format!("api {} {}", call.method, call.path), attributes)
+            (format!("api {} {path}", call.method), attributes)
         }
         Fact::StoreCall(call) => {
             let mut attributes = vec![
@@ -155,7 +196,7 @@ fn event(row: &ObservationRow) -> Option<Value> {
                 text("db.namespace", &call.database),
                 text("db.collection.name", &call.collection),
                 text("connect.backend", &call.backend.to_string()),
-                number("connect.micros", i64::try_from(call.micros).unwrap_or(i64::MAX)),
+                micros("connect.micros", call.micros),
             ];
             attributes.extend(call.error.as_ref().map(|error| text("error.message", error)));
             (format!("{} {} {}.{}", call.backend, call.operation, call.database, call.collection), attributes)
@@ -169,10 +210,15 @@ fn event(row: &ObservationRow) -> Option<Value> {
         Fact::Held { step_kind, name, .. } => {
             ("held at a breakpoint".into(), vec![text("connect.step", &format!("{step_kind} {name}"))])
         }
+        Fact::Released { how, micros: stood } => {
+            let how = serde_json::to_value(how).unwrap_or_default();
+            let attributes = vec![text("connect.how", how.as_str().unwrap_or_default()), micros("connect.micros", *stood)];
+            ("let go".into(), attributes)
+        }
         Fact::Interrupted { reason } => ("interrupted".into(), vec![text("connect.reason", reason)]),
         _ => return None,
     };
-    Some(json!({"timeUnixNano": at, "name": name, "attributes": attributes}))
+    Some(json!({"timeUnixNano": nanos(at), "name": name, "attributes": attributes}))
 }
 
 fn nanos(at: Timestamp) -> String {
@@ -185,4 +231,8 @@ fn text(key: &str, value: &str) -> Value {
 
 fn number(key: &str, value: i64) -> Value {
     json!({"key": key, "value": {"intValue": value.to_string()}})
+}
+
+fn micros(key: &str, value: u64) -> Value {
+    number(key, i64::try_from(value).unwrap_or(i64::MAX))
 }

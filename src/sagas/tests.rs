@@ -6,10 +6,12 @@ use serde_json::{Value, json};
 use super::*;
 use crate::connect::ClientBuilder;
 use crate::extension::{Background, Config, Context, TaskInfo};
-use crate::fulfillment::{FnMiddleware, FnTransaction, Request, Saga};
+use crate::fulfillment::{FnMiddleware, FnStep, FnTransaction, Request, Saga, Sequence};
 use crate::journal::{DeliveryRow, DeliveryState, ObservationRow};
-use crate::observe::control::{Fault, Place};
-use crate::observe::{Controls, DeliveryKey, Memory, Observation, Observer, Scope, Timestamp};
+use crate::observe::control::{Fault, Place, Release};
+use crate::observe::{
+    ApiCall, Controls, DeliveryKey, Fact, Level, Memory, Observation, Observer, Scope, StepKind, StepOutcome, Timestamp,
+};
 
 #[derive(Default)]
 struct Watched(Memory, Controls);
@@ -108,7 +110,7 @@ fn silent() -> FnMiddleware {
 #[case(saga().transaction(does("pay", Err("no money")).compensate(|_, _, _| async { Ok(Background::Skip(None)) })),
     "pay failed and it was compensated: no money")]
 #[case(saga().transaction(wants("one", Ok(true))).middleware(silent()),
-    "the middleware gate answered without calling on (skip): skip: closed (without calling on)")]
+    "the middleware gate answered without calling on: skip: closed")]
 #[case(saga().transaction(does("pay", Ok(Background::Skip(Some("paid already".into()))))), "pay answered so: skip: paid already")]
 #[case(saga().inject_with(|needs| { needs.get::<u8>()?; Ok(wants("one", Ok(true))) }), "the saga purchase could not be built: ")]
 #[tokio::test]
@@ -141,8 +143,82 @@ async fn a_task_that_hung_on_purpose_timed_out_on_purpose() {
     controls.spoil(Place::default(), Fault::Late { millis: 1 });
     let mut trace = resolved(saga().transaction(wants("one", Err("late"))), controls).await;
     trace.delivery.message = Some("purchase: it did not answer within 5 s".into());
-    let expected = "it timed out: injected into should_execute one: it is 1 ms late";
-    assert_eq!(trace.in_words().as_deref(), Some(expected));
+    // A Python extension's thread is let go afterwards, a Rust one never ends.
+    for detail in [Some("the delivery is over".to_owned()), None] {
+        for step in &mut trace.steps {
+            step.ended = step.ended.filter(|_| detail.is_some());
+            step.outcome = step.outcome.filter(|_| detail.is_some());
+            step.detail.clone_from(&detail);
+        }
+        let expected = "it timed out: injected into should_execute one: it is 1 ms late";
+        assert_eq!(trace.in_words().as_deref(), Some(expected));
+    }
+    trace.steps.iter_mut().for_each(|step| step.injected.clear());
+    assert_eq!(trace.in_words().as_deref(), Some("it timed out in should_execute one"));
+}
+
+fn spoilt(kind: StepKind, name: &str, fault: Fault) -> Controls {
+    let controls = Controls::default();
+    controls.spoil(Place { step_kind: Some(kind), name: Some(name.into()) }, fault);
+    controls
+}
+
+fn fails(message: &str) -> Fault {
+    Fault::Fail { message: message.into() }
+}
+
+#[tokio::test]
+async fn the_reason_of_a_delivery_with_faults_is_the_step_that_decided_and_marked_where_that_was_spoilt() {
+    let late = spoilt(StepKind::Execute, "pay", Fault::Late { millis: 1 });
+    let trace = resolved(saga().transaction(does("pay", Err("the vendor is away"))), late).await;
+    assert_eq!(trace.why.as_deref(), Some("pay failed and its compensation passes the error on: the vendor is away"));
+
+    let made_to_fail = spoilt(StepKind::Execute, "pay", fails("boom"));
+    let trace = resolved(saga().transaction(does("pay", Ok(Background::Done))), made_to_fail.clone()).await;
+    assert_eq!(trace.why.as_deref(), Some("pay failed and its compensation passes the error on: boom (injected)"));
+
+    let both = spoilt(StepKind::Compensate, "pay", fails("bang"));
+    both.spoil(Place { step_kind: Some(StepKind::Execute), name: Some("pay".into()) }, fails("boom"));
+    let trace = resolved(saga().transaction(does("pay", Ok(Background::Done))), both).await;
+    assert_eq!(trace.why.as_deref(), Some("the compensation of pay failed too: bang (injected)"));
+}
+
+#[tokio::test]
+async fn a_delivery_that_was_aborted_says_where_whatever_was_spoilt_before() {
+    let controls = spoilt(StepKind::Execute, "pay", fails("x"));
+    controls.stop_before(Place { step_kind: Some(StepKind::Compensate), name: Some("pay".into()) });
+    let mut changes = controls.changes();
+    let (waiting, aborts) = (controls.clone(), controls);
+    let standing = async move {
+        while waiting.set().held.is_empty() {
+            changes.changed().await.unwrap();
+        }
+        let held = waiting.set().held;
+        waiting.release(*held.keys().next().unwrap(), Release::Abort)
+    };
+    let (trace, let_go) = tokio::join!(resolved(saga().transaction(does("pay", Ok(Background::Done))), aborts), standing);
+    assert!(let_go);
+    assert_eq!(trace.why.as_deref(), Some("aborted at the breakpoint before compensate pay"));
+}
+
+#[tokio::test]
+async fn a_step_of_a_sequence_that_failed_is_compensated_by_the_sequence() {
+    let pay = FnStep::new("pay", |_, _| async { Err("no money".into()) });
+    let order = Sequence::new("order", |_, _| async { Ok(true) }).step(pay);
+    let order = order.compensate(|_, _, _| async { Ok(Background::Fail("not ordered".into())) });
+    let trace = resolved(saga().transaction(order), Controls::default()).await;
+    assert_eq!(trace.why.as_deref(), Some("pay failed and it was compensated: no money"));
+}
+
+#[tokio::test]
+async fn the_message_is_not_told_twice() {
+    let controls = spoilt(StepKind::Execute, "pay", fails("x"));
+    let trace = resolved(saga().transaction(does("pay", Ok(Background::Done))), controls).await;
+    assert_eq!(trace.delivery.message.as_deref(), Some("injected into execute pay: x"));
+    assert_eq!(trace.untold("injected into execute pay: x"), "");
+    assert_eq!(trace.untold("injected into execute pay: x\nAsk the vendor.\n"), "Ask the vendor.");
+    let traceback = "Traceback (most recent call last):\n  ...\nValueError: x";
+    assert_eq!(trace.untold(traceback), traceback, "a traceback is whole");
 }
 
 #[tokio::test]
@@ -192,19 +268,19 @@ async fn two_deliveries_are_compared_step_by_step_and_times_alone_are_no_differe
         told,
         [
             ("result", Some("success"), Some("retry")),
-            ("saga purchase", Some("success, 1 changed"), Some("failed: injected into should_execute pay: x")),
+            ("saga purchase", Some("success, 1 changed"), Some(why)),
             ("should_execute pay", Some("yes"), Some(&*format!("{why}, injected"))),
             ("execute pay", Some("success, 1 changed"), None),
         ]
     );
-    assert_eq!(broken.why.as_deref(), Some("injected into should_execute pay: x"));
+    assert_eq!(broken.why.as_deref(), Some("a predicate failed: should_execute of pay: x (injected)"));
 }
 
 #[tokio::test]
 async fn the_export_keeps_the_rules_of_otlp_json() {
     let trace = resolved(saga().transaction(does("pay", Err("no money"))), Controls::default()).await;
     let key = DeliveryKey::random();
-    let line = otlp(&trace, &key);
+    let line = otlp(&trace, &key, &[]);
     let spans = line["resourceSpans"][0]["scopeSpans"][0]["spans"].as_array().unwrap();
     assert_eq!(spans.len(), trace.steps.len() + 1, "one span a step, and one for the delivery");
     let hexadecimal = |value: &Value, digits: usize| {
@@ -232,4 +308,90 @@ async fn the_export_keeps_the_rules_of_otlp_json() {
         3,
         "delivery, saga, execution; the handler has none here"
     );
+}
+
+/// The steps of a delivery that ran out of its time, as Python extensions have them: the handler ends after the answer, what
+/// hangs in it never, and a log line is heard of when its step is over.
+fn outrun() -> Trace {
+    let begin = |parent, step_kind, name: &str| Fact::StepStarted { parent, step_kind, name: name.into(), request: None };
+    let end = |detail: Option<&str>| Fact::StepEnded {
+        outcome: StepOutcome::Failed,
+        detail: detail.map(Into::into),
+        request: None,
+        micros: 1_000,
+    };
+    let log = Fact::Log { level: Level::Info, target: "extension".into(), message: "late".into() };
+    let call = Fact::ApiCall(ApiCall {
+        method: "GET".into(),
+        path: "requests?eq(id,PR-1)&limit=1".into(),
+        status: Some(200),
+        request: None,
+        response: None,
+        content_range: None,
+        error: None,
+        micros: 5,
+    });
+    let released = Fact::Released { how: Release::Continue, micros: 7 };
+    let facts = [
+        (0, 0, call),
+        (10, 1, begin(0, StepKind::Handler, "purchase")),
+        (20, 2, begin(1, StepKind::Decision, "pay")),
+        (25, 2, released),
+        (30, 2, end(None)),
+        (6_030, 2, log.clone()),
+        (40, 3, begin(1, StepKind::Execute, "pay")),
+        (2_123, 1, end(Some("it did not answer"))),
+        (2_500, 3, log),
+    ];
+    let arrived = row("retry", None).arrived_at.0;
+    let number = |(row, (after, step, fact)): (i64, (i64, u32, Fact))| {
+        let mut observation = Observation::now(fact);
+        (observation.at, observation.step) = (Timestamp(arrived + after), step);
+        ObservationRow { row, delivery: Some(7), observation }
+    };
+    Trace::of(row("retry", Some("purchase: it did not answer within 5 s".into())), (1..).zip(facts).map(number).collect())
+}
+
+#[test]
+fn in_the_export_no_span_and_no_event_sticks_out_of_what_it_lies_in() {
+    let trace = outrun();
+    let line = otlp(&trace, &DeliveryKey::random(), &[]);
+    let spans = line["resourceSpans"][0]["scopeSpans"][0]["spans"].as_array().unwrap();
+    let time = |of: &Value, name: &str| of[name].as_str().unwrap().parse::<u64>().unwrap();
+    let bounds = |span: &Value| (time(span, "startTimeUnixNano"), time(span, "endTimeUnixNano"));
+    for span in spans {
+        let (begun, ended) = bounds(span);
+        if let Some(around) = spans.iter().find(|one| one["spanId"] == span["parentSpanId"]).map(bounds) {
+            assert!(around.0 <= begun && ended <= around.1, "{span}");
+        }
+        for event in span["events"].as_array().unwrap() {
+            assert!((begun..=ended).contains(&time(event, "timeUnixNano")), "{span}");
+        }
+    }
+    let arrived = u64::try_from(trace.delivery.arrived_at.0).unwrap() * 1_000;
+    let ends: Vec<u64> = spans.iter().map(|span| bounds(span).1 - arrived).collect();
+    assert_eq!(ends, [2_123_000, 2_123_000, 30_000, 2_123_000], "what hangs ends with the handler around it");
+}
+
+#[test]
+fn the_export_names_a_query_apart_tells_who_was_let_go_and_points_to_the_delivery_before() {
+    let before = DeliveryKey::random();
+    let links = [Linked { key: before.clone(), delivery: 6, how: "delivered before" }];
+    let (of_before, line) = (otlp(&outrun(), &before, &[]), otlp(&outrun(), &DeliveryKey::random(), &links));
+    let spans = |line: &Value| line["resourceSpans"][0]["scopeSpans"][0]["spans"].clone();
+    let (root, decision) = (&spans(&line)[0], &spans(&line)[2]);
+    for id in ["traceId", "spanId"] {
+        assert_eq!(root["links"][0][id], spans(&of_before)[0][id]);
+    }
+    let attribute = |of: &Value, key: &str| {
+        let all = of["attributes"].as_array().unwrap();
+        all.iter().find(|one| one["key"] == key).map(|one| one["value"].clone()).unwrap_or_default()
+    };
+    assert_eq!(attribute(&root["links"][0], "connect.delivery"), json!({"intValue": "6"}));
+    let call = &root["events"][0];
+    assert_eq!(call["name"], "api GET requests");
+    assert_eq!(attribute(call, "url.path"), json!({"stringValue": "requests"}));
+    assert_eq!(attribute(call, "url.query"), json!({"stringValue": "eq(id,PR-1)&limit=1"}));
+    let released = &decision["events"][0];
+    assert_eq!((&released["name"], attribute(released, "connect.how")), (&json!("let go"), json!({"stringValue": "continue"})));
 }

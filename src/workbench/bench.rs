@@ -204,8 +204,8 @@ impl Workbench {
         if let Some(control) = self.0.control.get() {
             control.close();
         }
-        // Who stands at a breakpoint would only wait for its time to be over.
-        self.0.controls.clear();
+        // Who stands at a breakpoint would only wait for its time to be over. Its task comes again.
+        self.0.controls.close();
         self.0.runner.stop().await;
         if let Some(local) = &self.0.local {
             local.stop().await;

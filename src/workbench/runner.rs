@@ -36,8 +36,8 @@ pub(super) struct Visitor {
     host: Host,
     /// When it acknowledged a configuration last.
     acknowledged: Mutex<Timestamp>,
-    /// Listens to its trace hook.
-    _trace: Option<Trace>,
+    /// Listens to its trace hook; or why nobody does.
+    trace: Result<Trace, &'static str>,
 }
 
 impl Runner {
@@ -60,11 +60,22 @@ impl Runner {
         let mut options = GuestOptions { hooks, ..host.guest_options(project, python, data_dir)? };
         let trace = match (places, options.find_delivery.clone()) {
             (Some(places), Some(find)) => listen(&observer, find, places).await,
-            _ => None,
+            _ => Err("this session runs with --no-trace; start it without to see its sagas"),
         };
         options.hooks.extend(trace.iter().flat_map(Trace::hooks));
         let guest = Guest::start(options, observer).await.map_err(|e| WorkbenchError::Usage(e.to_string()))?;
-        Ok(Self::Guest(Box::new(Visitor { guest, host, acknowledged: Mutex::default(), _trace: trace })))
+        Ok(Self::Guest(Box::new(Visitor { guest, host, acknowledged: Mutex::default(), trace })))
+    }
+
+    /// Why no step of its sagas is seen, where none is.
+    pub(super) fn untraced(&self) -> Option<&'static str> {
+        match self {
+            Self::Own(_) => None,
+            Self::Guest(visitor) => visitor.trace.as_ref().err().copied(),
+            Self::Elsewhere(_) => {
+                Some("the extension was started elsewhere; `--extension DIR` starts it here, with its sagas seen")
+            }
+        }
     }
 
     /// Name and version of a guest.
@@ -202,14 +213,12 @@ impl Runner {
 }
 
 /// Listens to the trace hook of a guest; says so where that is not to be had.
-async fn listen(observer: &Arc<dyn Observer>, find: FindDelivery, places: Places) -> Option<Trace> {
-    let listening = Trace::listen(Arc::clone(observer), find, places).await;
-    listening
-        .inspect_err(|why| {
-            let line = format!("sagas are not traced: no port for the trace hook is to be had: {why}");
-            Scope::new(Arc::clone(observer)).log(Level::Warning, "guest", line);
-        })
-        .ok()
+async fn listen(observer: &Arc<dyn Observer>, find: FindDelivery, places: Places) -> Result<Trace, &'static str> {
+    Trace::listen(Arc::clone(observer), find, places).await.map_err(|why| {
+        let line = format!("sagas are not traced: no port for the trace hook is to be had: {why}");
+        Scope::new(Arc::clone(observer)).log(Level::Warning, "guest", line);
+        "no port for the trace hook was to be had (the log says why); start the session again"
+    })
 }
 
 /// How often a configuration had been taken over before, and where the count goes on.

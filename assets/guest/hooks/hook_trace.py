@@ -99,6 +99,9 @@ class Line:
                 if 'verdict' in answer or self.broken:
                     break
                 event.wait(60)
+            if answer.get('wait') and 'verdict' not in answer:
+                # Nobody is there any more who could look at it: the step does not run, and the task comes again.
+                answer['verdict'] = {'verdict': 'abort', 'reason': 'the console went away while this stood at a breakpoint'}
             return answer if 'n' in answer else None
         finally:
             self.waiting.pop(number, None)

@@ -2,7 +2,7 @@ use clap::{Args as Group, Subcommand, ValueEnum};
 
 use super::super::store::Which;
 use crate::observe::StepKind;
-use crate::observe::control::{Fault, Place};
+use crate::observe::control::{Fault, LATEST, Place};
 
 #[derive(Subcommand)]
 pub(in super::super) enum Sagas {
@@ -36,8 +36,12 @@ pub(in super::super) enum Sagas {
     Break(Where),
     /// Make the next run of such a step fail, hang or be late
     Spoil {
-        #[command(flatten)]
-        place: Where,
+        /// The transaction, or the step of a sequence; otherwise whichever comes first
+        #[arg(value_name = "NAME")]
+        name: Option<String>,
+        /// This sort of step: what a failed execution did before is compensated
+        #[arg(long, value_enum, default_value = "execute")]
+        kind: Kind,
         #[command(flatten)]
         how: How,
     },
@@ -87,7 +91,7 @@ impl Where {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum Kind {
+pub(in super::super) enum Kind {
     /// should_execute
     Decision,
     Execute,
@@ -95,7 +99,7 @@ enum Kind {
 }
 
 impl Kind {
-    fn step_kind(self) -> StepKind {
+    pub(super) fn step_kind(self) -> StepKind {
         match self {
             Self::Decision => StepKind::Decision,
             Self::Execute => StepKind::Execute,
@@ -114,8 +118,8 @@ pub(in super::super) struct How {
     /// It never answers, until its time is over
     #[arg(long)]
     hang: bool,
-    /// It begins so many milliseconds late
-    #[arg(long, value_name = "MS")]
+    /// It begins so many milliseconds late, a day at most
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(..=LATEST))]
     late: Option<u64>,
 }
 
@@ -126,5 +130,40 @@ impl How {
             (None, Some(millis)) => Fault::Late { millis },
             (None, None) => Fault::Hang,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(subcommand)]
+        verb: Sagas,
+    }
+
+    fn spoilt(words: &[&str]) -> (Place, Fault) {
+        match Line::try_parse_from(["sagas", "spoil"].iter().chain(words)).map(|line| line.verb) {
+            Ok(Sagas::Spoil { name, kind, how }) => (Place { step_kind: Some(kind.step_kind()), name }, how.fault()),
+            _ => panic!("{words:?} is not read"),
+        }
+    }
+
+    #[test]
+    fn what_is_spoilt_is_an_execution_unless_another_sort_is_named_so_that_it_is_compensated() {
+        let place = |kind| Place { step_kind: Some(kind), name: Some("pay".into()) };
+        let (read, fault) = spoilt(&["pay", "--fail", "no licence left"]);
+        assert_eq!(read, place(StepKind::Execute));
+        assert_eq!(fault, Fault::Fail { message: "no licence left".into() });
+        assert_eq!(spoilt(&["pay", "--kind", "decision", "--hang"]), (place(StepKind::Decision), Fault::Hang));
+    }
+
+    #[test]
+    fn nothing_is_late_by_more_than_a_day() {
+        assert_eq!(spoilt(&["--late", "86400000"]).1, Fault::Late { millis: 86_400_000 });
+        assert!(Line::try_parse_from(["sagas", "spoil", "--late", "86400001"]).is_err());
     }
 }

@@ -1,7 +1,7 @@
 use super::super::output::clock;
 use super::super::{CliError, Setting};
 use super::Sagas;
-use crate::observe::control::Release;
+use crate::observe::control::{Place, Release};
 use crate::workbench::{Command, Reply, SagaCommand, SagaReply, Session};
 
 /// Breakpoints and faults: they live in a running session.
@@ -9,7 +9,10 @@ pub(super) async fn act(setting: &Setting, verb: Sagas) -> Result<(), CliError> 
     let release = |delivery, how| vec![SagaCommand::Release { delivery, how }];
     let commands = match verb {
         Sagas::Break(place) => vec![SagaCommand::Stop { place: place.place() }],
-        Sagas::Spoil { place, how } => vec![SagaCommand::Spoil { place: place.place(), fault: how.fault() }],
+        Sagas::Spoil { name, kind, how } => {
+            let place = Place { step_kind: Some(kind.step_kind()), name };
+            vec![SagaCommand::Spoil { place, fault: how.fault() }]
+        }
         Sagas::SpoilWrite { backend } => {
             backend.backends().iter().map(|backend| SagaCommand::SpoilWrite { backend: *backend }).collect()
         }
@@ -56,6 +59,9 @@ fn print(setting: &Setting, set: &SagaReply) -> Result<(), CliError> {
     for held in &set.held {
         let delivery = held.delivery.map_or_else(|| "a delivery".into(), |id| format!("delivery {id}"));
         row("-".into(), "held", format!("{delivery} before {} {}, since {}", held.step_kind, held.name, clock(held.since)));
+    }
+    if let (true, Some(why)) = (rows.is_empty(), &set.untraced) {
+        return output.line(&format!("Nothing is set, and nothing can be: {why}."));
     }
     if rows.is_empty() {
         return output

@@ -15,7 +15,7 @@ use crate::sagas::Trace;
 pub(super) async fn sagas(setting: Setting, verb: Sagas) -> Result<(), CliError> {
     match verb {
         Sagas::List { object, limit } => list::list(&setting, object, limit),
-        Sagas::Show { id, otlp } => show::show(&setting, id, otlp),
+        Sagas::Show { id, otlp } => show::show(&setting, id, otlp).await,
         Sagas::Diff { a, b } => show::diff(&setting, a, b),
         other => controls::act(&setting, other).await,
     }

@@ -2,21 +2,23 @@ use serde_json::Value;
 
 use super::super::describe::describe;
 use super::super::events::{HEADING, delivery_cells};
-use super::super::output::span;
+use super::super::output::{beginning, span};
 use super::super::{CliError, Setting};
 use super::{missing, read};
+use crate::journal::{DeliveryFilter, DeliveryRow, Reader, Window};
 use crate::observe::StepOutcome;
-use crate::sagas::{Change, StepTrace, difference, otlp};
+use crate::sagas::{Change, Linked, StepTrace, difference, otlp};
+use crate::workbench::{Command, Reply, SagaCommand, Session};
 
 /// How many characters of a value are printed.
 const LONGEST: usize = 160;
 
-pub(super) fn show(setting: &Setting, id: i64, as_otlp: bool) -> Result<(), CliError> {
+pub(super) async fn show(setting: &Setting, id: i64, as_otlp: bool) -> Result<(), CliError> {
     let (reader, trace) = read(setting, id)?;
     let output = setting.output;
     if as_otlp {
         let key = reader.key_of_delivery(id)?.ok_or_else(|| missing(id))?;
-        return output.object(&otlp(&trace, &key));
+        return output.object(&otlp(&trace, &key, &links(&reader, &trace.delivery)?));
     }
     if output.is_json() {
         return output.object(&trace);
@@ -30,9 +32,38 @@ pub(super) fn show(setting: &Setting, id: i64, as_otlp: bool) -> Result<(), CliE
         print_step(setting, step, trace.delivery.arrived_at.0)?;
     }
     if trace.steps.is_empty() {
-        output.line("No step was seen of it: the extension's handler was not called, or is not traced.")?;
+        output.line(&without_steps(untraced(setting).await?.as_deref()))?;
     }
     Ok(())
+}
+
+/// The deliveries it follows: the one before of the same object, and the one it is a replay of.
+fn links(reader: &Reader, row: &DeliveryRow) -> Result<Vec<Linked>, CliError> {
+    let same = DeliveryFilter { object_id: Some(row.object_id.clone()), ..DeliveryFilter::default() };
+    let before = reader.deliveries(&same, &Window::before(row.id, 1))?.first().map(|before| (before.id, "delivered before"));
+    let mut links = Vec::new();
+    for (delivery, how) in before.into_iter().chain(row.replay_of.map(|of| (of, "replay of"))) {
+        links.extend(reader.key_of_delivery(delivery)?.map(|key| Linked { key, delivery, how }));
+    }
+    Ok(links)
+}
+
+/// Why the session that runs for this directory sees no steps, if one runs and sees none.
+async fn untraced(setting: &Setting) -> Result<Option<String>, CliError> {
+    let Some(session) = Session::running(&setting.options.data_dir).await? else { return Ok(None) };
+    let reply = session.command(Command::Sagas(SagaCommand::Show)).await?;
+    session.close().await;
+    Ok(match reply {
+        Reply::Sagas(set) => set.untraced,
+        _ => None,
+    })
+}
+
+fn without_steps(untraced: Option<&str>) -> String {
+    match untraced {
+        Some(why) => format!("No step was seen of it: {why}."),
+        None => "No step was seen of it: the extension's handler was not called, or the session ran with --no-trace.".into(),
+    }
 }
 
 fn print_step(setting: &Setting, step: &StepTrace, arrived: i64) -> Result<(), CliError> {
@@ -67,8 +98,8 @@ fn print_step(setting: &Setting, step: &StepTrace, arrived: i64) -> Result<(), C
 /// A value on its line; of a large one its beginning.
 fn cut(value: &Value) -> String {
     let text = value.to_string();
-    match text.char_indices().nth(LONGEST) {
-        Some((at, _)) => format!("{}… ({} bytes; --json shows all)", text.get(..at).unwrap_or_default(), text.len()),
+    match beginning(&text, LONGEST) {
+        Some(cut) => format!("{cut}… ({} bytes; --json shows all)", text.len()),
         None => text,
     }
 }
@@ -118,6 +149,13 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_delivery_without_steps_says_that_the_session_does_not_trace() {
+        let said = without_steps(Some("this session runs with --no-trace; start it without to see its sagas"));
+        assert!(said.starts_with("No step was seen of it: this session runs with --no-trace"), "{said}");
+        assert!(without_steps(None).contains("was not called, or the session ran with --no-trace"));
+    }
 
     #[test]
     fn of_a_large_value_its_beginning_is_printed_and_how_large_it_is() {

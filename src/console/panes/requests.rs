@@ -7,19 +7,23 @@ use super::super::theme::{Piece, Tone};
 use super::super::widgets::put;
 use super::events;
 
-/// Columns of the list, and how wide the pane must be to have it.
-const LIST: u16 = 40;
-const ROOMY: u16 = 130;
+/// How wide the pane must be to have the list, and how wide the list is then. At its narrowest, on a screen of 120 columns,
+/// the trace beside it keeps its bars.
+const WIDTHS: [(u16, u16); 2] = [(130, 40), (118, 30)];
 
 /// The requests with a saga at the left, the one delivered last first. What is left of the area is returned.
 pub(super) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) -> Rect {
     let requests = &state.sagas.requests;
-    if area.width < ROOMY || requests.is_empty() {
-        return area;
-    }
-    let list = Rect { width: LIST, ..area };
-    let noun = if requests.len() == 1 { "REQUEST" } else { "REQUESTS" };
-    let heading = pad(&format!("{} {noun} WITH A SAGA  {{ }}", requests.len()), usize::from(LIST) - 2);
+    let fits = WIDTHS.iter().find(|(least, _)| area.width >= *least);
+    let Some(width) = fits.map(|(_, list)| *list).filter(|_| !requests.is_empty()) else { return area };
+    let roomy = width == WIDTHS[0].1;
+    let list = Rect { width, ..area };
+    let noun = match (roomy, requests.len()) {
+        (false, _) => "",
+        (true, 1) => " REQUEST",
+        (true, _) => " REQUESTS",
+    };
+    let heading = pad(&format!("{}{noun} WITH A SAGA  {{ }}", requests.len()), usize::from(width) - 2);
     let heading = Piece::new(Tone::Dim, heading);
     put(frame.buffer_mut(), state.theme, Rect { height: 1, ..list }, &[heading], 0);
     let selected = state.trace.delivery.as_ref().map(|d| d.object_id.as_str());
@@ -27,7 +31,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) -> Rect {
     let room = usize::from(list.height.saturating_sub(1));
     let first = at.saturating_sub(room.saturating_sub(1));
     for (y, request) in (list.y + 1..list.bottom()).zip(requests.iter().skip(first)) {
-        let row = Rect::new(list.x, y, LIST - 2, 1);
+        let row = Rect::new(list.x, y, width - 2, 1);
         let (tone, result) = events::result(state, &request.last);
         let (tone, result) = match state.sagas.held(request.last.id) {
             Some(_) => (Tone::Warn, "‖ held".into()),
@@ -35,8 +39,9 @@ pub(super) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) -> Rect {
         };
         let pieces = [
             Piece::new(Tone::Plain, pad(&request.last.object_id, 21)),
-            Piece::new(Tone::Dim, pad(&format!(" ×{}", request.deliveries), 6)),
-            Piece::new(tone, text::fit(&result, 11)),
+            Piece::new(Tone::Dim, pad(&format!(" ×{}", request.deliveries), if roomy { 6 } else { 5 })),
+            // Where it is narrow, the symbol alone.
+            Piece::new(tone, text::fit(if roomy { &result } else { symbol(&result) }, 11)),
         ];
         put(frame.buffer_mut(), state.theme, row, &pieces, 0);
         if Some(request.last.object_id.as_str()) == selected {
@@ -47,5 +52,9 @@ pub(super) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) -> Rect {
         let edge = Rect::new(list.right() - 2, y, 1, 1);
         put(frame.buffer_mut(), state.theme, edge, &[Piece::new(Tone::Dim, "│")], 0);
     }
-    Rect { x: area.x + LIST, width: area.width - LIST, ..area }
+    Rect { x: area.x + width, width: area.width - width, ..area }
+}
+
+fn symbol(result: &str) -> &str {
+    result.split(' ').next().unwrap_or_default()
 }

@@ -7,7 +7,7 @@ use rstest::rstest;
 use super::super::action::{Do, Inspect};
 use super::super::fixture::{at, deliveries, empty, fill, found, observations, tell, trace, typical};
 use super::super::message::{Answer, Ask, Message};
-use super::super::state::{Pane, Side, State};
+use super::super::state::{Pane, SagaRequest, Side, State};
 use super::super::story;
 use super::super::theme::{Theme, Tone};
 use super::super::update::perform;
@@ -104,6 +104,24 @@ fn the_saga_of_a_request_stands_above_the_trace_of_one_delivery() {
     insta::assert_snapshot!(text(&state));
     act(&mut state, Do::ShowSaga);
     assert!(!text(&state).contains("TRANSACTION"));
+}
+
+#[test]
+fn the_requests_with_a_saga_stand_at_the_left_of_a_screen_of_120_columns_and_the_bars_beside_them() {
+    for (columns, heading) in [(119, None), (120, Some("1 WITH A SAGA  { }")), (140, Some("1 REQUEST WITH A SAGA  { }"))] {
+        let mut state = zoomed(typical(columns, 40), Pane::Trace);
+        state.events.scroll.at = 0;
+        trace(&mut state, observations(1, false));
+        let last = deliveries().first().unwrap().clone();
+        state.sagas.requests = vec![SagaRequest { last: last.clone(), deliveries: 12 }];
+        let shown = text(&state);
+        assert!(shown.contains('━'), "{shown}");
+        assert_eq!(shown.contains("WITH A SAGA"), heading.is_some(), "{shown}");
+        assert!(
+            heading.is_none_or(|heading| shown.contains(heading) && shown.contains(&format!("{} ×12", last.object_id))),
+            "{shown}"
+        );
+    }
 }
 
 #[test]

@@ -44,6 +44,8 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) {
             if state.events.selected().is_some() { "reading …" } else { "the trace of the selected delivery is shown here" };
         return notice(frame, state, inner, &[vec![Piece::new(Tone::Dim, said)]]);
     }
+    // The requests beside it take no bars away.
+    let bars = if inner.width >= ROOMY { BAR + 1 } else { 0 };
     let inner = super::requests::draw(frame, state, inner);
     let inner = super::saga::draw(frame, state, inner);
     let room = usize::from(inner.width);
@@ -57,7 +59,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) {
                 return;
             }
             let area = Rect::new(inner.x, y, inner.width, 1);
-            draw_row(frame, state, area, traced, row, nth == 0);
+            draw_row(frame, state, area, (traced, row, nth == 0), bars);
             if place == trace.scroll.at && state.focus == Pane::Trace {
                 state.theme.select(frame.buffer_mut(), area, true);
             }
@@ -88,11 +90,10 @@ fn rows(traced: &TraceLine, room: usize) -> Vec<Pieces> {
     wrap(&traced.pieces, room.saturating_sub(OFFSET + 1 + 2 * traced.depth).max(12))
 }
 
-fn draw_row(frame: &mut Frame<'_>, state: &State, area: Rect, traced: &TraceLine, row: &Pieces, first: bool) {
+fn draw_row(frame: &mut Frame<'_>, state: &State, area: Rect, (traced, row, first): (&TraceLine, &Pieces, bool), bars: usize) {
     let offset = traced.offset.filter(|_| first).map(|o| format!("+{}", text::duration(o))).unwrap_or_default();
     let theme = state.theme;
     let took = traced.micros.filter(|_| first).map(text::duration).unwrap_or_default();
-    let bars = if area.width >= ROOMY { BAR + 1 } else { 0 };
     let right = match (bars, took.is_empty()) {
         (0, true) => 0,
         _ => bars + TOOK + 1,

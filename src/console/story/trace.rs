@@ -49,8 +49,8 @@ struct Ending<'a> {
 }
 
 struct Teller<'a> {
-    /// Why the delivery was skipped, failed or is tried again.
-    why: Option<String>,
+    /// The steps of a delivery that was skipped, failed or is tried again: they tell why.
+    saga: Option<Saga>,
     arrived: i64,
     endings: HashMap<u32, Ending<'a>>,
     depths: HashMap<u32, usize>,
@@ -68,9 +68,9 @@ fn lines(delivery: &DeliveryRow, rows: &[ObservationRow]) -> Vec<TraceLine> {
         _ => None,
     });
     let why = delivery.result.as_deref().filter(|result| matches!(*result, "skip" | "retry" | "fail"));
-    let why = why.and_then(|_| Saga::of(delivery.clone(), rows.to_vec()).why);
+    let saga = why.map(|_| Saga::of(delivery.clone(), rows.to_vec()));
     let mut teller = Teller {
-        why,
+        saga,
         arrived: delivery.arrived_at.0,
         endings: endings.collect(),
         depths: HashMap::from([(0, 0)]),
@@ -252,15 +252,15 @@ impl Teller<'_> {
         };
         pieces.push(Piece::new(Tone::Dim, meaning));
         self.push(row, depth, pieces, Some(answer.micros), serde_json::to_value(answer).ok());
-        if let Some(why) = self.why.as_deref().filter(|why| answer.message.as_deref() != Some(*why)) {
-            self.lines
-                .push(TraceLine::below(depth + 1, vec![Piece::new(Tone::Strong, "because "), Piece::new(Tone::Plain, why)]));
+        let tone = if matches!(tone, Tone::Bad | Tone::Warn) { tone } else { Tone::Plain };
+        if let Some(why) = self.saga.as_ref().and_then(|saga| saga.why.as_deref()) {
+            let pieces = vec![Piece::new(Tone::Strong, "because "), Piece::new(tone, why)];
+            self.lines.push(TraceLine::below(depth + 1, pieces));
         }
-        if let Some(message) = answer.message.as_deref().filter(|m| !m.is_empty()) {
-            let tone = if matches!(tone, Tone::Bad | Tone::Warn) { tone } else { Tone::Plain };
-            for part in message.trim_end().split('\n') {
-                self.lines.push(TraceLine::below(depth + 1, vec![Piece::new(tone, part)]));
-            }
+        let message = answer.message.as_deref().unwrap_or_default().trim_end();
+        let rest = self.saga.as_ref().map_or(message, |saga| saga.untold(message));
+        for part in Some(rest).filter(|rest| !rest.is_empty()).into_iter().flat_map(|rest| rest.split('\n')) {
+            self.lines.push(TraceLine::below(depth + 1, vec![Piece::new(tone, part)]));
         }
     }
 

@@ -93,7 +93,7 @@ fn faults(state: &State) -> Vec<Choice> {
     let steps = selected_step(state).map_or_else(|| places(state), |place| vec![place]);
     for place in steps {
         for (fault, detail) in [
-            (Fault::Fail { message: String::new() }, "what it did before is compensated as after any failure"),
+            (Fault::Fail { message: String::new() }, after_failure(place.step_kind)),
             (Fault::Hang, "never answers, until the task's time is over"),
             (Fault::Late { millis: LATE }, "begins late, then runs"),
         ] {
@@ -103,9 +103,19 @@ fn faults(state: &State) -> Vec<Choice> {
     }
     for backend in [Backend::Driver, Backend::DataApi] {
         let name = format!("the next write through the {backend} backend fails");
-        choices.push(choice(name, "only a delivery's", SagaCommand::SpoilWrite { backend }));
+        let detail = "the next one made while a delivery is handled; your own in Storage are not meant";
+        choices.push(choice(name, detail, SagaCommand::SpoilWrite { backend }));
     }
     choices
+}
+
+/// What comes of it when a step of this sort fails.
+fn after_failure(kind: Option<StepKind>) -> &'static str {
+    match kind {
+        Some(StepKind::Decision) => "the saga ends with an error; nothing is compensated",
+        Some(StepKind::Compensate) => "after a failed execute: the undoing fails too",
+        _ => "what it did before is compensated as after any failure",
+    }
 }
 
 fn choice(name: String, detail: &str, command: SagaCommand) -> Choice {
@@ -220,6 +230,18 @@ mod tests {
             let Some(Overlay::Chooser(chooser)) = state.overlays.pop() else { panic!("nothing to choose from") };
             assert!(chooser.all.iter().any(|choice| choice.name == wanted), "{wanted}");
         }
+    }
+
+    #[test]
+    fn what_is_made_to_fail_says_what_comes_of_it_for_its_sort_of_step() {
+        let mut state = at_step();
+        state.trace.scroll.at = 0;
+        let choices = faults(&state);
+        let detail = |name: &str| choices.iter().find(|choice| choice.name == name).map(|choice| choice.detail.as_str()).unwrap();
+        assert!(detail("should_execute SaveRequest fails").ends_with("nothing is compensated"));
+        assert!(detail("execute SaveRequest fails").starts_with("what it did before is compensated"));
+        assert!(detail("compensate SaveRequest fails").ends_with("the undoing fails too"));
+        assert!(detail("the next write through the driver backend fails").contains("while a delivery is handled"));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 use super::*;
 use crate::extension::HandlerError;
+use crate::observe::control::Place;
+use crate::observe::{Controls, Observation, Observer, StepKind};
 
 impl Diary {
     fn step(&self, name: &'static str, answer: fn() -> Result<Background, HandlerError>) -> FnStep {
@@ -138,4 +140,34 @@ async fn a_sequence_is_selected_like_any_transaction() {
     let saga = Saga::new("s").transaction(not_now.step(diary.step("one", done))).transaction(diary.transaction("t", true));
     saga.resolve(&cx, &request()).await.unwrap();
     assert_eq!(diary.read(), ["t?", "t!"]);
+}
+
+#[tokio::test]
+async fn an_abort_before_an_undo_ends_it_all_and_nothing_more_is_undone() {
+    struct Stops(Controls);
+
+    impl Observer for Stops {
+        fn observe(&self, _: Observation) {}
+
+        fn controls(&self) -> Option<Controls> {
+            Some(self.0.clone())
+        }
+    }
+
+    let controls = Controls::default();
+    controls.stop_before(Place { step_kind: Some(StepKind::Compensate), name: Some("two".into()) });
+    // Who comes to a breakpoint when the session has ended is aborted there.
+    controls.close();
+    let (cx, _) = context();
+    let cx = Context { scope: Scope::new(Arc::new(Stops(controls))).delivery(DeliveryKey::random()), ..cx };
+    let diary = Diary::default();
+    let steps = sequence().step(diary.step("one", done)).step(diary.step("two", done)).step(diary.step("three", broken));
+    let noted = diary.clone();
+    let steps = steps.compensate(move |_, _, error| {
+        noted.note("compensated");
+        async { Err(error) }
+    });
+    let error = Saga::new("s").transaction(steps).resolve(&cx, &request()).await.unwrap_err();
+    assert_eq!(error.to_string(), "aborted at the breakpoint before compensate two: the session ended");
+    assert_eq!(diary.read(), ["one!", "two!", "three!"]);
 }

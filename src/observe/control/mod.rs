@@ -20,11 +20,13 @@ use serde_json::Value;
 use tokio::sync::{oneshot, watch};
 
 pub use held::{Held, Release};
-pub use place::{Fault, Place};
+pub use place::{Fault, LATEST, Place};
 
 use self::held::{Waiting, Withdraw};
 use super::{Backend, DeliveryKey, Fact, Scope, StepKind, Timestamp};
 
+/// How it begins to be told that a developer ended a delivery at a breakpoint.
+pub(crate) const ABORTED: &str = "aborted at the breakpoint before";
 /// How many stays at breakpoints are remembered.
 const REMEMBERED: usize = 256;
 
@@ -71,6 +73,8 @@ struct Inner {
 #[derive(Default)]
 struct State {
     last: u64,
+    /// The session ends: nobody is held any more.
+    closed: bool,
     breakpoints: BTreeMap<u64, Place>,
     faults: BTreeMap<u64, (Place, Fault)>,
     writes: BTreeMap<u64, Backend>,
@@ -137,9 +141,12 @@ impl Controls {
         self.0.changed.subscribe()
     }
 
-    /// Stops deliveries before these steps, until it is taken back.
+    /// Stops deliveries before these steps, until it is taken back. What is set already is not set once more.
     pub fn stop_before(&self, place: Place) -> u64 {
         self.change(|state| {
+            if let Some((id, _)) = state.breakpoints.iter().find(|(_, known)| known.same_as(&place)) {
+                return *id;
+            }
             let id = state.number();
             state.breakpoints.insert(id, place);
             id
@@ -184,6 +191,20 @@ impl Controls {
         }
     }
 
+    /// The session ends: who stands at a breakpoint, and who comes to one from now on, is aborted there. A developer wanted to
+    /// look before the step is run, and nobody can any more.
+    pub fn close(&self) {
+        let held: Vec<u64> = self.change(|state| {
+            state.closed = true;
+            state.faults.clear();
+            state.writes.clear();
+            state.held.keys().copied().collect()
+        });
+        for id in held {
+            self.release(id, Release::Abort);
+        }
+    }
+
     /// Lets a held delivery go; whether it was there.
     pub fn release(&self, id: u64, how: Release) -> bool {
         let tell = self.change(|state| state.held.remove(&id)).and_then(|waiting| waiting.tell);
@@ -207,20 +228,24 @@ impl Controls {
         if self.idle() || !kind.can_be_stopped() {
             return Verdict::Run;
         }
-        let (stop, fault) = self.change(|state| {
+        let (stop, closed, fault) = self.change(|state| {
             let stop = state.breakpoints.values().any(|place| place.fits(kind, name));
             let fault = state.faults.iter().find(|(_, (place, _))| place.fits(kind, name)).map(|(id, _)| *id);
-            (stop, fault.and_then(|id| state.faults.remove(&id)))
+            (stop, state.closed, fault.and_then(|id| state.faults.remove(&id)))
         });
         let inject = |what: String| {
             scope.emit(Fact::Injected { what: what.clone() });
             what
         };
         if stop {
-            match self.hold(scope, kind, name, request()).await {
+            let how = if closed { Release::Abort } else { self.hold(scope, kind, name, request()).await };
+            match how {
                 Release::Continue => {}
                 Release::Skip => return Verdict::Skip(inject(format!("{kind} {name} was skipped at a breakpoint"))),
-                Release::Abort => return Verdict::Abort(inject(format!("aborted at the breakpoint before {kind} {name}"))),
+                Release::Abort => {
+                    let why = if self.state().closed { ": the session ended" } else { "" };
+                    return Verdict::Abort(inject(format!("{ABORTED} {kind} {name}{why}")));
+                }
             }
         }
         match fault.map(|(_, fault)| fault) {
@@ -247,7 +272,10 @@ impl Controls {
         scope.emit(Fact::Held { step_kind, name: name.to_owned(), request });
         let id = self.change(|state| {
             let id = state.number();
-            state.held.insert(id, Waiting { held, tell: Some(tell) });
+            // Where the session ended just now nobody tells any more, which is an abort.
+            if !state.closed {
+                state.held.insert(id, Waiting { held, tell: Some(tell) });
+            }
             id
         });
         // Whoever is given up while it waits is no longer held.

@@ -22,6 +22,12 @@ impl Place {
         self.step_kind.is_none_or(|wanted| wanted == kind)
             && self.name.as_ref().is_none_or(|wanted| wanted.to_lowercase() == name.to_lowercase())
     }
+
+    /// Whether the same steps are meant.
+    pub(super) fn same_as(&self, other: &Self) -> bool {
+        let name = |place: &Self| place.name.as_ref().map(|name| name.to_lowercase());
+        self.step_kind == other.step_kind && name(self) == name(other)
+    }
 }
 
 impl fmt::Display for Place {
@@ -34,6 +40,9 @@ impl fmt::Display for Place {
         }
     }
 }
+
+/// How late a step can be made: a day, in milliseconds.
+pub const LATEST: u64 = 24 * 60 * 60 * 1_000;
 
 /// What goes wrong with a step, once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,7 +57,7 @@ pub enum Fault {
     Hang,
     /// It begins late.
     Late {
-        /// By how much.
+        /// By how much, [a day](LATEST) at most.
         millis: u64,
     },
 }

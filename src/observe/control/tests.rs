@@ -112,3 +112,29 @@ async fn who_is_given_up_while_it_waits_is_no_longer_held() {
     assert!(waits.await.unwrap_err().is_cancelled());
     assert!(controls.set().held.is_empty());
 }
+
+#[tokio::test]
+async fn when_the_session_ends_no_step_runs_that_a_developer_wanted_to_look_at_first() {
+    let (controls, scope, watched) = scope();
+    controls.stop_before(place(StepKind::Execute, "pay"));
+    let (waiting, within) = (controls.clone(), scope.clone());
+    let waits = tokio::spawn(async move { waiting.before(&within, StepKind::Execute, "pay", || None).await });
+    held(&controls).await;
+    controls.close();
+    let ended = Verdict::Abort("aborted at the breakpoint before execute pay: the session ended".into());
+    assert_eq!(waits.await.unwrap(), ended);
+    assert_eq!(kinds(&watched), ["held", "released", "injected"]);
+    assert_eq!(controls.before(&scope, StepKind::Execute, "pay", || None).await, ended, "nor for who comes there meanwhile");
+    assert_eq!(controls.before(&scope, StepKind::Execute, "other", || None).await, Verdict::Run);
+    assert!(controls.set().held.is_empty());
+}
+
+#[test]
+fn a_breakpoint_that_is_set_already_is_not_set_once_more() {
+    let controls = Controls::default();
+    let id = controls.stop_before(place(StepKind::Execute, "Pay"));
+    assert_eq!(controls.stop_before(place(StepKind::Execute, "pay")), id);
+    assert_ne!(controls.stop_before(place(StepKind::Decision, "pay")), id);
+    assert_ne!(controls.stop_before(Place { step_kind: None, name: Some("pay".into()) }), id);
+    assert_eq!(controls.set().breakpoints.len(), 3);
+}

@@ -53,6 +53,9 @@ pub struct SagaReply {
     pub writes: Vec<(u64, Backend)>,
     /// Who stands at a breakpoint.
     pub held: Vec<HeldRow>,
+    /// Why no step of a saga is seen in this session, where none is: nothing can be set then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub untraced: Option<String>,
 }
 
 /// A delivery that stands at a breakpoint.
