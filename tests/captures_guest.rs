@@ -131,6 +131,36 @@ fn a_delivery_of_a_python_extension_runs_again_with_other_variables_into_shadows
 }
 
 #[test]
+fn an_extension_with_variables_of_its_own_is_compared_where_it_wrote() {
+    let Some(guest) = Guest::start() else { return };
+    // As small extensions are: one collection, the database named in the source, nothing of the Data API.
+    guest.edit("        await self.save_through_data_api(request)\n", "");
+    guest.edit("client[self.config['DB']][self.config['DRIVER_COLLECTION']]", "client['shop'][self.config['DB_COLLECTION']]");
+    guest.edit("{'name': 'CLUSTER', 'initial_value': 'Cluster0', 'secure': False},", "");
+    guest.edit("{'name': 'DB', 'initial_value': 'tutorial', 'secure': False},", "");
+    guest.edit("{'name': 'HTTP_COLLECTION', 'initial_value': 'http_requests', 'secure': False},", "");
+    guest.edit("'DRIVER_COLLECTION', 'initial_value'", "'DB_COLLECTION', 'initial_value'");
+    let gone = ["env", "unset", "CLUSTER", "DB", "HTTP_COLLECTION", "DRIVER_COLLECTION", "--apply"];
+    assert_eq!(guest.run(&gone).status, 0);
+    assert_eq!(guest.run(&["env", "set", "DB_COLLECTION=requests", "--apply"]).status, 0);
+    let first = guest.trigger();
+    assert_eq!(first["result"], "success", "{first}");
+
+    let shadow = guest.run(&["replay", &id(&first), "--shadow", "--json"]);
+    assert_eq!(shadow.status, 0, "{}\n{}", shadow.stdout, shadow.stderr);
+    let compared = &shadow.objects()[1];
+    assert_eq!((&compared["differences"], &compared["notes"]), (&json!([]), &json!([])));
+    let edited = guest.run(&["replay", &id(&first), "--shadow", "--set", "note=another note", "--json"]);
+    let told = edited.objects()[1]["differences"].to_string();
+    assert!(edited.status == 1 && told.contains("documents."), "{told}\n{}", edited.stderr);
+
+    let twice = guest.run(&["replay", &id(&first), "--twice", "--json"]);
+    assert_eq!(twice.status, 1, "{}", twice.stderr);
+    let repeated = twice.objects()[0]["repeated"].to_string();
+    assert!(repeated.contains("2 documents with the id PR-") && repeated.contains("shop.requests__shadow_"), "{repeated}");
+}
+
+#[test]
 fn a_pinned_delivery_runs_again_whenever_a_source_changes_with_the_difference_on_the_screen() {
     let Some(guest) = Guest::start() else { return };
     let first = guest.trigger();

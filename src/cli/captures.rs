@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
-use super::output::Output;
+use super::output::{self, Output};
 use super::{CliError, Setting};
 use crate::journal::{Retention, Usage};
 use crate::replay::{FileError, Recorded};
@@ -109,8 +109,10 @@ fn gauge(output: Output, usage: &Usage) -> Result<(), CliError> {
         format!("{} days at most", usage.retention.seconds / 86_400)
     };
     output.line(&format!(
-        "{} deliveries, {} of them pinned; {age}; taken away so far: {}",
-        usage.deliveries, usage.pinned, usage.removed
+        "{}, {} of them pinned; {age}; taken away so far: {}",
+        output::count(usize::try_from(usage.deliveries).unwrap_or(usize::MAX), "delivery", "deliveries"),
+        usage.pinned,
+        usage.removed
     ))
 }
 

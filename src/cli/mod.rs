@@ -124,6 +124,8 @@ impl Setting {
             return Ok(None);
         }
         match Reader::open(dir) {
+            // A file without anything in it: a session makes its journal there.
+            Err(JournalError::Missing { .. }) => Ok(None),
             // Nobody uses it: what can be read of it is taken over now, as a session would do.
             Err(JournalError::Corrupt { .. }) => {
                 let journal = Journal::open(dir)?;

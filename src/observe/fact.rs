@@ -253,6 +253,16 @@ pub struct StoreCall {
     pub micros: u64,
 }
 
+impl StoreCall {
+    /// Whether an operation of this name changes documents.
+    #[must_use]
+    pub fn writes(operation: &str) -> bool {
+        ["insert", "update", "replace", "delete", "findOneAnd", "findAndModify", "bulk"]
+            .iter()
+            .any(|verb| operation.starts_with(verb))
+    }
+}
+
 /// See [`Fact::Answered`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Answer {

@@ -154,6 +154,7 @@ impl Workbench {
                 Ok(Reply::Status(Box::new(self.status())))
             }
             Command::Trigger { event_type, object, set } => {
+                let (object, set) = self.with_secrets(object, set);
                 let queued = self.local()?.platform.trigger(&event_type, object, &set).await.map_err(|e| usage(&e))?;
                 Ok(Reply::Delivered(as_delivered(queued, None)))
             }

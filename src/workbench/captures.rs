@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::bench::{Workbench, usage};
-use super::{CaptureCommand, CaptureReply, WorkbenchError};
+use super::{CaptureCommand, CaptureReply, RunsCompared, SavedEvent, WorkbenchError};
 use crate::journal::{DeliveryFilter, Retention, Window};
 use crate::observe::{DeliveryKey, Fact, Level, Mark, Observation, Observer};
 use crate::replay::Recorded;
@@ -22,13 +22,27 @@ impl Workbench {
             CaptureCommand::Compare { before, after, documents } => self.compare(before, after, documents).await,
             CaptureCommand::CompareAndClear { before, after, collections } => {
                 let compared = self.compare(before, after, true).await;
-                self.clear(&collections).await?;
-                compared
+                // That something is left of it is no reason to keep back what was found.
+                let left = match self.clear(&collections).await {
+                    Ok(CaptureReply::Cleared { notes, .. }) => notes,
+                    Ok(_) => Vec::new(),
+                    Err(error) => vec![error.to_string()],
+                };
+                match compared? {
+                    CaptureReply::Compared(found) => {
+                        Ok(CaptureReply::Compared(RunsCompared { notes: [found.notes, left].concat(), ..found }))
+                    }
+                    other => Ok(other),
+                }
             }
             CaptureCommand::Repeated { first, second } => self.repeated(first, second).await,
             CaptureCommand::Clear { collections } => self.clear(&collections).await,
             CaptureCommand::SaveEvent { name, event } => {
-                self.saved().save(&name, &event)?;
+                // Its file outlives the session, and may be shown: secrets stay out of it, and come back when it is triggered.
+                let redactor = self.0.journal.redactor();
+                let object = event.object.map(|object| redactor.value(object));
+                let set = event.set.iter().map(|(path, value)| (path.clone(), redactor.text(value))).collect();
+                self.saved().save(&name, &SavedEvent { object, set, ..event })?;
                 Ok(CaptureReply::Saved { events: self.saved().all()? })
             }
             CaptureCommand::SavedEvents => Ok(CaptureReply::Saved { events: self.saved().all()? }),

@@ -23,6 +23,7 @@ mod scenario;
 mod session;
 mod shadow;
 pub(crate) mod sound;
+mod sources;
 mod variables;
 
 pub use crate::exchange::Form;
