@@ -28,6 +28,11 @@ struct Guest {
 
 impl Guest {
     fn start() -> Option<Self> {
+        Self::with(&[])
+    }
+
+    /// The same with a source that is changed before it starts.
+    fn with(changes: &[(&str, &str)]) -> Option<Self> {
         let Some(python) = std::env::var_os("CONNECT_CONSOLE_TEST_PYTHON") else {
             eprintln!("skipped: CONNECT_CONSOLE_TEST_PYTHON names no Python with connect-extension-runner, motor and pymongo");
             return None;
@@ -35,6 +40,7 @@ impl Guest {
         let dir = tempfile::tempdir().unwrap();
         let project = dir.path().join("project");
         copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/tutorial"), &project);
+        changes.iter().for_each(|(old, new)| change(&project, old, new));
         let mut command = program(&dir.path().join("data"));
         command.args(["run", "--headless", "--json", "--extension"]).arg(&project).arg("--python").arg(python);
         let session = Running::start(command);
@@ -66,11 +72,15 @@ impl Guest {
 
     /// Changes the source.
     fn edit(&self, old: &str, new: &str) {
-        let file = self.dir.path().join("project/tutorial/events.py");
-        let text = std::fs::read_to_string(&file).unwrap();
-        assert!(text.contains(old), "{old} is not in the source");
-        std::fs::write(&file, text.replace(old, new)).unwrap();
+        change(&self.dir.path().join("project"), old, new);
     }
+}
+
+fn change(project: &Path, old: &str, new: &str) {
+    let file = project.join("tutorial/events.py");
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.contains(old), "{old} is not in the source");
+    std::fs::write(&file, text.replace(old, new)).unwrap();
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -132,17 +142,16 @@ fn a_delivery_of_a_python_extension_runs_again_with_other_variables_into_shadows
 
 #[test]
 fn an_extension_with_variables_of_its_own_is_compared_where_it_wrote() {
-    let Some(guest) = Guest::start() else { return };
-    // As small extensions are: one collection, the database named in the source, nothing of the Data API.
-    guest.edit("        await self.save_through_data_api(request)\n", "");
-    guest.edit("client[self.config['DB']][self.config['DRIVER_COLLECTION']]", "client['shop'][self.config['DB_COLLECTION']]");
-    guest.edit("{'name': 'CLUSTER', 'initial_value': 'Cluster0', 'secure': False},", "");
-    guest.edit("{'name': 'DB', 'initial_value': 'tutorial', 'secure': False},", "");
-    guest.edit("{'name': 'HTTP_COLLECTION', 'initial_value': 'http_requests', 'secure': False},", "");
-    guest.edit("'DRIVER_COLLECTION', 'initial_value'", "'DB_COLLECTION', 'initial_value'");
-    let gone = ["env", "unset", "CLUSTER", "DB", "HTTP_COLLECTION", "DRIVER_COLLECTION", "--apply"];
-    assert_eq!(guest.run(&gone).status, 0);
-    assert_eq!(guest.run(&["env", "set", "DB_COLLECTION=requests", "--apply"]).status, 0);
+    // As small ones are: one collection, the database named in the source, nothing of the Data API.
+    let guest = Guest::with(&[
+        ("        await self.save_through_data_api(request)\n", ""),
+        ("client[self.config['DB']][self.config['DRIVER_COLLECTION']]", "client['shop'][self.config['DB_COLLECTION']]"),
+        ("    {'name': 'CLUSTER', 'initial_value': 'Cluster0', 'secure': False},\n", ""),
+        ("    {'name': 'DB', 'initial_value': 'tutorial', 'secure': False},\n", ""),
+        ("    {'name': 'HTTP_COLLECTION', 'initial_value': 'http_requests', 'secure': False},\n", ""),
+        ("'DRIVER_COLLECTION', 'initial_value': 'driver_requests'", "'DB_COLLECTION', 'initial_value': 'requests'"),
+    ]);
+    let Some(guest) = guest else { return };
     let first = guest.trigger();
     assert_eq!(first["result"], "success", "{first}");
 

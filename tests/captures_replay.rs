@@ -254,6 +254,11 @@ fn a_capture_goes_into_a_file_and_comes_back_whole_and_a_broken_file_changes_not
     {
         assert!(text.contains(held) || held == "\"event_definitions\"", "{held} is missing");
     }
+    let over = run(&here, &["events", "export", &id(&first), "--to", file.to_str().unwrap()]);
+    assert!(over.status == 2 && over.stderr.contains("--force"), "what is there is not written over: {}", over.stderr);
+    let made = format!("{}/made/", dir.path().display());
+    let exported = run(&here, &["events", "export", &id(&first), "--to", &made]);
+    assert!(exported.status == 0 && Path::new(&made).is_dir(), "{}", exported.stderr);
     let value: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(value["extension"]["name"], "tutorial");
     assert!(value["extension"]["declared"]["event_subscriptions"].is_object(), "{}", value["extension"]);
@@ -265,11 +270,13 @@ fn a_capture_goes_into_a_file_and_comes_back_whole_and_a_broken_file_changes_not
         (&row["object_id"], &row["result"], &row["marks"]),
         (&first["object_id"], &"success".into(), &json!(["imported"]))
     );
+    assert_eq!(row["origin"], "trigger", "it came there as it came here");
     let again = run(&there, &["replay", "1", "--hermetic", "--json"]);
     assert_eq!(again.status, 0, "it runs where it never happened: {}", again.stderr);
 
     for (broken, says) in [
         (text.replacen("\"step\": 1", "\"step\": \"one\"", 1), "observations["),
+        (text.replacen("\"result\": \"success\",\n      \"", "\"result\": \"exploded\",\n      \"", 1), "is no result"),
         (text.replacen("\n  \"variables\"", "\n  \"variable\"", 1), "`variables` is missing"),
         (text.chars().take(500).collect(), "is not JSON"),
         ("[1, 2]".into(), "is no exported capture"),
@@ -283,6 +290,15 @@ fn a_capture_goes_into_a_file_and_comes_back_whole_and_a_broken_file_changes_not
 }
 
 #[test]
+fn an_empty_file_in_the_place_of_the_journal_is_no_obstacle() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("journal.sqlite"), "").unwrap();
+    assert!(run(dir.path(), &["events", "list"]).stdout.contains("No deliveries."));
+    let ran = run(dir.path(), &["run", "--headless", "--until-idle"]);
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+}
+
+#[test]
 fn pins_and_retention_are_set_and_shown() {
     let dir = tempfile::tempdir().unwrap();
     let first = run(dir.path(), &["trigger", PURCHASE, "--wait", "--json"]).object();
@@ -293,6 +309,17 @@ fn pins_and_retention_are_set_and_shown() {
     assert_eq!(kept["retention"], json!({"bytes": 500 << 20, "seconds": 30 * 86_400}));
     let shown = run(dir.path(), &["events", "retention"]);
     assert!(shown.stdout.contains("of 500 MiB") && shown.stdout.contains("1 of them pinned"), "{}", shown.stdout);
+    let hours = run(dir.path(), &["events", "retention", "--age", "12h"]);
+    assert!(hours.stdout.contains("12 hours at most"), "{}", hours.stdout);
+    let nothing = run(dir.path(), &["events", "retention", "--size", "1"]);
+    assert!(nothing.status == 2 && nothing.stderr.contains("1MiB"), "{}", nothing.stderr);
+    let misspelt = run(dir.path(), &["events", "list", "--filter", "reslt=fail"]);
+    assert!(misspelt.stdout.contains("`reslt` was looked for in the objects"), "{}", misspelt.stdout);
+    // What is pinned there is pinned here.
+    let (file, there) = (dir.path().join("pinned.json"), dir.path().join("there"));
+    run(dir.path(), &["events", "export", &id(&first), "--to", file.to_str().unwrap()]);
+    run(&there, &["events", "import", file.to_str().unwrap()]);
+    assert_eq!(run(&there, &["events", "list", "--filter", "is=pinned is=imported", "--json"]).objects().len(), 1);
     let missing = run(dir.path(), &["events", "pin", "4711"]);
     assert!(missing.status == 2 && missing.stderr.contains("4711"), "{}", missing.stderr);
 }

@@ -327,6 +327,9 @@ pub enum Mark {
 }
 
 impl Mark {
+    /// All there are.
+    pub const ALL: [Self; 6] = [Self::Edited, Self::Variables, Self::Hermetic, Self::Shadow, Self::Fault, Self::Imported];
+
     /// Its name, as in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -15,8 +15,8 @@ use super::sagas::Watched;
 use super::session::StartError;
 use super::variables::{Mask, Staged};
 use super::{
-    Command, Connect, Delivered, EventTypeRow, OpenOptions, Reply, RunAgain, STOPPED, Source, Status, StoreCommand, StoreReply,
-    WorkbenchError,
+    Command, Connect, Delivered, EventTypeRow, HELD, OpenOptions, Reply, RunAgain, STOPPED, Source, Status, StoreCommand,
+    StoreReply, WorkbenchError,
 };
 use crate::extension::Extension;
 use crate::journal::{Follower, Journal, JournalError};
@@ -248,8 +248,8 @@ impl Workbench {
 
     fn troubles(&self) -> Vec<String> {
         let stopped = self.0.journal.trouble().borrow().as_ref().map(|why| format!("{STOPPED}{why}"));
-        let held = self.0.local.as_ref().is_some_and(|l| l.platform.is_held()).then(|| "deliveries are held".to_owned());
-        stopped.into_iter().chain(self.0.troubles.iter().cloned()).chain(held).collect()
+        let held = self.0.local.as_ref().is_some_and(|l| l.platform.is_held()).then(|| HELD.to_owned());
+        stopped.into_iter().chain(held).chain(self.0.troubles.iter().cloned()).collect()
     }
 
     fn event_types(&self) -> Result<Reply, WorkbenchError> {

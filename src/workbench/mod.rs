@@ -27,7 +27,6 @@ mod sources;
 mod variables;
 
 pub use crate::exchange::Form;
-pub(crate) use command::STOPPED;
 pub use command::{
     CaptureCommand, CaptureReply, ClockCommand, ClockReply, CollectionRow, Command, Compared, ComparedRow, Conflict, ConflictRow,
     DatabaseRow, Delivered, Difference, Endpoint, EnvironmentCommand, EnvironmentReply, EventTypeRow, FieldRow, FileFormat,
@@ -35,6 +34,7 @@ pub use command::{
     SagaReply, SavedEvent, ScenarioAct, Since, StagePreview, Status, StoreCommand, StoreQuery, StoreReply, StoreTarget,
     VariableChange, VariableRow, VariableState, WaitingRow, WorkbenchError, WriterRow, Written,
 };
+pub(crate) use command::{HELD, STOPPED};
 pub(crate) use editor::Editing;
 pub use host::Host;
 pub use options::{Connect, OpenOptions, Ports, Source};

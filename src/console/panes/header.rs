@@ -8,7 +8,7 @@ use super::super::theme::{Piece, Pieces, Tone};
 use super::super::update;
 use super::super::widgets::put;
 use crate::observe::LinkState;
-use crate::workbench::{STOPPED, Status};
+use crate::workbench::{HELD, STOPPED, Status};
 
 /// A part of the top line: how much it matters (0 is never left out), and what it says.
 type Part = (u8, Pieces);
@@ -32,7 +32,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) {
 /// A line of its own, whatever else is shown: nothing is captured any more.
 pub(crate) fn banner(frame: &mut Frame<'_>, state: &State, area: Rect) {
     let Some(why) = state.capture_stopped() else { return };
-    let said = format!(" ✗ CAPTURE STOPPED: {why}. The runtime goes on; capture does too once the disk can be written.");
+    let said = format!(" ✗ CAPTURE STOPPED, {why}. The runtime goes on; capture does too once the disk can be written.");
     let said = text::pad(&said, usize::from(area.width));
     put(frame.buffer_mut(), state.theme, area, &[Piece::new(Tone::Bad, said)], 0);
     frame.buffer_mut().set_style(area, state.theme.style(Tone::Bad).add_modifier(Modifier::REVERSED));
@@ -70,6 +70,9 @@ fn of_session(state: &State, status: &Status) -> Vec<Part> {
     if status.held > 0 {
         parts.push((0, vec![Piece::new(Tone::Warn, format!("‖ {} held", status.held))]));
     }
+    if status.troubles.iter().any(|trouble| trouble == HELD) {
+        parts.push((0, vec![Piece::new(Tone::Warn, "‖ deliveries held")]));
+    }
     if status.armed > 0 {
         parts.push((1, vec![Piece::new(Tone::Warn, format!("◉ {} set", status.armed))]));
     }
@@ -89,10 +92,13 @@ fn of_session(state: &State, status: &Status) -> Vec<Part> {
     if failures > 0 {
         parts.push((0, vec![Piece::new(Tone::Bad, format!("✗ {}", text::count(failures, "failure")))]));
     }
-    // What the banner says, where there is one, is not said twice.
+    // What the banner or a part of its own says is not said twice.
     let said = super::super::layout::areas(state).banner.is_some();
-    let troubles: Vec<&String> =
-        state.trouble.iter().chain(status.troubles.iter().filter(|trouble| !(said && trouble.starts_with(STOPPED)))).collect();
+    let troubles: Vec<&String> = state
+        .trouble
+        .iter()
+        .chain(status.troubles.iter().filter(|trouble| !(said && trouble.starts_with(STOPPED)) && *trouble != HELD))
+        .collect();
     if let Some(first) = troubles.first() {
         let more = if troubles.len() > 1 { format!(" (+{})", troubles.len() - 1) } else { String::new() };
         // That nothing is recorded any more is never left out.

@@ -331,6 +331,8 @@ pub struct Status {
 }
 
 /// How the trouble begins that nothing is captured any more.
+pub(crate) const HELD: &str = "deliveries are held";
+/// How the trouble begins that nothing is captured any more.
 pub(crate) const STOPPED: &str = "capture stopped: ";
 
 /// The link, and since when.
