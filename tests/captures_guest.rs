@@ -28,6 +28,11 @@ struct Guest {
 
 impl Guest {
     fn start() -> Option<Self> {
+        Self::with(&[])
+    }
+
+    /// The same with a source that is changed before it starts.
+    fn with(changes: &[(&str, &str)]) -> Option<Self> {
         let Some(python) = std::env::var_os("CONNECT_CONSOLE_TEST_PYTHON") else {
             eprintln!("skipped: CONNECT_CONSOLE_TEST_PYTHON names no Python with connect-extension-runner, motor and pymongo");
             return None;
@@ -35,6 +40,7 @@ impl Guest {
         let dir = tempfile::tempdir().unwrap();
         let project = dir.path().join("project");
         copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/tutorial"), &project);
+        changes.iter().for_each(|(old, new)| change(&project, old, new));
         let mut command = program(&dir.path().join("data"));
         command.args(["run", "--headless", "--json", "--extension"]).arg(&project).arg("--python").arg(python);
         let session = Running::start(command);
@@ -66,11 +72,15 @@ impl Guest {
 
     /// Changes the source.
     fn edit(&self, old: &str, new: &str) {
-        let file = self.dir.path().join("project/tutorial/events.py");
-        let text = std::fs::read_to_string(&file).unwrap();
-        assert!(text.contains(old), "{old} is not in the source");
-        std::fs::write(&file, text.replace(old, new)).unwrap();
+        change(&self.dir.path().join("project"), old, new);
     }
+}
+
+fn change(project: &Path, old: &str, new: &str) {
+    let file = project.join("tutorial/events.py");
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.contains(old), "{old} is not in the source");
+    std::fs::write(&file, text.replace(old, new)).unwrap();
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -128,6 +138,35 @@ fn a_delivery_of_a_python_extension_runs_again_with_other_variables_into_shadows
     for wanted in ["task_arrived", "api_call", "object_fetched", "store_call", "log", "answered"] {
         assert!(kinds.contains(&wanted), "{wanted} is missing in {kinds:?}");
     }
+}
+
+#[test]
+fn an_extension_with_variables_of_its_own_is_compared_where_it_wrote() {
+    // As small ones are: one collection, the database named in the source, nothing of the Data API.
+    let guest = Guest::with(&[
+        ("        await self.save_through_data_api(request)\n", ""),
+        ("client[self.config['DB']][self.config['DRIVER_COLLECTION']]", "client['shop'][self.config['DB_COLLECTION']]"),
+        ("    {'name': 'CLUSTER', 'initial_value': 'Cluster0', 'secure': False},\n", ""),
+        ("    {'name': 'DB', 'initial_value': 'tutorial', 'secure': False},\n", ""),
+        ("    {'name': 'HTTP_COLLECTION', 'initial_value': 'http_requests', 'secure': False},\n", ""),
+        ("'DRIVER_COLLECTION', 'initial_value': 'driver_requests'", "'DB_COLLECTION', 'initial_value': 'requests'"),
+    ]);
+    let Some(guest) = guest else { return };
+    let first = guest.trigger();
+    assert_eq!(first["result"], "success", "{first}");
+
+    let shadow = guest.run(&["replay", &id(&first), "--shadow", "--json"]);
+    assert_eq!(shadow.status, 0, "{}\n{}", shadow.stdout, shadow.stderr);
+    let compared = &shadow.objects()[1];
+    assert_eq!((&compared["differences"], &compared["notes"]), (&json!([]), &json!([])));
+    let edited = guest.run(&["replay", &id(&first), "--shadow", "--set", "note=another note", "--json"]);
+    let told = edited.objects()[1]["differences"].to_string();
+    assert!(edited.status == 1 && told.contains("documents."), "{told}\n{}", edited.stderr);
+
+    let twice = guest.run(&["replay", &id(&first), "--twice", "--json"]);
+    assert_eq!(twice.status, 1, "{}", twice.stderr);
+    let repeated = twice.objects()[0]["repeated"].to_string();
+    assert!(repeated.contains("2 documents with the id PR-") && repeated.contains("shop.requests__shadow_"), "{repeated}");
 }
 
 #[test]

@@ -31,6 +31,14 @@ fn documents(data_dir: &Path) -> usize {
     run(data_dir, &["store", "find", "--backend", "both", "--json"]).objects().len()
 }
 
+/// The collections of the database that are left of shadow replays.
+fn shadow_collections(data_dir: &Path) -> String {
+    let listed = run(data_dir, &["store", "collections"]);
+    assert_eq!(listed.status, 0, "{}", listed.stderr);
+    assert!(listed.stdout.contains("driver_requests"), "{}", listed.stdout);
+    listed.stdout.lines().filter(|line| line.contains("__shadow_")).collect()
+}
+
 fn variable(data_dir: &Path, name: &str) -> Value {
     let all = run(data_dir, &["env", "list", "--json"]).objects();
     all.into_iter().find(|v| v["name"] == name).unwrap()["value"].clone()
@@ -117,6 +125,7 @@ fn a_shadow_replay_writes_elsewhere_and_shows_what_is_different() {
     assert!(same.stdout.contains("no difference"), "{}", same.stdout);
     assert_eq!(documents(dir.path()), 2, "the collections are as they were");
     assert_eq!(variable(dir.path(), "DRIVER_COLLECTION"), "driver_requests");
+    assert_eq!(shadow_collections(dir.path()), "", "nothing of it is left");
 
     let other = run(dir.path(), &["replay", &id(&first), "--shadow", "--set", "note=another note", "--json"]);
     assert_eq!(other.status, 1, "{}", other.stderr);
@@ -125,6 +134,48 @@ fn a_shadow_replay_writes_elsewhere_and_shows_what_is_different() {
     assert!(paths.iter().any(|p| p.starts_with("writes.") && p.ends_with(".note")), "{paths:?}");
     assert!(paths.iter().any(|p| p.starts_with("documents.") && p.ends_with(".note")), "{paths:?}");
     assert_eq!(documents(dir.path()), 2);
+    drop(session);
+}
+
+#[test]
+fn a_selection_is_run_and_told_to_its_end_whatever_happens_to_one_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let session = session(dir.path(), "probe");
+    let (first, last) = (trigger(dir.path(), "bench:success"), trigger(dir.path(), "bench:skip"));
+    let ran = run(dir.path(), &["replay", &id(&first), "4711", &id(&last), "--wait", "--json"]);
+    assert_eq!(ran.status, 1, "{}", ran.stderr);
+    let of: Vec<Value> = ran.objects().iter().map(|row| row["replay_of"].clone()).collect();
+    assert_eq!(of, [first["id"].clone(), last["id"].clone()]);
+    assert!(ran.stderr.contains("delivery 4711: there is no delivery 4711"), "{}", ran.stderr);
+    drop(session);
+}
+
+#[test]
+fn a_variable_nobody_has_and_no_times_at_all_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let session = session(dir.path(), "probe");
+    let first = trigger(dir.path(), "bench:config");
+    let mistyped = run(dir.path(), &["replay", &id(&first), "--var", "PLAIN_VRA=x"]);
+    assert_eq!(mistyped.status, 2);
+    assert!(mistyped.stderr.contains("no variable PLAIN_VRA") && mistyped.stderr.contains("PLAIN_VAR"), "{}", mistyped.stderr);
+    assert_eq!(run(dir.path(), &["replay", &id(&first), "--times", "0"]).status, 2);
+    assert_eq!(run(dir.path(), &["events", "list", "--json"]).objects().len(), 1, "nothing was run");
+    drop(session);
+}
+
+#[test]
+fn a_saved_event_keeps_no_secret_and_gets_it_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let session = session(dir.path(), "tutorial");
+    let set = run(dir.path(), &["env", "set", "TOKEN=hunter2-and-more", "--secure", "--apply"]);
+    assert_eq!(set.status, 0, "{}", set.stderr);
+    let note = "note=it is hunter2-and-more";
+    run(dir.path(), &["trigger", PURCHASE, "--set", note, "--save", "secret", "--wait", "--json"]).object();
+    let file = std::fs::read_to_string(dir.path().join("events/secret.json")).unwrap();
+    assert!(!file.contains("hunter2") && file.contains("«secret:TOKEN»"), "{file}");
+    run(dir.path(), &["trigger", "@secret", "--wait", "--json"]).object();
+    let stored = run(dir.path(), &["store", "find", "--backend", "driver", "--json"]).stdout;
+    assert_eq!(stored.matches("it is hunter2-and-more").count(), 2, "the extension got the same twice: {stored}");
     drop(session);
 }
 
@@ -138,6 +189,9 @@ fn delivering_twice_shows_what_happened_twice() {
     let repeated = ran.objects()[0]["repeated"].as_array().unwrap().clone();
     assert_eq!(repeated.len(), 2, "{repeated:?}");
     assert!(repeated.iter().all(|line| line.as_str().unwrap().contains("2 documents with the id PR-")), "{repeated:?}");
+    assert_eq!(shadow_collections(dir.path()), "");
+    let shadows = run(dir.path(), &["events", "list", "--filter", "is=shadow !is=variables", "--json"]).objects();
+    assert_eq!(shadows.len(), 2, "both went into the shadow: {shadows:?}");
     assert_eq!(documents(dir.path()), 2);
     drop(session);
 }
@@ -171,10 +225,19 @@ fn a_case_passes_as_long_as_the_extension_does_the_same_and_fails_with_a_readabl
     let xml = std::fs::read_to_string(&report).unwrap();
     assert!(xml.contains("failures=\"1\"") && xml.contains("<failure message=\"~ result:"), "{xml}");
 
-    std::fs::write(&file, "{\n  \"outcome\": {\"countdown\": \"soon\"}\n}").unwrap();
-    let broken = run(&elsewhere, &["case", "run", case.to_str().unwrap()]);
-    assert_eq!(broken.status, 2);
-    assert!(broken.stderr.contains("expected.json") && broken.stderr.contains("`outcome`"), "{}", broken.stderr);
+    // One that can't be read is an error of its own, and in nobody's way.
+    std::fs::write(&file, text).unwrap();
+    let broken = cases.join("broken");
+    std::fs::create_dir(&broken).unwrap();
+    std::fs::copy(case.join("capture.json"), broken.join("capture.json")).unwrap();
+    std::fs::write(broken.join("expected.json"), "{\n  \"outcome\": {\"countdown\": \"soon\"}\n}").unwrap();
+    let ran = run(&elsewhere, &["case", "run", cases.to_str().unwrap(), "--junit", report.to_str().unwrap()]);
+    assert_eq!(ran.status, 1, "{}", ran.stderr);
+    assert!(ran.stdout.contains("ERROR   broken") && ran.stdout.contains("`outcome`"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("ok      purchase"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("2 cases, 0 failed, 1 could not be run"), "{}", ran.stdout);
+    let xml = std::fs::read_to_string(&report).unwrap();
+    assert!(xml.contains("failures=\"0\" errors=\"1\"") && xml.contains("expected.json: the field `outcome`"), "{xml}");
 }
 
 #[test]
@@ -191,6 +254,11 @@ fn a_capture_goes_into_a_file_and_comes_back_whole_and_a_broken_file_changes_not
     {
         assert!(text.contains(held) || held == "\"event_definitions\"", "{held} is missing");
     }
+    let over = run(&here, &["events", "export", &id(&first), "--to", file.to_str().unwrap()]);
+    assert!(over.status == 2 && over.stderr.contains("--force"), "what is there is not written over: {}", over.stderr);
+    let made = format!("{}/made/", dir.path().display());
+    let exported = run(&here, &["events", "export", &id(&first), "--to", &made]);
+    assert!(exported.status == 0 && Path::new(&made).is_dir(), "{}", exported.stderr);
     let value: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(value["extension"]["name"], "tutorial");
     assert!(value["extension"]["declared"]["event_subscriptions"].is_object(), "{}", value["extension"]);
@@ -202,11 +270,13 @@ fn a_capture_goes_into_a_file_and_comes_back_whole_and_a_broken_file_changes_not
         (&row["object_id"], &row["result"], &row["marks"]),
         (&first["object_id"], &"success".into(), &json!(["imported"]))
     );
+    assert_eq!(row["origin"], "trigger", "it came there as it came here");
     let again = run(&there, &["replay", "1", "--hermetic", "--json"]);
     assert_eq!(again.status, 0, "it runs where it never happened: {}", again.stderr);
 
     for (broken, says) in [
         (text.replacen("\"step\": 1", "\"step\": \"one\"", 1), "observations["),
+        (text.replacen("\"result\": \"success\",\n      \"", "\"result\": \"exploded\",\n      \"", 1), "is no result"),
         (text.replacen("\n  \"variables\"", "\n  \"variable\"", 1), "`variables` is missing"),
         (text.chars().take(500).collect(), "is not JSON"),
         ("[1, 2]".into(), "is no exported capture"),
@@ -220,6 +290,15 @@ fn a_capture_goes_into_a_file_and_comes_back_whole_and_a_broken_file_changes_not
 }
 
 #[test]
+fn an_empty_file_in_the_place_of_the_journal_is_no_obstacle() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("journal.sqlite"), "").unwrap();
+    assert!(run(dir.path(), &["events", "list"]).stdout.contains("No deliveries."));
+    let ran = run(dir.path(), &["run", "--headless", "--until-idle"]);
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+}
+
+#[test]
 fn pins_and_retention_are_set_and_shown() {
     let dir = tempfile::tempdir().unwrap();
     let first = run(dir.path(), &["trigger", PURCHASE, "--wait", "--json"]).object();
@@ -230,6 +309,17 @@ fn pins_and_retention_are_set_and_shown() {
     assert_eq!(kept["retention"], json!({"bytes": 500 << 20, "seconds": 30 * 86_400}));
     let shown = run(dir.path(), &["events", "retention"]);
     assert!(shown.stdout.contains("of 500 MiB") && shown.stdout.contains("1 of them pinned"), "{}", shown.stdout);
+    let hours = run(dir.path(), &["events", "retention", "--age", "12h"]);
+    assert!(hours.stdout.contains("12 hours at most"), "{}", hours.stdout);
+    let nothing = run(dir.path(), &["events", "retention", "--size", "1"]);
+    assert!(nothing.status == 2 && nothing.stderr.contains("1MiB"), "{}", nothing.stderr);
+    let misspelt = run(dir.path(), &["events", "list", "--filter", "reslt=fail"]);
+    assert!(misspelt.stdout.contains("`reslt` was looked for in the objects"), "{}", misspelt.stdout);
+    // What is pinned there is pinned here.
+    let (file, there) = (dir.path().join("pinned.json"), dir.path().join("there"));
+    run(dir.path(), &["events", "export", &id(&first), "--to", file.to_str().unwrap()]);
+    run(&there, &["events", "import", file.to_str().unwrap()]);
+    assert_eq!(run(&there, &["events", "list", "--filter", "is=pinned is=imported", "--json"]).objects().len(), 1);
     let missing = run(dir.path(), &["events", "pin", "4711"]);
     assert!(missing.status == 2 && missing.stderr.contains("4711"), "{}", missing.stderr);
 }
@@ -246,6 +336,10 @@ fn an_event_is_remembered_by_a_name_and_a_delivery_serves_as_a_template() {
     let like = run(dir.path(), &["trigger", &format!("#{}", id(&saved)), "--wait", "--json"]).object();
     assert_eq!((&like["result"], &like["replay_of"]), (&"skip".into(), &Value::Null));
     assert_ne!(like["object_id"], saved["object_id"]);
+    // What can't be triggered is not remembered, and takes nobody's name.
+    let broken = run(dir.path(), &["trigger", PURCHASE, "--set", "nope.x=1", "--save", "skipping"]);
+    assert_eq!(broken.status, 2, "{}", broken.stderr);
+    assert_eq!(run(dir.path(), &["trigger", "@skipping", "--wait", "--json"]).object()["result"], "skip");
     let unknown = run(dir.path(), &["trigger", "@nobody"]);
     assert!(unknown.status == 2 && unknown.stderr.contains("@skipping"), "{}", unknown.stderr);
     drop(session);

@@ -1,10 +1,11 @@
 //! `events pin|unpin|export|import|retention`: what is kept of deliveries.
 
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 
-use super::output::Output;
+use super::output::{self, Output};
 use super::{CliError, Setting};
 use crate::journal::{Retention, Usage};
 use crate::replay::{FileError, Recorded};
@@ -32,6 +33,9 @@ pub(super) enum Keep {
         /// The file, or the directory for several; `-` for stdout
         #[arg(long, value_name = "PATH", default_value = ".")]
         to: PathBuf,
+        /// Replace files that are there
+        #[arg(long)]
+        force: bool,
     },
     /// Take exported captures into the journal
     Import {
@@ -54,7 +58,7 @@ pub(super) async fn keep(setting: Setting, verb: Keep) -> Result<(), CliError> {
     match verb {
         Keep::Pin { ids } => change(&setting, CaptureCommand::Pin { deliveries: ids, pinned: true }).await,
         Keep::Unpin { ids } => change(&setting, CaptureCommand::Pin { deliveries: ids, pinned: false }).await,
-        Keep::Export { ids, to } => export(&setting, &ids, &to),
+        Keep::Export { ids, to, force } => export(&setting, &ids, &to, force),
         Keep::Import { files } => import(&setting, &files).await,
         Keep::Retention { size, age } => retention(&setting, size, age).await,
     }
@@ -85,8 +89,13 @@ async fn retention(setting: &Setting, size: Option<u64>, age: Option<u64>) -> Re
         };
         return gauge(setting.output, &reader.usage()?);
     }
-    let before = Retention::load(&setting.options.data_dir);
-    let retention = Retention { bytes: size.unwrap_or(before.bytes), seconds: age.unwrap_or(before.seconds) };
+    let retention = match (size, age) {
+        (Some(bytes), Some(seconds)) => Retention { bytes, seconds },
+        (size, age) => {
+            let before = Retention::load(&setting.options.data_dir)?;
+            Retention { bytes: size.unwrap_or(before.bytes), seconds: age.unwrap_or(before.seconds) }
+        }
+    };
     change(setting, CaptureCommand::Retain { retention }).await
 }
 
@@ -103,14 +112,15 @@ fn gauge(output: Output, usage: &Usage) -> Result<(), CliError> {
     let bar: String = (0..WIDE).map(|n| if n < filled { '#' } else { '.' }).collect();
     let most = if usage.retention.bytes == 0 { "no limit".into() } else { size_words(usage.retention.bytes) };
     output.line(&format!("[{bar}] {} of {most}", size_words(usage.bytes)))?;
-    let age = if usage.retention.seconds == 0 {
-        "any age".into()
-    } else {
-        format!("{} days at most", usage.retention.seconds / 86_400)
-    };
+    if let Some(more) = usage.bytes.checked_sub(usage.retention.bytes).filter(|more| *more > 0 && usage.retention.bytes > 0) {
+        output.line(&format!("{} too much: the oldest deliveries go, in a running session, until it fits", size_words(more)))?;
+    }
+    let age = usage.retention.age().map_or_else(|| "any age".into(), |age| format!("{age} at most"));
     output.line(&format!(
-        "{} deliveries, {} of them pinned; {age}; taken away so far: {}",
-        usage.deliveries, usage.pinned, usage.removed
+        "{}, {} of them pinned; {age}; taken away so far: {}",
+        output::count(usize::try_from(usage.deliveries).unwrap_or(usize::MAX), "delivery", "deliveries"),
+        usage.pinned,
+        usage.removed
     ))
 }
 
@@ -122,20 +132,20 @@ fn size_words(bytes: u64) -> String {
     }
 }
 
-fn export(setting: &Setting, ids: &[i64], to: &std::path::Path) -> Result<(), CliError> {
+fn export(setting: &Setting, ids: &[i64], to: &Path, force: bool) -> Result<(), CliError> {
     let reader = setting.reader()?.ok_or_else(|| CliError::usage("nothing was captured here yet".into()))?;
     let all = ids.iter().map(|id| Recorded::of(&reader, *id)).collect::<Result<Vec<_>, _>>()?;
     for recorded in all {
-        if to == std::path::Path::new("-") {
+        if to == Path::new("-") {
             recorded.text().lines().try_for_each(|line| setting.output.line(line))?;
             continue;
         }
-        let directory = to.is_dir() || ids.len() > 1;
+        let directory = to.is_dir() || ids.len() > 1 || to.as_os_str().as_encoded_bytes().ends_with(b"/");
         if directory {
             std::fs::create_dir_all(to).map_err(|source| FileError::Io { path: to.into(), what: "made", source })?;
         }
         let path = if directory { to.join(recorded.file_name()) } else { to.to_owned() };
-        std::fs::write(&path, recorded.text()).map_err(|source| FileError::Io { path: path.clone(), what: "written", source })?;
+        write_new(&path, &recorded.text(), force)?;
         if setting.output.is_json() {
             setting.output.object(&serde_json::json!({"delivery": recorded.delivery.id, "file": path}))?;
         } else {
@@ -143,6 +153,21 @@ fn export(setting: &Setting, ids: &[i64], to: &std::path::Path) -> Result<(), Cl
         }
     }
     Ok(())
+}
+
+/// Writes a file for its owner alone: there may be more in a payload than one thinks.
+fn write_new(path: &Path, text: &str, force: bool) -> Result<(), CliError> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(!force).create(force).truncate(force);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path).and_then(|mut file| file.write_all(text.as_bytes())) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Err(CliError::usage(format!(
+            "{} is there already: give another name, or say --force to replace it; nothing was written over it",
+            path.display()
+        ))),
+        written => Ok(written.map_err(|source| FileError::Io { path: path.into(), what: "written", source })?),
+    }
 }
 
 async fn import(setting: &Setting, files: &[PathBuf]) -> Result<(), CliError> {

@@ -7,6 +7,7 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::captures::ask;
+use super::run::stop_signal;
 use super::trigger::result_of;
 use super::{CliError, Setting, output};
 use crate::replay::{Case as Saved, Outcome, Recorded, unrecorded};
@@ -64,14 +65,32 @@ fn save(setting: &Setting, id: i64, dir: &Path, force: bool) -> Result<(), CliEr
 /// How one case went.
 struct Went {
     name: String,
-    /// What was different, a line each; empty where nothing was.
-    lines: Vec<String>,
+    verdict: Verdict,
     took: Duration,
 }
 
+enum Verdict {
+    Passed,
+    /// What was different, a line each.
+    Differs(Vec<String>),
+    /// Why nothing can be said about it.
+    Error(String),
+}
+
+impl Verdict {
+    fn lines(&self) -> &[String] {
+        match self {
+            Self::Passed => &[],
+            Self::Differs(lines) => lines,
+            Self::Error(why) => std::slice::from_ref(why),
+        }
+    }
+}
+
 async fn run(setting: &Setting, dir: &Path, junit: Option<&Path>, update: bool, timeout: u64) -> Result<(), CliError> {
+    // Listens from here on: what is asked to end clears its directory away first.
+    let mut stop = std::pin::pin!(stop_signal());
     let dirs = Saved::find(dir)?;
-    let cases = dirs.into_iter().map(|dir| Saved::read(&dir).map(|case| (dir, case))).collect::<Result<Vec<_>, _>>()?;
     let place = Place::new()?;
     let options = OpenOptions {
         data_dir: place.0.clone(),
@@ -79,39 +98,77 @@ async fn run(setting: &Setting, dir: &Path, junit: Option<&Path>, update: bool, 
         ..setting.options.clone()
     };
     let own = Setting { options, output: setting.output, plain: setting.plain, config: setting.config.clone() };
-    let session = own.ready().await?;
+    let session = tokio::select! {
+        session = own.ready() => session?,
+        () = &mut stop => return Err(stopped(0, dirs.len())),
+    };
     let mut went = Vec::new();
-    for (dir, case) in cases {
-        let since = Instant::now();
-        let lines = match outcome(&session, &case, timeout).await {
-            Ok((outcome, missed)) => {
-                let mut lines: Vec<String> =
-                    missed.iter().map(|call| format!("! a call that was not recorded: {call}")).collect();
-                lines.extend(case.differences(&outcome).iter().map(ToString::to_string));
-                if update && missed.is_empty() && !lines.is_empty() {
-                    let mut case = case.clone();
-                    case.expected.outcome = outcome;
-                    case.save(&dir, true)?;
-                    output::remark(&format!("{}: what is expected was updated", case.name));
-                    lines.clear();
-                }
-                lines
+    let mut outcome = Ok(());
+    for dir in &dirs {
+        let one = tokio::select! {
+            one = run_one(&session, dir, update, timeout) => one,
+            () = &mut stop => {
+                outcome = Err(stopped(went.len(), dirs.len()));
+                break;
             }
-            Err(error) => vec![format!("! {error}")],
         };
-        let one = Went { name: case.name, lines, took: since.elapsed() };
-        tell(setting, &one)?;
+        outcome = tell(setting, &one);
         went.push(one);
+        if outcome.is_err() {
+            break;
+        }
     }
     session.close().await;
     if let Some(file) = junit {
         std::fs::write(file, xml(&went)).map_err(|e| CliError::failed(format!("{} can't be written: {e}", file.display())))?;
     }
-    let failed = went.iter().filter(|one| !one.lines.is_empty()).count();
+    outcome?;
+    let (failed, errors) = counts(&went);
     if !setting.output.is_json() {
-        setting.output.line(&format!("{} cases, {failed} failed", went.len()))?;
+        let cases = output::count(went.len(), "case", "cases");
+        let errors = if errors > 0 { format!(", {errors} could not be run") } else { String::new() };
+        setting.output.line(&format!("{cases}, {failed} failed{errors}"))?;
     }
-    if failed > 0 { Err(CliError::Told) } else { Ok(()) }
+    if failed + errors > 0 { Err(CliError::Told) } else { Ok(()) }
+}
+
+fn stopped(run: usize, of: usize) -> CliError {
+    CliError::failed(format!("stopped: {run} of {} had been run", output::count(of, "case", "cases")))
+}
+
+/// How many failed, and how many could not be run.
+fn counts(went: &[Went]) -> (usize, usize) {
+    let count = |wanted: fn(&Verdict) -> bool| went.iter().filter(|one| wanted(&one.verdict)).count();
+    (count(|verdict| matches!(verdict, Verdict::Differs(_))), count(|verdict| matches!(verdict, Verdict::Error(_))))
+}
+
+/// Runs a case; one that can't be read or run says so, and is in nobody's way.
+async fn run_one(session: &Session, dir: &Path, update: bool, timeout: u64) -> Went {
+    let since = Instant::now();
+    let name = Saved::name(dir);
+    let verdict = match Saved::read(dir).map_err(CliError::from) {
+        Ok(case) => verdict(session, dir, &case, update, timeout).await,
+        Err(error) => Err(error),
+    };
+    let verdict = verdict.unwrap_or_else(|error| Verdict::Error(error.to_string()));
+    Went { name, verdict, took: since.elapsed() }
+}
+
+async fn verdict(session: &Session, dir: &Path, case: &Saved, update: bool, timeout: u64) -> Result<Verdict, CliError> {
+    let (outcome, missed) = outcome(session, case, timeout).await?;
+    let mut lines: Vec<String> = missed.iter().map(|call| format!("! a call that was not recorded: {call}")).collect();
+    lines.extend(case.differences(&outcome).iter().map(ToString::to_string));
+    if lines.is_empty() {
+        return Ok(Verdict::Passed);
+    }
+    if !update || !missed.is_empty() {
+        return Ok(Verdict::Differs(lines));
+    }
+    let mut case = case.clone();
+    case.expected.outcome = outcome;
+    case.save(dir, true)?;
+    output::remark(&format!("{}: what is expected was updated", case.name));
+    Ok(Verdict::Passed)
 }
 
 async fn outcome(session: &Session, case: &Saved, timeout: u64) -> Result<(Outcome, Vec<String>), CliError> {
@@ -128,28 +185,41 @@ async fn outcome(session: &Session, case: &Saved, timeout: u64) -> Result<(Outco
 }
 
 fn tell(setting: &Setting, one: &Went) -> Result<(), CliError> {
-    let passed = one.lines.is_empty();
+    let lines = one.verdict.lines();
     if setting.output.is_json() {
         let millis = u64::try_from(one.took.as_millis()).unwrap_or(u64::MAX);
-        return setting.output.object(&json!({"case": one.name, "passed": passed, "differences": one.lines, "millis": millis}));
+        let (differences, error) = match &one.verdict {
+            Verdict::Error(why) => (&[][..], Some(why)),
+            _ => (lines, None),
+        };
+        return setting.output.object(&json!({
+            "case": one.name, "passed": lines.is_empty(), "differences": differences, "error": error, "millis": millis,
+        }));
     }
-    setting.output.line(&format!("{}  {}", if passed { "ok    " } else { "FAILED" }, one.name))?;
-    one.lines.iter().try_for_each(|line| setting.output.line(&format!("        {line}")))
+    let (word, sign) = match one.verdict {
+        Verdict::Passed => ("ok    ", ""),
+        Verdict::Differs(_) => ("FAILED", ""),
+        Verdict::Error(_) => ("ERROR ", "! "),
+    };
+    setting.output.line(&format!("{word}  {}", one.name))?;
+    lines.iter().try_for_each(|line| setting.output.line(&format!("        {sign}{line}")))
 }
 
-/// As CI systems read it.
+/// As CI systems read it: a failure is a case that went otherwise than expected, an error one that did not go at all.
 fn xml(went: &[Went]) -> String {
-    let failed = went.iter().filter(|one| !one.lines.is_empty()).count();
+    let (failed, errors) = counts(went);
     let total: f64 = went.iter().map(|one| one.took.as_secs_f64()).sum();
     let mut text = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites><testsuite name=\"connect-console cases\" tests=\"{}\" failures=\"{failed}\" time=\"{total:.3}\">\n",
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites><testsuite name=\"connect-console cases\" tests=\"{}\" failures=\"{failed}\" errors=\"{errors}\" time=\"{total:.3}\">\n",
         went.len()
     );
     for one in went {
         let (name, seconds) = (escaped(&one.name), one.took.as_secs_f64());
         text.push_str(&format!("<testcase classname=\"case\" name=\"{name}\" time=\"{seconds:.3}\">"));
-        if let Some(first) = one.lines.first() {
-            text.push_str(&format!("<failure message=\"{}\">{}</failure>", escaped(first), escaped(&one.lines.join("\n"))));
+        let tag = if matches!(one.verdict, Verdict::Error(_)) { "error" } else { "failure" };
+        let lines = one.verdict.lines();
+        if let Some(first) = lines.first() {
+            text.push_str(&format!("<{tag} message=\"{}\">{}</{tag}>", escaped(first), escaped(&lines.join("\n"))));
         }
         text.push_str("</testcase>\n");
     }
@@ -196,10 +266,19 @@ mod tests {
 
     #[test]
     fn the_report_is_xml_whatever_a_payload_says() {
-        let bad = Went { name: "a<b".into(), lines: vec!["~ x: \"\u{1}\" & more".into()], took: Duration::from_millis(1_500) };
-        let good = Went { name: "fine".into(), lines: Vec::new(), took: Duration::ZERO };
+        let differs = Verdict::Differs(vec!["~ x: \"\u{1}\" & more".into()]);
+        let bad = Went { name: "a<b".into(), verdict: differs, took: Duration::from_millis(1_500) };
+        let good = Went { name: "fine".into(), verdict: Verdict::Passed, took: Duration::ZERO };
         let text = xml(&[bad, good]);
-        assert!(text.contains("tests=\"2\" failures=\"1\" time=\"1.500\""), "{text}");
+        assert!(text.contains("tests=\"2\" failures=\"1\" errors=\"0\" time=\"1.500\""), "{text}");
         assert!(text.contains("name=\"a&lt;b\"") && text.contains("~ x: &quot;\u{fffd}&quot; &amp; more"), "{text}");
+    }
+
+    #[test]
+    fn what_could_not_be_run_is_an_error_and_no_failure() {
+        let late = Verdict::Error("task T was not answered within 1 s".into());
+        let text = xml(&[Went { name: "late".into(), verdict: late, took: Duration::ZERO }]);
+        assert!(text.contains("failures=\"0\" errors=\"1\"") && text.contains("<error message=\"task T was not"), "{text}");
+        assert!(!text.contains("<failure"), "{text}");
     }
 }

@@ -8,6 +8,9 @@ use super::output::{beginning, clock, span};
 use super::{CliError, Setting, clock as clock_verbs};
 use crate::journal::{DeliveryFilter, DeliveryRow, DeliveryState, FilterError, ObservationRow, Window};
 
+/// What a filter calls the columns of a delivery.
+const NAMES: &str = "type, object, status, result, reason, task, id, try, took, calls, writes, origin, replay";
+
 /// The columns of [`delivery_cells`].
 pub(super) const HEADING: &[&str] =
     &["ID", "TIME", "EVENT TYPE", "OBJECT", "STATUS", "RESULT", "TOOK", "TRY", "ORIGIN", "REASON"];
@@ -87,7 +90,13 @@ async fn list(setting: &Setting, filter: &DeliveryFilter, limit: usize) -> Resul
         return rows.iter().try_for_each(|row| setting.output.object(row));
     }
     if rows.is_empty() && *filter != DeliveryFilter::default() {
-        return setting.output.line("No delivery fits. `body~TEXT` looks into payloads, `events list` shows all.");
+        setting.output.line("No delivery fits. `body~TEXT` looks into payloads, `events list` shows all.")?;
+        return match filter.single_names().next() {
+            None => Ok(()),
+            Some(name) => setting
+                .output
+                .line(&format!("`{name}` was looked for in the objects; what a delivery itself has is called {NAMES}.")),
+        };
     }
     if rows.is_empty() {
         return empty(setting);

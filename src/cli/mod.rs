@@ -123,7 +123,10 @@ impl Setting {
         if !dir.join("journal.sqlite").exists() {
             return Ok(None);
         }
-        match Reader::open(dir) {
+        // The first question shows whether it can be read.
+        match Reader::open(dir).and_then(|reader| reader.last_row().map(|_| reader)) {
+            // A file without anything in it: a session makes its journal there.
+            Err(JournalError::Missing { .. }) => Ok(None),
             // Nobody uses it: what can be read of it is taken over now, as a session would do.
             Err(JournalError::Corrupt { .. }) => {
                 let journal = Journal::open(dir)?;

@@ -125,6 +125,11 @@ pub(super) fn span(micros: u64) -> String {
     }
 }
 
+/// `1 case`, `2 cases`.
+pub(super) fn count(n: usize, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
+}
+
 /// Says on stderr what went wrong.
 pub(super) fn complain(error: &CliError) {
     if !matches!(error, CliError::Told | CliError::Quiet) {

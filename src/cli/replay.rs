@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use clap::Args as Group;
+use serde_json::Value;
 
 use super::args::{Wait, pair};
 use super::captures::ask;
@@ -29,7 +30,7 @@ pub(super) struct Replay {
     #[arg(long, value_name = "FILTER", conflicts_with = "deliveries")]
     filter: Option<String>,
     /// How often each
-    #[arg(long, default_value_t = 1, value_name = "N")]
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     times: u32,
     /// Change the object: a dotted path and a value
     #[arg(long, value_name = "PATH=VALUE", value_parser = pair)]
@@ -92,30 +93,56 @@ async fn run_all(setting: &Setting, session: &Session, args: &Replay) -> Result<
     let object = args.file.as_deref().map(read_object).transpose()?;
     let mut rows = Vec::new();
     let mut failed = false;
+    let alone = deliveries.len() == 1 && args.times == 1;
     for delivery in deliveries {
-        let mut run = RunAgain {
-            delivery: Some(delivery),
-            object: object.clone(),
-            set: args.set.clone(),
-            variables: args.variables.clone(),
-            hermetic: args.hermetic,
-            allow_unrecorded: args.allow_unrecorded,
-            shadow: args.shadow || args.twice,
-            ..RunAgain::default()
-        };
-        if args.edit {
-            let capture = Capture::of(&session.reader()?, delivery)?;
-            run.object = Some(edited(&setting.options.data_dir, &capture.object)?);
-        }
-        for _ in 0..args.times.max(1) {
-            failed |= match args.twice {
-                true => twice(setting, session, args, run.clone()).await?,
-                false => once(setting, session, args, run.clone(), &mut rows).await?,
+        for _ in 0..args.times {
+            failed |= match run_one(setting, session, args, delivery, object.as_ref(), &mut rows).await {
+                Ok(failed) => failed,
+                Err(error) if alone || matches!(error, CliError::Quiet) => return Err(error),
+                // The others are run, and told, all the same.
+                Err(error) => {
+                    output::remark(&format!("delivery {delivery}: {error}"));
+                    true
+                }
             };
         }
     }
     setting.output.table(HEADING, &rows)?;
     if failed { Err(CliError::Told) } else { Ok(()) }
+}
+
+async fn run_one(
+    setting: &Setting,
+    session: &Session,
+    args: &Replay,
+    delivery: i64,
+    object: Option<&Value>,
+    rows: &mut Vec<Vec<String>>,
+) -> Result<bool, CliError> {
+    let mut run = RunAgain {
+        delivery: Some(delivery),
+        object: object.cloned(),
+        set: args.set.clone(),
+        variables: args.variables.clone(),
+        hermetic: args.hermetic,
+        allow_unrecorded: args.allow_unrecorded,
+        shadow: args.shadow || args.twice,
+        ..RunAgain::default()
+    };
+    if args.edit {
+        let capture = Capture::of(&session.reader()?, delivery)?;
+        run.object = Some(edited(&setting.options.data_dir, &capture.object)?);
+    }
+    let Some(begun) = begun(setting, session, args, run.clone()).await? else { return Ok(!session.is_elsewhere()) };
+    let told = match args.twice {
+        true => twice(setting, session, args, run, &begun).await,
+        false => once(setting, session, args, delivery, &begun, rows).await,
+    };
+    // Also of a run that failed or takes too long.
+    if (args.shadow || args.twice) && !args.keep {
+        clear(session, &begun.shadows).await;
+    }
+    told
 }
 
 fn selected(session: &Session, args: &Replay) -> Result<Vec<i64>, CliError> {
@@ -129,23 +156,23 @@ fn selected(session: &Session, args: &Replay) -> Result<Vec<i64>, CliError> {
     }
 }
 
-/// One run; whether it failed, or did something else where that is a failure.
+/// What came of one run; whether it failed, or did something else where that is a failure.
 async fn once(
     setting: &Setting,
     session: &Session,
     args: &Replay,
-    run: RunAgain,
+    before: i64,
+    begun: &Begun,
     rows: &mut Vec<Vec<String>>,
 ) -> Result<bool, CliError> {
-    let original = run.delivery;
-    let Some((row, shadows)) = started(setting, session, args, run).await? else { return Ok(!session.is_elsewhere()) };
+    let row = begun.result(session, args).await?;
     let mut failed = matches!(row.result.as_deref(), Some("fail" | "retry") | None);
     if setting.output.is_json() {
         setting.output.object(&row)?;
     } else {
         rows.push(delivery_cells(&row));
     }
-    if let Some(before) = original.filter(|_| args.diff || args.watch || args.shadow || args.hermetic) {
+    if args.diff || args.watch || args.shadow || args.hermetic {
         let command = CaptureCommand::Compare { before, after: row.id, documents: args.shadow };
         let CaptureReply::Compared(found) = ask(session, command).await? else { return Ok(failed) };
         for call in &found.unrecorded {
@@ -157,21 +184,24 @@ async fn once(
             failed = compared::tell(setting.output, &found, args.shadow)? || !found.unrecorded.is_empty();
         }
     }
-    if args.shadow && !args.keep {
-        clear(session, &shadows).await?;
-    }
     Ok(failed)
 }
 
-/// Variable, the collection it names, the one it names for the run.
-type Shadow = (String, String, String);
+/// A run that is on its way.
+struct Begun {
+    task_id: String,
+    /// Variable, the collection it names, the one it names for the run.
+    shadows: Vec<(String, String, String)>,
+}
 
-async fn started(
-    setting: &Setting,
-    session: &Session,
-    args: &Replay,
-    run: RunAgain,
-) -> Result<Option<(DeliveryRow, Vec<Shadow>)>, CliError> {
+impl Begun {
+    async fn result(&self, session: &Session, args: &Replay) -> Result<DeliveryRow, CliError> {
+        result_of(session, &self.task_id, Duration::from_secs(args.wait.timeout)).await
+    }
+}
+
+/// Starts a run; `None` where nothing is to be waited for.
+async fn begun(setting: &Setting, session: &Session, args: &Replay, run: RunAgain) -> Result<Option<Begun>, CliError> {
     let CaptureReply::Started { delivered, shadows } = ask(session, CaptureCommand::Run(Box::new(run))).await? else {
         return Err(CliError::failed("the session answered something else than was asked".into()));
     };
@@ -186,28 +216,36 @@ async fn started(
         super::trigger::tell(setting.output, &delivered)?;
         return Ok(None);
     }
-    let row = result_of(session, &delivered.task_id, Duration::from_secs(args.wait.timeout)).await?;
-    Ok(Some((row, shadows)))
+    Ok(Some(Begun { task_id: delivered.task_id, shadows }))
 }
 
-/// The same delivery twice into the same shadow collections; whether something happened twice.
-async fn twice(setting: &Setting, session: &Session, args: &Replay, run: RunAgain) -> Result<bool, CliError> {
-    let Some((first, shadows)) = started(setting, session, args, run.clone()).await? else { return Ok(true) };
-    let again: Vec<_> = shadows.iter().map(|(name, _, own)| (name.clone(), own.clone())).collect();
-    let variables = [run.variables.clone(), again].concat();
-    let run = RunAgain { shadow: false, variables, ..run };
-    let Some((second, _)) = started(setting, session, args, run).await? else { return Ok(true) };
+/// The same delivery once more into the same shadow collections; whether something happened twice.
+async fn twice(
+    setting: &Setting,
+    session: &Session,
+    args: &Replay,
+    run: RunAgain,
+    begun_first: &Begun,
+) -> Result<bool, CliError> {
+    let first = begun_first.result(session, args).await?;
+    let collections = begun_first.shadows.iter().map(|(name, _, own)| (name.clone(), own.clone())).collect();
+    let Some(again) = begun(setting, session, args, RunAgain { collections, ..run }).await? else { return Ok(true) };
+    let second = again.result(session, args).await?;
     let reply = ask(session, CaptureCommand::Repeated { first: first.id, second: second.id }).await?;
-    clear(session, &shadows).await?;
-    let CaptureReply::Repeated { repeated, differences } = reply else { return Ok(true) };
+    let CaptureReply::Repeated { repeated, differences, notes } = reply else { return Ok(true) };
     if setting.output.is_json() {
-        let told = serde_json::json!({"first": first.id, "second": second.id, "repeated": repeated, "differences": differences});
+        let (first, second) = (first.id, second.id);
+        let told = serde_json::json!({
+            "first": first, "second": second, "repeated": repeated, "differences": differences, "notes": notes,
+        });
         setting.output.object(&told)?;
         return Ok(!repeated.is_empty());
     }
     setting.output.table(HEADING, &[delivery_cells(&first), delivery_cells(&second)])?;
+    notes.iter().try_for_each(|note| setting.output.line(&format!("note: {note}")))?;
     match repeated.is_empty() {
-        true => setting.output.line("Nothing happened twice.")?,
+        true if notes.is_empty() => setting.output.line("Nothing happened twice.")?,
+        true => setting.output.line("As far as could be seen nothing happened twice.")?,
         false => setting.output.line("Happened twice:")?,
     }
     repeated.iter().try_for_each(|line| setting.output.line(&format!("  {line}")))?;
@@ -218,9 +256,14 @@ async fn twice(setting: &Setting, session: &Session, args: &Replay, run: RunAgai
     Ok(!repeated.is_empty())
 }
 
-async fn clear(session: &Session, shadows: &[Shadow]) -> Result<(), CliError> {
+/// Drops shadow collections; what is left of them is told.
+async fn clear(session: &Session, shadows: &[(String, String, String)]) {
     let collections = shadows.iter().map(|(_, _, own)| own.clone()).collect();
-    ask(session, CaptureCommand::Clear { collections }).await.map(|_| ())
+    match ask(session, CaptureCommand::Clear { collections }).await {
+        Ok(CaptureReply::Cleared { notes, .. }) => notes.iter().for_each(|note| output::remark(note)),
+        Ok(_) => {}
+        Err(error) => output::remark(&format!("the shadow collections are still there: {error}")),
+    }
 }
 
 /// The same replay again whenever the sources changed, with the differences.

@@ -11,10 +11,13 @@ use super::{CliError, Setting};
 use crate::journal::{Follower, ObservationRow};
 use crate::observe::{Fact, LinkState};
 use crate::runtime::RuntimeOptions;
-use crate::workbench::{Command, Connect, OpenOptions, Reply, Session, Status, WorkbenchError};
+use crate::workbench::{Command, Connect, OpenOptions, Reply, STOPPED, Session, Status, WorkbenchError};
 
 /// How long a real Connect may stay silent before nothing is taken to be left to do.
 const REMOTE_SILENCE: Duration = Duration::from_secs(2);
+/// How often the state is looked at: while it is waited for that nothing is left to do, and otherwise.
+const LOOK_IDLE: Duration = Duration::from_millis(50);
+const LOOK: Duration = Duration::from_secs(1);
 /// How many bytes are written to stdout together, at most about.
 const PRINTED_AT_ONCE: usize = 64 << 10;
 
@@ -40,9 +43,10 @@ pub(super) async fn run(mut setting: Setting, args: Run) -> Result<(), CliError>
     let last = setting.reader()?.map(|r| r.last_row()).transpose()?.unwrap_or(0);
     let session = setting.session().await?;
     refuse_another(&session, &setting.options)?;
-    let standing = status(&session).await?;
-    standing.troubles.iter().chain(&standing.notes).for_each(|said| output::remark(said));
-    let mut printed = Printed { follower: session.follow(last)?, printer: Printer::new(&setting), failed: false };
+    let (standing, mut told) = (status(&session).await?, Told::default());
+    told.tell(&standing.troubles).iter().chain(&standing.notes).for_each(|line| output::remark(line));
+    let (follower, printer) = (session.follow(last)?, Printer::new(&setting));
+    let mut printed = Printed { follower, printer, failed: false, told };
     let outcome = follow(&session, &mut printed, args.until_idle, stop).await;
     session.close().await;
     outcome?;
@@ -68,12 +72,39 @@ struct Printed {
     printer: Printer,
     /// Whether an answer among it was a failure.
     failed: bool,
+    /// What was said to be wrong.
+    told: Told,
+}
+
+/// The troubles that were told: what is new of them is told when it comes, and that nothing is lost any more as well.
+#[derive(Default)]
+struct Told {
+    known: Vec<String>,
+    stopped: bool,
+}
+
+impl Told {
+    /// What is to be said of the troubles there are now.
+    fn tell(&mut self, troubles: &[String]) -> Vec<String> {
+        let is_stopped = |trouble: &&String| trouble.starts_with(STOPPED);
+        let stopped = troubles.iter().find(is_stopped);
+        // The number of what is lost grows: that is no news.
+        let mut news: Vec<String> = stopped.filter(|_| !self.stopped).cloned().into_iter().collect();
+        if self.stopped && stopped.is_none() {
+            news.push("capture goes on: the journal is written again".into());
+        }
+        self.stopped = stopped.is_some();
+        let others: Vec<String> = troubles.iter().filter(|trouble| !is_stopped(trouble)).cloned().collect();
+        news.extend(others.iter().filter(|trouble| !self.known.contains(trouble)).cloned());
+        self.known = others;
+        news
+    }
 }
 
 impl Printed {
     /// Waits for news and prints it; false when there will be no more. Cancel safe.
     async fn next(&mut self) -> Result<bool, CliError> {
-        let Self { follower, printer, failed } = self;
+        let Self { follower, printer, failed, .. } = self;
         let more = follower.next(|row| printer.row(row, failed)).await?;
         printer.flush()?;
         Ok(more)
@@ -81,7 +112,7 @@ impl Printed {
 
     /// Prints what is new, and says whether anything was.
     fn catch_up(&mut self) -> Result<bool, CliError> {
-        let Self { follower, printer, failed } = self;
+        let Self { follower, printer, failed, .. } = self;
         let any = follower.catch_up(|row| printer.row(row, failed))?;
         printer.flush()?;
         Ok(any)
@@ -137,14 +168,18 @@ async fn follow(
     let mut quiet_since = Instant::now();
     printed.catch_up()?;
     loop {
-        // With `--until-idle` the state is looked at again now and then: the last change need not be news.
-        let again = tokio::time::sleep(Duration::from_millis(if until_idle { 50 } else { 3_600_000 }));
+        // The state is looked at again now and then: a change need not be news.
+        let again = tokio::time::sleep(if until_idle { LOOK_IDLE } else { LOOK });
         tokio::select! {
             more = printed.next() => {
                 if !more? { return Ok(()) }
                 quiet_since = Instant::now();
             }
-            () = again => {}
+            // A journal that can't be written has no news.
+            () = again => {
+                let troubles = status(session).await?.troubles;
+                printed.told.tell(&troubles).iter().for_each(|line| output::remark(line));
+            }
             () = &mut stop => return Ok(()),
             () = session.ended() => return Ok(()),
         }
@@ -187,5 +222,22 @@ pub(super) fn stop_signal() -> impl Future<Output = ()> {
     #[cfg(not(unix))]
     async {
         let _ = tokio::signal::ctrl_c().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_once_and_so_is_that_capture_goes_on() {
+        let mut told = Told::default();
+        let full =
+            |n: u32| vec![format!("{STOPPED}database or disk is full: {n} observations were lost"), "port taken".to_owned()];
+        assert_eq!(told.tell(&["port taken".into()]), ["port taken"]);
+        assert_eq!(told.tell(&full(2)), [full(2)[0].clone()]);
+        assert!(told.tell(&full(9)).is_empty(), "the number alone is no news");
+        assert_eq!(told.tell(&["port taken".into()]), ["capture goes on: the journal is written again"]);
+        assert!(told.tell(&["port taken".into()]).is_empty());
     }
 }

@@ -52,12 +52,13 @@ pub(super) async fn trigger(setting: Setting, args: Trigger) -> Result<(), CliEr
             let sample = event.object.take().or_else(|| Platform::sample(&event.event_type)).unwrap_or_default();
             event.object = Some(edited(&setting.options.data_dir, &sample)?);
         }
+        let SavedEvent { event_type, object, set } = event.clone();
+        let delivered = delivered(&session, Command::Trigger { event_type, object, set }).await?;
+        // What can't be triggered is not worth a name, and does not take that of another.
         if let Some(name) = args.save {
-            let command = CaptureCommand::SaveEvent { name, event: event.clone() };
-            session.command(Command::Captures(command)).await?;
+            session.command(Command::Captures(CaptureCommand::SaveEvent { name, event })).await?;
         }
-        let SavedEvent { event_type, object, set } = event;
-        send(&session, setting.output, vec![Command::Trigger { event_type, object, set }], &args.wait).await
+        followed(&session, setting.output, &delivered, &args.wait).await
     };
     let outcome = made.await;
     session.close().await;
@@ -106,36 +107,34 @@ fn unexpected() -> CliError {
     CliError::failed("the session answered something else than was asked".into())
 }
 
-async fn send(session: &Session, output: Output, commands: Vec<Command>, wait: &Wait) -> Result<(), CliError> {
-    let mut failed = false;
-    let mut rows = Vec::new();
-    for command in commands {
-        let Reply::Delivered(delivered) = session.command(command).await? else {
-            return Err(CliError::failed("the session answered something else than was asked".into()));
-        };
-        if let Some(note) = &delivered.note {
-            output::remark(note);
-        }
-        if delivered.unclaimed && !session.is_elsewhere() {
-            // It is kept, and delivered when an extension that wants it runs here; waiting would be in vain.
-            failed = true;
-            continue;
-        }
-        // A session of our own ends with this command: without waiting nothing would come of the task.
-        if !wait.wait && session.is_elsewhere() {
-            tell(output, &delivered)?;
-            continue;
-        }
-        let row = result_of(session, &delivered.task_id, Duration::from_secs(wait.timeout)).await?;
-        failed |= matches!(row.result.as_deref(), Some("fail" | "retry") | None);
-        if output.is_json() {
-            output.object(&row)?;
-        } else {
-            rows.push(delivery_cells(&row));
-        }
+async fn delivered(session: &Session, command: Command) -> Result<Delivered, CliError> {
+    let Reply::Delivered(delivered) = session.command(command).await? else { return Err(unexpected()) };
+    if let Some(note) = &delivered.note {
+        output::remark(note);
     }
-    output.table(HEADING, &rows)?;
-    if failed { Err(CliError::Told) } else { Ok(()) }
+    Ok(delivered)
+}
+
+/// Tells what came of a task, or that it is on its way.
+async fn followed(session: &Session, output: Output, delivered: &Delivered, wait: &Wait) -> Result<(), CliError> {
+    if delivered.unclaimed && !session.is_elsewhere() {
+        // It is kept, and delivered when an extension that wants it runs here; waiting would be in vain.
+        return Err(CliError::Told);
+    }
+    // A session of our own ends with this command: without waiting nothing would come of the task.
+    if !wait.wait && session.is_elsewhere() {
+        return tell(output, delivered);
+    }
+    let row = result_of(session, &delivered.task_id, Duration::from_secs(wait.timeout)).await?;
+    if output.is_json() {
+        output.object(&row)?;
+    } else {
+        output.table(HEADING, &[delivery_cells(&row)])?;
+    }
+    match row.result.as_deref() {
+        Some("fail" | "retry") | None => Err(CliError::Told),
+        Some(_) => Ok(()),
+    }
 }
 
 pub(super) fn tell(output: Output, delivered: &Delivered) -> Result<(), CliError> {

@@ -3,16 +3,20 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use rusqlite::backup::Backup;
 use rusqlite::config::DbConfig;
 use rusqlite::types::Value;
-use rusqlite::{Connection, OpenFlags, params_from_iter};
+use rusqlite::{Connection, ErrorCode, OpenFlags, params_from_iter};
 
 use super::{JournalError, schema};
 use crate::observe::Fact;
 
 /// How many rows are read at once where nothing is in the way.
 const STRIDE: i64 = 512;
+/// How many pages are put in place at once.
+const PAGES: i32 = 1_024;
 /// So many strides without a readable row, each twice as long, are taken for the end.
 const PATIENCE: u32 = 24;
 
@@ -83,6 +87,11 @@ pub(super) fn look(dir: &Path) -> Option<String> {
     found
 }
 
+/// Whether an error of SQLite means that the file is damaged.
+pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt))
+}
+
 /// The note that damage was found while it was in use.
 fn suspect(dir: &Path) -> PathBuf {
     dir.join("journal.suspect")
@@ -107,11 +116,7 @@ fn thorough(path: &Path) -> Option<String> {
 /// Sets the journal aside and begins a new one with what can be read of it. The lock must be held.
 pub(super) fn mend(dir: &Path, reason: String) -> Result<Mended, JournalError> {
     let path = schema::file(dir);
-    let stamp = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S").to_string();
-    let aside = (0..)
-        .map(|n: u32| dir.join(format!("journal-damaged-{stamp}{}.sqlite", if n == 0 { String::new() } else { format!("-{n}") })))
-        .find(|aside| !aside.exists())
-        .unwrap_or_else(|| dir.join("journal-damaged.sqlite"));
+    let aside = aside(dir);
     let create = |source| JournalError::Create { path: path.clone(), source };
     for beside in ["-wal", "-shm", ""] {
         let with = |path: &Path| PathBuf::from(format!("{}{beside}", path.display()));
@@ -127,6 +132,47 @@ pub(super) fn mend(dir: &Path, reason: String) -> Result<Mended, JournalError> {
         recover(&damaged, &mut fresh, &mut mended).map_err(|source| schema::error(&path, source))?;
     }
     Ok(mended)
+}
+
+/// Mends the journal under the hands of those who use it: the file stays, so that whoever has it open sees what could be
+/// read with its next question; a copy of it as it was is kept aside. `conn` is the writer's own.
+pub(super) fn mend_in_place(dir: &Path, conn: &mut Connection, reason: String) -> Result<Mended, JournalError> {
+    let path = schema::file(dir);
+    let create = |source| JournalError::Create { path: path.clone(), source };
+    let at = |source| schema::error(&path, source);
+    let aside = aside(dir);
+    for beside in ["-wal", ""] {
+        let with = |path: &Path| PathBuf::from(format!("{}{beside}", path.display()));
+        match fs::copy(with(&path), with(&aside)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(create(error)),
+            _ => {}
+        }
+    }
+    let mut mended = Mended { aside, reason, observations: 0, deliveries: 0, gaps: Vec::new() };
+    // What is left of an earlier attempt is of no use.
+    let place = dir.join("journal-mending");
+    let _ = fs::remove_dir_all(&place);
+    fs::create_dir(&place).map_err(create)?;
+    let mut fresh = schema::open_for_writing(&place)?;
+    if let Some(damaged) = open(&mended.aside) {
+        recover(&damaged, &mut fresh, &mut mended).map_err(at)?;
+    }
+    let backup = Backup::new(&fresh, conn).map_err(at)?;
+    backup.run_to_completion(PAGES, Duration::from_millis(5), None).map_err(at)?;
+    drop(backup);
+    drop(fresh);
+    let _ = fs::remove_dir_all(&place);
+    let _ = fs::remove_file(suspect(dir));
+    Ok(mended)
+}
+
+/// A name for a damaged journal.
+fn aside(dir: &Path) -> PathBuf {
+    let stamp = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S").to_string();
+    (0..)
+        .map(|n: u32| dir.join(format!("journal-damaged-{stamp}{}.sqlite", if n == 0 { String::new() } else { format!("-{n}") })))
+        .find(|aside| !aside.exists())
+        .unwrap_or_else(|| dir.join("journal-damaged.sqlite"))
 }
 
 /// The damaged file, to be read only: not even its log is worked into it.

@@ -77,6 +77,14 @@ pub enum JournalError {
         /// What happened.
         reason: String,
     },
+    /// What says how much is kept can't be read.
+    #[error("{} can't be read ({reason}): nothing is taken away until `events retention --size SIZE --age AGE` says anew what stays", path.display())]
+    Retention {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// SQLite could not do something else.
     #[error("the journal {} could not be read: {source}", path.display())]
     Sqlite {

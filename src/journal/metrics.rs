@@ -58,7 +58,7 @@ const SPANS: [(&str, i64, &str, usize); 3] =
 const STEPS_OF: i64 = 20_000;
 
 impl Reader {
-    /// The last hour, day and week.
+    /// The last hour, day and week. What was imported happened elsewhere.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -75,7 +75,7 @@ impl Reader {
                 n.map(|n| n.max(0.0) as u64)
             };
             let sql = "SELECT (arrived_at - ?1) / ?2, coalesce(result, 'running'), count(*), avg(micros), avg(wait)
-                       FROM deliveries WHERE id >= ?3 AND arrived_at >= ?1 GROUP BY 1, 2";
+                       FROM deliveries WHERE id >= ?3 AND arrived_at >= ?1 AND instr(marks, 'imported') = 0 GROUP BY 1, 2";
             let read = |row: &rusqlite::Row<'_>| {
                 Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, i64>(2)?, row.get(3)?, row.get(4)?))
             };
@@ -91,7 +91,7 @@ impl Reader {
                 // The first step of a delivery is the handler as a whole.
                 let sql = "SELECT (d.arrived_at - ?1) / ?2, avg(o.body ->> 'micros') FROM deliveries d
                            JOIN observations o ON o.delivery = d.id AND o.kind = 'step_ended' AND o.step = 1
-                           WHERE d.id >= ?3 AND d.arrived_at >= ?1 GROUP BY 1";
+                           WHERE d.id >= ?3 AND d.arrived_at >= ?1 AND instr(d.marks, 'imported') = 0 GROUP BY 1";
                 let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, Option<f64>>(1)?));
                 for (place, runtime) in self.many(sql, &[begin.into(), each_micros.into(), low.into()], read)? {
                     if let Some(bucket) = usize::try_from(place).ok().and_then(|place| buckets.get_mut(place)) {

@@ -34,21 +34,50 @@ impl Default for Retention {
 }
 
 impl Retention {
-    /// What was [saved](Self::save) in a data directory; the default where nothing was, or nothing readable.
-    #[must_use]
-    pub fn load(dir: &Path) -> Self {
-        fs::read(dir.join("retention.json")).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
+    /// Everything stays.
+    pub const ALL: Self = Self { bytes: 0, seconds: 0 };
+    /// Less than so many bytes would take away all there is.
+    pub const LEAST: u64 = 1 << 20;
+
+    /// What was [saved](Self::save) in a data directory; the default where nothing was.
+    ///
+    /// # Errors
+    /// [`JournalError::Retention`] where what is there can't be read: nobody knows then what was meant to stay.
+    pub fn load(dir: &Path) -> Result<Self, JournalError> {
+        let path = dir.join("retention.json");
+        let wrong = |reason: String| JournalError::Retention { path: path.clone(), reason };
+        match fs::read(&path) {
+            Ok(text) => serde_json::from_slice(&text).map_err(|e| wrong(e.to_string())),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(wrong(error.to_string())),
+        }
     }
 
-    /// Keeps it for the sessions to come.
+    /// Keeps it for the sessions to come; what was kept before is there until then, whatever happens meanwhile.
     ///
     /// # Errors
     /// [`JournalError::Create`].
     pub fn save(&self, dir: &Path) -> Result<(), JournalError> {
         let path = dir.join("retention.json");
+        let draft = dir.join("retention.new");
         let text = serde_json::to_vec(self).unwrap_or_default();
-        let write = || schema::private_file(&path).and_then(|mut file| file.set_len(0).and_then(|()| file.write_all(&text)));
+        let write = || {
+            let mut file = schema::private_file(&draft)?;
+            file.set_len(0)?;
+            file.write_all(&text)?;
+            file.sync_all()?;
+            fs::rename(&draft, &path)
+        };
         write().map_err(|source| JournalError::Create { path: path.clone(), source })
+    }
+
+    /// The age in words, in the largest unit that says it exactly: `90 days`, `12 hours`; `None` where there is no limit.
+    #[must_use]
+    pub fn age(&self) -> Option<String> {
+        let units = [(86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")];
+        let (length, unit) = units.into_iter().find(|(length, _)| self.seconds.is_multiple_of(*length))?;
+        let n = self.seconds / length;
+        (n > 0).then(|| format!("{n} {unit}{}", if n == 1 { "" } else { "s" }))
     }
 }
 
@@ -81,7 +110,8 @@ impl Reader {
         let count = |n: Option<i64>| n.and_then(|n| u64::try_from(n).ok()).unwrap_or_default();
         Ok(Usage {
             bytes,
-            retention: Retention::load(dir),
+            // What can't be read takes nothing away.
+            retention: Retention::load(dir).unwrap_or(Retention::ALL),
             deliveries: self.count(&super::DeliveryFilter::default())?,
             pinned: count(number("SELECT count(*) FROM deliveries WHERE pinned = 1")?),
             removed: count(number("SELECT value FROM meta WHERE name = 'removed'")?),
@@ -134,4 +164,34 @@ fn lines(tx: &rusqlite::Transaction<'_>) -> rusqlite::Result<usize> {
            ORDER BY row LIMIT ?)",
     )?
     .execute([ROWS_AT_ONCE])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rstest::rstest]
+    #[case(90 * 86_400, Some("90 days"))]
+    #[case(12 * 3_600, Some("12 hours"))]
+    #[case(36 * 3_600, Some("36 hours"))]
+    #[case(86_400, Some("1 day"))]
+    #[case(90, Some("90 seconds"))]
+    #[case(0, None)]
+    fn an_age_is_told_exactly(#[case] seconds: u64, #[case] words: Option<&str>) {
+        assert_eq!(Retention { bytes: 0, seconds }.age().as_deref(), words);
+    }
+
+    #[test]
+    fn what_can_not_be_read_is_no_default() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(Retention::load(dir.path()).unwrap(), Retention::default());
+        let kept = Retention { bytes: 0, seconds: 7 };
+        kept.save(dir.path()).unwrap();
+        assert_eq!(Retention::load(dir.path()).unwrap(), kept);
+        for text in ["", "{\"bytes\":"] {
+            fs::write(dir.path().join("retention.json"), text).unwrap();
+            let error = Retention::load(dir.path()).unwrap_err().to_string();
+            assert!(error.contains("retention.json") && error.contains("nothing is taken away"), "{error}");
+        }
+    }
 }

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, params};
 use tokio::sync::watch;
 
 use super::feed::{Feed, Place};
 use super::queue::Queue;
-use super::record::{record, state};
+use super::record::{record, severity, state};
 use super::summary::Changes;
 use super::{JournalError, Mended, Redactor, Retention, damage, retention, schema};
 use crate::observe::{DeliveryKey, Fact, Level, Observation, Timestamp};
@@ -90,9 +90,12 @@ impl Writer {
                 other => return Err(other),
             }
         }
-        writer.retention = Arc::new(Mutex::new(Retention::load(dir)));
-        if let Some(mended) = &mended {
-            let message = mended.to_string();
+        let (kept, unread) = match Retention::load(dir) {
+            Ok(kept) => (kept, None),
+            Err(error) => (Retention::ALL, Some(error.to_string())),
+        };
+        writer.retention = Arc::new(Mutex::new(kept));
+        for message in mended.iter().map(ToString::to_string).chain(unread) {
             let fact = Fact::Log { level: Level::Error, target: "journal".into(), message };
             writer.write(&mut [Observation::now(fact)], &mut Vec::new()).map_err(|source| schema::error(&writer.path, source))?;
         }
@@ -173,8 +176,7 @@ impl Writer {
                     announcer.news.send_replace(self.last);
                 }
                 Err(error) => {
-                    let error = schema::error(&self.path, error);
-                    lost.add(count, error.to_string());
+                    lost.add(count, cause(&self.path, error));
                     announcer.trouble.send_replace(Some(lost.words()));
                 }
             }
@@ -211,11 +213,28 @@ impl Writer {
         for _ in 1..tries {
             match self.write(batch, rows) {
                 Ok(()) => return Ok(()),
+                Err(error) if self.mend(&error) => continue,
                 Err(_) => std::thread::sleep(pause),
             }
             pause *= 2;
         }
         self.write(batch, rows)
+    }
+
+    /// Damage that shows while it is in use is mended on the spot; whether it was that, and is. The numbers of rows go on
+    /// rising, whatever was lost.
+    fn mend(&mut self, error: &rusqlite::Error) -> bool {
+        let Some(dir) = self.path.parent().filter(|_| damage::is_damage(error)) else { return false };
+        let Ok(mended) = damage::mend_in_place(dir, &mut self.conn, error.to_string()) else { return false };
+        self.keys.clear();
+        let mut fact = Fact::Log { level: Level::Error, target: "journal".into(), message: mended.to_string() };
+        let said = self.redactor.written(&mut fact, &mut self.body).is_ok();
+        let body = std::str::from_utf8(&self.body).ok().filter(|_| said);
+        let noted = self.conn.execute(
+            "INSERT INTO observations (row, at, step, kind, level, body) VALUES (?, ?, 0, 'log', ?, ?)",
+            params![self.last + 1, Timestamp::now().0, severity(Level::Error), body],
+        );
+        noted.is_ok()
     }
 
     /// Works the log into the file between two batches, rather than inside one: the news is out already.
@@ -234,6 +253,15 @@ fn unwritable(error: impl std::error::Error + Send + Sync + 'static) -> rusqlite
     rusqlite::Error::ToSqlConversionFailure(error.into())
 }
 
+/// Why something can't be written, and nothing else: there may be little room to say it.
+fn cause(path: &Path, error: rusqlite::Error) -> String {
+    match schema::error(path, error) {
+        JournalError::Sqlite { source, .. } => source.to_string(),
+        JournalError::Create { source, .. } => source.to_string(),
+        other => other.to_string(),
+    }
+}
+
 /// What could not be written since the disk is in trouble.
 #[derive(Default)]
 struct Lost {
@@ -248,7 +276,8 @@ impl Lost {
     }
 
     fn words(&self) -> String {
-        format!("{}; lost on the way to the disk, number of observations: {}", self.reason, self.count)
+        let (s, were) = if self.count == 1 { ("", "was") } else { ("s", "were") };
+        format!("{}: {} observation{s} {were} lost on the way to the disk", self.reason, self.count)
     }
 
     /// The gap becomes a line in the journal as soon as it can be written again.
@@ -264,6 +293,37 @@ mod tests {
 
     fn log(message: &str) -> Observation {
         Observation::now(Fact::Log { level: Level::Info, target: "test".into(), message: message.into() })
+    }
+
+    #[test]
+    fn damage_that_shows_while_it_is_in_use_is_mended_under_the_hands_of_its_readers() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut writer = Writer::open(dir.path(), Redactor::new()).unwrap();
+        for n in 0..200 {
+            writer.write(&mut [log(&format!("{n} {}", "x".repeat(500)))], &mut Vec::new()).unwrap();
+        }
+        writer.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+        drop(writer);
+        // The last pages: the one that is written to next is among them.
+        let file = schema::file(dir.path());
+        let pages = std::fs::metadata(&file).unwrap().len() / 4096;
+        let mut writer = Writer::open(dir.path(), Redactor::new()).unwrap();
+        let reader = Reader::open(dir.path()).unwrap();
+        assert_eq!(reader.last_row().unwrap(), 200);
+        let mut bytes = std::fs::read(&file).unwrap();
+        let from = usize::try_from((pages - 3) * 4096).unwrap();
+        bytes[from..].fill(0xa5);
+        std::fs::write(&file, bytes).unwrap();
+        writer.conn.execute_batch("PRAGMA shrink_memory").unwrap();
+        let mut rows = Vec::new();
+        writer.try_to_write(&mut [log("after")], &mut rows, TRIES).unwrap();
+        assert!(rows[0].0 > 201, "no number comes twice: {rows:?}");
+        assert_eq!(reader.last_row().unwrap(), rows[0].0, "who has it open sees it");
+        let lines = reader.logs(&LogFilter::default(), 1_000).unwrap();
+        assert!(lines.len() > 100, "{}", lines.len());
+        assert!(lines[lines.len() - 2].message.contains("was damaged"), "{:?}", lines[lines.len() - 2]);
+        let aside = std::fs::read_dir(dir.path()).unwrap().flatten();
+        assert_eq!(aside.filter(|entry| entry.file_name().to_string_lossy().ends_with(".sqlite")).count(), 2, "kept as it was");
     }
 
     #[test]
@@ -283,7 +343,8 @@ mod tests {
         let mut batch = [log(&"x".repeat(100_000))];
         let error = writer.try_to_write(&mut batch, &mut Vec::new(), 2).unwrap_err();
         let mut lost = Lost::default();
-        lost.add(1, error.to_string());
+        lost.add(1, cause(&writer.path, error));
+        assert_eq!(lost.words(), "database or disk is full: 1 observation was lost on the way to the disk");
         writer.conn.query_row("PRAGMA max_page_count = 1000000", [], |_| Ok(())).unwrap();
         let queue = Queue::new(8);
         queue.push(lost.note());
@@ -293,7 +354,7 @@ mod tests {
         assert_eq!(*announcer.settled.borrow(), 2);
         assert_eq!(*announcer.news.borrow(), 2);
         let lines = Reader::open(dir.path()).unwrap().logs(&LogFilter::default(), 10).unwrap();
-        assert!(lines[0].message.contains("number of observations: 1"), "{lines:?}");
+        assert!(lines[0].message.contains("1 observation was lost"), "{lines:?}");
         assert!(lines[0].message.contains("full"), "{lines:?}");
         assert_eq!(lines[1].message, "after");
     }

@@ -253,6 +253,16 @@ pub struct StoreCall {
     pub micros: u64,
 }
 
+impl StoreCall {
+    /// Whether an operation of this name changes documents.
+    #[must_use]
+    pub fn writes(operation: &str) -> bool {
+        ["insert", "update", "replace", "delete", "findOneAnd", "findAndModify", "bulk"]
+            .iter()
+            .any(|verb| operation.starts_with(verb))
+    }
+}
+
 /// See [`Fact::Answered`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
@@ -317,6 +327,9 @@ pub enum Mark {
 }
 
 impl Mark {
+    /// All there are.
+    pub const ALL: [Self; 6] = [Self::Edited, Self::Variables, Self::Hermetic, Self::Shadow, Self::Fault, Self::Imported];
+
     /// Its name, as in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -108,8 +108,13 @@ impl Case {
         let outcome = value.get("outcome").cloned().unwrap_or_default();
         let outcome = Outcome::deserialize(outcome).map_err(|e| wrong("outcome", &e))?;
         let rules = Rules::deserialize(&value).map_err(|e| wrong("volatile", &e))?;
-        let name = dir.file_name().map_or_else(|| dir.display().to_string(), |name| name.to_string_lossy().into_owned());
-        Ok(Self { name, recorded, expected: Expected { rules, outcome } })
+        Ok(Self { name: Self::name(dir), recorded, expected: Expected { rules, outcome } })
+    }
+
+    /// What the case in a directory is called.
+    #[must_use]
+    pub fn name(dir: &Path) -> String {
+        dir.file_name().map_or_else(|| dir.display().to_string(), |name| name.to_string_lossy().into_owned())
     }
 
     /// The directories of cases below one, or itself; by name.

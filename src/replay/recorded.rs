@@ -6,12 +6,15 @@ use thiserror::Error;
 
 use super::ReplayError;
 use crate::journal::{DeliveryRow, ObservationRow, Reader, redact};
-use crate::observe::{Fact, SeenVariable};
+use crate::observe::{Fact, Observation, SeenVariable};
 
 /// What the first field of a file says.
 const FORMAT: &str = "connect-console capture";
 /// The version of the format.
 const VERSION: u64 = 1;
+
+/// How a delivery can end.
+const RESULTS: [&str; 5] = ["success", "fail", "skip", "reschedule", "retry"];
 
 /// Everything the journal holds of one delivery, secrets replaced by placeholders: enough to run it again elsewhere.
 #[derive(Debug, Clone, PartialEq)]
@@ -124,6 +127,11 @@ impl Recorded {
         if !observations.iter().any(|seen| matches!(seen.observation.fact, Fact::TaskArrived(_))) {
             return Err(wrong("observations", "has no `task_arrived`: without the task nothing can be made of it"));
         }
+        for (n, seen) in (0..).zip(&observations) {
+            if let Some((what, reason)) = nonsense(&seen.observation) {
+                return Err(wrong(&format!("observations[{n}].{what}"), reason));
+            }
+        }
         Ok(Self { delivery, extension: file.get("extension").cloned().unwrap_or_default(), variables, observations })
     }
 
@@ -141,6 +149,28 @@ impl Recorded {
     pub fn has_placeholders(&self) -> bool {
         redact::has_placeholder(&self.text())
     }
+}
+
+/// What of an observation can't have been: a file may be edited by hand.
+fn nonsense(seen: &Observation) -> Option<(&'static str, &'static str)> {
+    /// The year 2200.
+    const LATEST: i64 = 7_258_118_400_000_000;
+    /// A year.
+    const LONGEST: u64 = 366 * 86_400 * 1_000_000;
+    let micros = match &seen.fact {
+        Fact::Answered(answer) if !RESULTS.contains(&answer.result.as_str()) => {
+            return Some(("result", "is no result: there are success, fail, skip, reschedule and retry"));
+        }
+        Fact::Answered(answer) => answer.micros,
+        Fact::ApiCall(call) => call.micros,
+        Fact::StoreCall(call) => call.micros,
+        Fact::StepEnded { micros, .. } => *micros,
+        _ => 0,
+    };
+    if !(0..LATEST).contains(&seen.at.0) {
+        return Some(("at", "is no moment, in microseconds since 1970"));
+    }
+    (micros > LONGEST).then_some(("micros", "is more than a year"))
 }
 
 fn field<T: DeserializeOwned>(path: &Path, file: &Value, name: &str) -> Result<T, FileError> {

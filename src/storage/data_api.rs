@@ -366,6 +366,10 @@ impl Store for DataApi {
         Err(no_action("drop indexes"))
     }
 
+    async fn drop_collection(&self, _: &Namespace) -> Result<(), StoreError> {
+        Err(no_action("drop a collection"))
+    }
+
     async fn explain(&self, _: &Namespace, _: &Find) -> Result<Document, StoreError> {
         Err(no_action("explain a query"))
     }

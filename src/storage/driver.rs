@@ -301,6 +301,10 @@ impl Store for Driver {
         self.within("dropIndexes", async { database.run_command(command).await }).await.map(|_| ())
     }
 
+    async fn drop_collection(&self, at: &Namespace) -> Result<(), StoreError> {
+        self.within("drop", async { self.collection(at).drop().await }).await
+    }
+
     async fn explain(&self, at: &Namespace, query: &Find) -> Result<Document, StoreError> {
         let mut find = doc! {"find": &at.collection, "filter": query.filter.clone()};
         for (name, part) in [("projection", &query.projection), ("sort", &query.sort)] {

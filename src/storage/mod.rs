@@ -145,6 +145,9 @@ pub trait Store: Send + Sync {
     /// Drops the index of this name.
     async fn drop_index(&self, at: &Namespace, name: &str) -> Result<(), StoreError>;
 
+    /// Drops a collection with all that is in it; one that is not there is no error.
+    async fn drop_collection(&self, at: &Namespace) -> Result<(), StoreError>;
+
     /// How the store would find what matches, and what that costs: MongoDB's `explain` with `executionStats`.
     async fn explain(&self, at: &Namespace, query: &Find) -> Result<Document, StoreError>;
 }

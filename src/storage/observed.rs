@@ -41,7 +41,8 @@ impl Observed {
         let since = Instant::now();
         let scope = self.scope.innermost();
         let backend = self.store.backend();
-        let spoilt = scope.controls().filter(|_| writes(operation)).and_then(|controls| controls.before_write(&scope, backend));
+        let spoilt =
+            scope.controls().filter(|_| StoreCall::writes(operation)).and_then(|controls| controls.before_write(&scope, backend));
         let result = match spoilt {
             Some(message) => Err(StoreError::Refused { backend, operation, code: None, message }),
             None => call.await,
@@ -50,11 +51,6 @@ impl Observed {
         report(&scope, backend, (operation, at, input), told, since);
         result
     }
-}
-
-/// Whether an operation changes documents.
-fn writes(operation: &str) -> bool {
-    ["insert", "update", "replace", "delete", "findOneAnd", "bulk"].iter().any(|verb| operation.starts_with(verb))
 }
 
 fn report(
@@ -218,6 +214,10 @@ impl Store for Observed {
 
     async fn drop_index(&self, at: &Namespace, name: &str) -> Result<(), StoreError> {
         self.observe("dropIndexes", at, json!(name), self.store.drop_index(at, name), |()| json!(1)).await
+    }
+
+    async fn drop_collection(&self, at: &Namespace) -> Result<(), StoreError> {
+        self.observe("drop", at, json!({}), self.store.drop_collection(at), |()| json!(1)).await
     }
 
     async fn explain(&self, at: &Namespace, query: &Find) -> Result<Document, StoreError> {

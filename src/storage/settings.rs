@@ -2,6 +2,9 @@ use crate::observe::{Backend, Secret};
 
 use super::{Namespace, StoreError};
 
+/// How the documentation's example calls the data source of the Data API.
+const CLUSTER: &str = "Cluster0";
+
 /// Where the documents are: what the variables of the tutorial say.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Settings {
@@ -32,35 +35,33 @@ impl Settings {
     /// # Errors
     /// [`StoreError::Settings`] naming every variable that is missing, and what to do.
     pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, StoreError> {
-        let mut missing = Vec::new();
-        let mut whole = |name: &'static str, may_be_empty: bool| match variable(name) {
-            Some(value) if may_be_empty || !value.trim().is_empty() => value,
-            _ => {
-                missing.push(name);
-                String::new()
-            }
+        let mut reading = Reading { variable, missing: Vec::new() };
+        let settings = Self {
+            cluster: reading.text("CLUSTER", false),
+            db: reading.text("DB", false),
+            http_collection: reading.text("HTTP_COLLECTION", false),
+            driver_collection: reading.text("DRIVER_COLLECTION", false),
+            ..Self::default()
         };
-        let api_key = whole("API_KEY", true).trim().into();
-        let mut read = |name, may_be_empty| whole(name, may_be_empty).trim().to_owned();
-        let data_api_endpoint = read("DATA_API_ENDPOINT", false);
-        let cluster = read("CLUSTER", false);
-        let db = read("DB", false);
-        let http_collection = read("HTTP_COLLECTION", false);
-        let driver_collection = read("DRIVER_COLLECTION", false);
-        let db_host = read("DB_HOST", false);
-        let db_user = read("DB_USER", true);
-        let db_password = if db_user.is_empty() { Secret::default() } else { whole("DB_PASSWORD", true).into() };
-        match missing.as_slice() {
-            [] => {}
-            [one] => {
-                return Err(StoreError::Settings(format!("the variable {one} has no value: set it and apply the changes")));
-            }
-            several => {
-                let names = several.join(", ");
-                return Err(StoreError::Settings(format!("the variables {names} have no value: set them and apply the changes")));
-            }
-        }
-        Ok(Self { data_api_endpoint, api_key, cluster, db, http_collection, db_host, db_user, db_password, driver_collection })
+        let settings = reading.data_api(settings);
+        let settings = reading.driver(settings);
+        reading.all(settings)
+    }
+
+    /// What is needed to reach one backend, for who knows database and collection already. Without a `CLUSTER` the data
+    /// source is called as the documentation calls it.
+    ///
+    /// # Errors
+    /// [`StoreError::Settings`] naming every variable that is missing, and what to do.
+    pub fn of(backend: Backend, variable: impl Fn(&str) -> Option<String>) -> Result<Self, StoreError> {
+        let cluster = variable("CLUSTER").filter(|name| !name.trim().is_empty());
+        let mut reading = Reading { variable, missing: Vec::new() };
+        let settings = Self { cluster: cluster.unwrap_or_else(|| CLUSTER.into()).trim().to_owned(), ..Self::default() };
+        let settings = match backend {
+            Backend::Driver => reading.driver(settings),
+            Backend::DataApi => reading.data_api(settings),
+        };
+        reading.all(settings)
     }
 
     /// Database and collection of a backend.
@@ -135,6 +136,51 @@ impl Settings {
     }
 }
 
+/// Variables that are read, and those that have no value.
+struct Reading<F> {
+    variable: F,
+    missing: Vec<&'static str>,
+}
+
+impl<F: Fn(&str) -> Option<String>> Reading<F> {
+    fn whole(&mut self, name: &'static str, may_be_empty: bool) -> String {
+        match (self.variable)(name) {
+            Some(value) if may_be_empty || !value.trim().is_empty() => value,
+            _ => {
+                self.missing.push(name);
+                String::new()
+            }
+        }
+    }
+
+    fn text(&mut self, name: &'static str, may_be_empty: bool) -> String {
+        self.whole(name, may_be_empty).trim().to_owned()
+    }
+
+    fn data_api(&mut self, settings: Settings) -> Settings {
+        let (data_api_endpoint, api_key) = (self.text("DATA_API_ENDPOINT", false), self.text("API_KEY", true).into());
+        Settings { data_api_endpoint, api_key, ..settings }
+    }
+
+    fn driver(&mut self, settings: Settings) -> Settings {
+        let (db_host, db_user) = (self.text("DB_HOST", false), self.text("DB_USER", true));
+        let db_password = if db_user.is_empty() { Secret::default() } else { self.whole("DB_PASSWORD", true).into() };
+        Settings { db_host, db_user, db_password, ..settings }
+    }
+
+    /// The settings, where nothing is missing.
+    fn all(self, settings: Settings) -> Result<Settings, StoreError> {
+        match self.missing.as_slice() {
+            [] => Ok(settings),
+            [one] => Err(StoreError::Settings(format!("the variable {one} has no value: set it and apply the changes"))),
+            several => {
+                let names = several.join(", ");
+                Err(StoreError::Settings(format!("the variables {names} have no value: set them and apply the changes")))
+            }
+        }
+    }
+}
+
 /// User and password in a URL: everything but letters, digits and `-._~` as `%XX`.
 fn percent_encoded(text: &str) -> String {
     text.bytes().fold(String::with_capacity(text.len()), |mut encoded, byte| {
@@ -174,6 +220,17 @@ mod tests {
     fn what_is_missing_is_named(#[case] missing: &[&str], #[case] says: &str) {
         let error = Settings::from_variables(|name| complete(name).filter(|_| !missing.contains(&name))).unwrap_err();
         assert_eq!(error.to_string(), says);
+    }
+
+    #[test]
+    fn to_reach_one_backend_no_variable_of_the_other_is_needed() {
+        let only = |names: &'static [&'static str]| move |name: &str| complete(name).filter(|_| names.contains(&name));
+        let driver = Settings::of(Backend::Driver, only(&["DB_HOST", "DB_USER", "DB_PASSWORD"])).unwrap();
+        assert_eq!((driver.db_host.as_str(), driver.db_password.reveal()), ("the DB_HOST", "the DB_PASSWORD"));
+        let http = Settings::of(Backend::DataApi, only(&["DATA_API_ENDPOINT", "API_KEY"])).unwrap();
+        assert_eq!((http.data_api_endpoint.as_str(), http.cluster.as_str()), ("the DATA_API_ENDPOINT", "Cluster0"));
+        let error = Settings::of(Backend::Driver, only(&["DB_USER", "DB_PASSWORD"])).unwrap_err();
+        assert_eq!(error.to_string(), "the variable DB_HOST has no value: set it and apply the changes");
     }
 
     #[test]

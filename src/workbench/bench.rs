@@ -15,8 +15,8 @@ use super::sagas::Watched;
 use super::session::StartError;
 use super::variables::{Mask, Staged};
 use super::{
-    Command, Connect, Delivered, EventTypeRow, OpenOptions, Reply, RunAgain, STOPPED, Source, Status, StoreCommand, StoreReply,
-    WorkbenchError,
+    Command, Connect, Delivered, EventTypeRow, OpenOptions, Reply, RunAgain, STOPPED, Source, Status, StoreCommand,
+    StoreReply, WorkbenchError,
 };
 use crate::extension::Extension;
 use crate::journal::{Follower, Journal, JournalError};
@@ -157,6 +157,7 @@ impl Workbench {
                 Ok(Reply::Status(Box::new(self.status())))
             }
             Command::Trigger { event_type, object, set } => {
+                let (object, set) = self.with_secrets(object, set);
                 let queued = self.local()?.platform.trigger(&event_type, object, &set).await.map_err(|e| usage(&e))?;
                 Ok(Reply::Delivered(as_delivered(queued, None)))
             }

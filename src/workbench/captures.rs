@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use super::bench::{Workbench, usage};
-use super::{CaptureCommand, CaptureReply, WorkbenchError};
-use crate::journal::{DeliveryFilter, Retention, Window};
-use crate::observe::{DeliveryKey, Fact, Level, Mark, Observation, Observer};
+use super::{CaptureCommand, CaptureReply, RunsCompared, SavedEvent, WorkbenchError};
+use crate::journal::{DeliveryFilter, DeliveryRow, Retention, Window};
+use crate::observe::{DeliveryKey, Fact, Level, Mark, Observation, Observer, Origin, Timestamp};
 use crate::replay::Recorded;
 
 impl Workbench {
@@ -22,13 +22,27 @@ impl Workbench {
             CaptureCommand::Compare { before, after, documents } => self.compare(before, after, documents).await,
             CaptureCommand::CompareAndClear { before, after, collections } => {
                 let compared = self.compare(before, after, true).await;
-                self.clear(&collections).await?;
-                compared
+                // That something is left of it is no reason to keep back what was found.
+                let left = match self.clear(&collections).await {
+                    Ok(CaptureReply::Cleared { notes, .. }) => notes,
+                    Ok(_) => Vec::new(),
+                    Err(error) => vec![error.to_string()],
+                };
+                match compared? {
+                    CaptureReply::Compared(found) => {
+                        Ok(CaptureReply::Compared(RunsCompared { notes: [found.notes, left].concat(), ..found }))
+                    }
+                    other => Ok(other),
+                }
             }
             CaptureCommand::Repeated { first, second } => self.repeated(first, second).await,
             CaptureCommand::Clear { collections } => self.clear(&collections).await,
             CaptureCommand::SaveEvent { name, event } => {
-                self.saved().save(&name, &event)?;
+                // Its file outlives the session, and may be shown: secrets stay out of it, and come back when it is triggered.
+                let redactor = self.0.journal.redactor();
+                let object = event.object.map(|object| redactor.value(object));
+                let set = event.set.iter().map(|(path, value)| (path.clone(), redactor.text(value))).collect();
+                self.saved().save(&name, &SavedEvent { object, set, ..event })?;
                 Ok(CaptureReply::Saved { events: self.saved().all()? })
             }
             CaptureCommand::SavedEvents => Ok(CaptureReply::Saved { events: self.saved().all()? }),
@@ -75,10 +89,15 @@ impl Workbench {
     }
 
     async fn retain(&self, retention: Retention) -> Result<CaptureReply, WorkbenchError> {
+        if (1..Retention::LEAST).contains(&retention.bytes) {
+            return Err(WorkbenchError::Usage(
+                "less than 1MiB would leave next to nothing: give more, or 0 for no limit; nothing was changed".into(),
+            ));
+        }
         self.0.journal.set_retention(retention).map_err(|e| usage(&e))?;
-        let kept = |n: u64, words: String| if n == 0 { "no limit".to_owned() } else { words };
-        let size = kept(retention.bytes, format!("{} MiB at most", retention.bytes >> 20));
-        let age = kept(retention.seconds, format!("{} days at most", retention.seconds / 86_400));
+        let kept = |words: Option<String>| words.map_or_else(|| "no limit".to_owned(), |words| format!("{words} at most"));
+        let size = kept((retention.bytes > 0).then(|| format!("{} MiB", retention.bytes >> 20)));
+        let age = kept(retention.age());
         self.tell(Level::Info, "journal", format!("retention: size {size}, age {age}"));
         self.flush().await?;
         self.usage()
@@ -91,6 +110,14 @@ impl Workbench {
         let delivery = Some(key);
         let first = recorded.observations.first().map(|seen| seen.observation.at).unwrap_or_default();
         let observe = |at, step, fact| self.0.journal.observe(Observation { at, delivery: delivery.clone(), step, fact });
+        if let Some(origin) = origin(&recorded.delivery) {
+            let DeliveryRow { task_id, event_type, object_id, .. } = recorded.delivery.clone();
+            // As long before it arrived as it was there.
+            let waited = recorded.delivery.wait.and_then(|wait| i64::try_from(wait).ok()).unwrap_or_default();
+            let at = Timestamp(first.0.saturating_sub(waited));
+            let fact = Fact::TaskQueued { task_id, event_type, object_id, origin };
+            self.0.journal.observe(Observation { at, delivery: None, step: 0, fact });
+        }
         let mut rest = recorded.observations.into_iter().map(|seen| seen.observation);
         // The arrival makes the delivery; what it worked with belongs to it from then on.
         for seen in rest.by_ref() {
@@ -107,14 +134,32 @@ impl Workbench {
         observe(first, 0, Fact::Configured { message, update: false, variables: recorded.variables });
         rest.for_each(|seen| observe(seen.at, seen.step, seen.fact));
         let task_id = recorded.delivery.task_id;
-        let detail = format!("read from {name}");
-        let marks = vec![Mark::Imported];
+        // The number of what it replays is one of another journal.
+        let replayed = recorded.delivery.replay_of.map(|of| format!(", where it replayed #{of}")).unwrap_or_default();
+        let detail = format!("read from {name}{replayed}");
+        let had = |mark: &Mark| *mark == Mark::Imported || recorded.delivery.marks.iter().any(|had| had == mark.as_str());
+        let marks = Mark::ALL.into_iter().filter(had).collect();
         self.0.journal.observe(Observation::now(Fact::Marked { task_id: task_id.clone(), marks, detail }));
         self.flush().await?;
         let reader = self.journal_reader()?;
         let newest = reader.deliveries(&DeliveryFilter::default(), &Window::newest(50));
         let found = newest.map_err(|e| WorkbenchError::Failed(e.to_string()))?.into_iter().rfind(|row| row.task_id == task_id);
         let delivery = found.ok_or_else(|| WorkbenchError::Failed("the imported delivery is not in the journal".into()))?.id;
+        if recorded.delivery.pinned {
+            self.0.journal.observe(Observation::now(Fact::Pinned { delivery, pinned: true }));
+            self.flush().await?;
+        }
         Ok(CaptureReply::Imported { delivery })
+    }
+}
+
+/// Where an imported delivery came from, as far as that means something here.
+fn origin(row: &DeliveryRow) -> Option<Origin> {
+    match row.origin.as_deref()? {
+        "trigger" => Some(Origin::Trigger),
+        "reschedule" => Some(Origin::Reschedule),
+        "retry" => Some(Origin::Retry),
+        "redelivery" => Some(Origin::Redelivery),
+        _ => None,
     }
 }

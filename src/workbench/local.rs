@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::paths::write_private;
 use super::runner::{OWN_INSTANCE, Runner};
+use super::sources;
 use super::{Endpoint, OpenOptions, Ports, Reply, Source, WorkbenchError};
 use crate::journal::Journal;
 use crate::observe::{Observer, SeenVariable};
@@ -20,8 +21,8 @@ pub(super) struct Local {
     pub(super) platform: Platform,
     /// None where the local Connect is all there is.
     sandbox: Option<Sandbox>,
-    /// Whether the extension is a guest, whose driver finds the sandbox by its name.
-    guest: bool,
+    /// The sources of a guest, whose driver may find the sandbox by its name.
+    guest: Option<PathBuf>,
     /// Where the sandbox was the last time.
     before: Option<Addresses>,
 }
@@ -71,13 +72,16 @@ impl Local {
         let before = Addresses::load(&options.data_dir);
         let mut wanted = before.as_ref().and_then(Addresses::ports).unwrap_or(options.ports);
         let dir = &options.data_dir;
-        let guest = matches!(options.extension, Source::Python { .. });
+        let guest = match &options.extension {
+            Source::Python { project, .. } => Some(project.clone()),
+            _ => None,
+        };
         let (tls_port, alone) = match options.extension {
             Source::Elsewhere { port, tls_port } => {
                 wanted.connect = port;
                 (Some(tls_port), true)
             }
-            _ => (guest.then_some(0), false),
+            _ => (guest.is_some().then_some(0), false),
         };
         let tls = tls_port.map(|port| Runner::authority(dir).map(|authority| Tls { authority, port })).transpose()?;
         let platform = PlatformOptions {
@@ -164,9 +168,10 @@ impl Local {
         })
     }
 
-    /// How an extension names the host of the sandbox: a guest by a name its hook knows, since it asks for `mongodb+srv`.
+    /// How an extension names the host of the sandbox: a guest that asks for `mongodb+srv` by a name its hook knows.
     pub(super) fn db_host(&self) -> Result<String, WorkbenchError> {
-        Ok(if self.guest { sandbox::HOST.into() } else { self.sandbox()?.access().mongodb.clone() })
+        let by_name = self.guest.as_deref().is_some_and(|project| !sources::want_a_port(project));
+        Ok(if by_name { sandbox::HOST.into() } else { self.sandbox()?.access().mongodb.clone() })
     }
 
     pub(super) fn defaults(&self) -> Result<tutorial::Defaults, WorkbenchError> {

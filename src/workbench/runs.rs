@@ -27,6 +27,13 @@ const PLACES: [&str; 6] = ["DATA_API_ENDPOINT", "API_KEY", "CLUSTER", "DB_HOST",
 #[derive(Default)]
 pub(super) struct Runs(Arc<Mutex<()>>);
 
+impl Runs {
+    /// Whether no run with lent variables is under way, at the latest after a while.
+    pub(super) async fn over(&self, within: Duration) -> bool {
+        tokio::time::timeout(within, self.0.lock()).await.is_ok()
+    }
+}
+
 /// Which variable names which collection, and what it names for this run.
 type Shadows = Vec<(String, String, String)>;
 
@@ -100,6 +107,21 @@ impl Workbench {
         }
     }
 
+    /// What is to be triggered, with the secrets of today where there are placeholders: a saved event has none.
+    pub(super) fn with_secrets(
+        &self,
+        object: Option<Value>,
+        set: Vec<(String, String)>,
+    ) -> (Option<Value>, Vec<(String, String)>) {
+        let redactor = self.0.journal.redactor();
+        let text = |text: String| match redactor.restored(Value::String(text)) {
+            Value::String(text) => text,
+            other => other.to_string(),
+        };
+        let set = set.into_iter().map(|(path, value)| (path, text(value))).collect();
+        (object.map(|object| redactor.restored(object)), set)
+    }
+
     /// Puts the secrets of today back into the object; what is left is told.
     fn restore(&self, capture: &mut Capture) -> Option<String> {
         let before = capture.object.clone();
@@ -116,6 +138,7 @@ impl Workbench {
         platform: &Platform,
     ) -> Result<(Vec<SeenVariable>, Shadows), WorkbenchError> {
         let stored = platform.variables();
+        self.known(run, recorded, &stored)?;
         let mut lent: Vec<SeenVariable> = Vec::new();
         if run.as_recorded {
             lent.extend(recorded.variables.iter().filter(|v| !v.secure && !PLACES.contains(&v.name.as_str())).cloned());
@@ -146,7 +169,8 @@ impl Workbench {
                 ));
             }
             for (name, theirs) in in_force {
-                let own = format!("{theirs}{tail}");
+                let again = run.collections.iter().find(|(variable, _)| *variable == name);
+                let own = again.map_or_else(|| format!("{theirs}{tail}"), |(_, own)| own.clone());
                 lent.retain(|v| v.name != name);
                 lent.push(SeenVariable { name: name.clone(), value: own.clone(), secure: false });
                 shadows.push((name, theirs, own));
@@ -156,15 +180,39 @@ impl Workbench {
         Ok((lent, shadows))
     }
 
+    /// A variable that nobody has would be lent to nobody: its name is mistyped.
+    fn known(&self, run: &RunAgain, recorded: &Recorded, stored: &[StoredVariable]) -> Result<(), WorkbenchError> {
+        let declared = self.declared();
+        let mut names: Vec<&str> = stored.iter().map(|v| v.name.as_str()).collect();
+        names.extend(declared.iter().map(|(name, _)| name.as_str()));
+        names.extend(recorded.variables.iter().map(|v| v.name.as_str()));
+        names.sort_unstable();
+        names.dedup();
+        match run.variables.iter().find(|(name, _)| !names.contains(&name.as_str())) {
+            None => Ok(()),
+            Some((name, _)) if names.is_empty() => {
+                Err(WorkbenchError::Usage(format!("there is no variable {name}, nor any other: nothing was run")))
+            }
+            Some((name, _)) => Err(WorkbenchError::Usage(format!(
+                "there is no variable {name}; there are {}: nothing was run",
+                names.join(", ")
+            ))),
+        }
+    }
+
     /// Where the stores of this session are, for an extension whose recording names those of another machine.
     fn places(&self, recorded: &Recorded, stored: &[StoredVariable]) -> Result<Vec<SeenVariable>, WorkbenchError> {
         let local = self.local()?;
         let access = local.sandbox()?.access();
         let seen = |name: &str, value: &str, secure| SeenVariable { name: name.into(), value: value.into(), secure };
+        // As the recording names the host: code that says `mongodb://` wants a port, `mongodb+srv://` a name without one.
+        let host = recorded.variables.iter().find(|v| v.name == "DB_HOST").map(|v| v.value.as_str());
+        let with_port = host.is_some_and(|host| host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok()));
+        let host = if with_port { access.mongodb.clone() } else { local.db_host()? };
         let all = [
             seen("DATA_API_ENDPOINT", &access.data_api, false),
             seen("API_KEY", access.api_key.reveal(), true),
-            seen("DB_HOST", &local.db_host()?, false),
+            seen("DB_HOST", &host, false),
             seen("DB_USER", &access.user, false),
             seen("DB_PASSWORD", access.password.reveal(), true),
         ];

@@ -41,7 +41,7 @@ fn a_trouble_takes_no_room_from_what_is_always_told() {
 fn a_port_that_was_taken_takes_no_room_from_anything_and_held_deliveries_are_always_told() {
     let notes = vec!["port 27411 was taken: mongodb is at 127.0.0.1:39401".to_owned()];
     let shown = top(&with(120, Status { notes: notes.clone(), holding: true, ..status() }));
-    let told = ["local", "connected", "tutorial 0.1.0", "link alive", "‖ deliveries are held", "1 waiting"];
+    let told = ["local", "connected", "tutorial 0.1.0", "link alive", "‖ deliveries held", "1 waiting"];
     assert!(told.iter().all(|told| shown.contains(told)), "{shown}");
     let shown = top(&with(240, Status { notes, ..status() }));
     assert!(shown.contains("port 27411 was taken: mongodb is at 127.0.0.1:39401"), "{shown}");

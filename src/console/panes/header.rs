@@ -32,7 +32,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) {
 /// A line of its own, whatever else is shown: nothing is captured any more.
 pub(crate) fn banner(frame: &mut Frame<'_>, state: &State, area: Rect) {
     let Some(why) = state.capture_stopped() else { return };
-    let said = format!(" ✗ CAPTURE STOPPED: {why}. The runtime goes on; capture does too once the disk can be written.");
+    let said = format!(" ✗ CAPTURE STOPPED, {why}. The runtime goes on; capture does too once the disk can be written.");
     let said = text::pad(&said, usize::from(area.width));
     put(frame.buffer_mut(), state.theme, area, &[Piece::new(Tone::Bad, said)], 0);
     frame.buffer_mut().set_style(area, state.theme.style(Tone::Bad).add_modifier(Modifier::REVERSED));
@@ -71,7 +71,7 @@ fn of_session(state: &State, status: &Status) -> Vec<Part> {
         parts.push((0, vec![Piece::new(Tone::Warn, format!("‖ {} held", status.held))]));
     }
     if status.holding {
-        parts.push((0, vec![Piece::new(Tone::Warn, "‖ deliveries are held")]));
+        parts.push((0, vec![Piece::new(Tone::Warn, "‖ deliveries held")]));
     }
     if status.armed > 0 {
         parts.push((1, vec![Piece::new(Tone::Warn, format!("◉ {} set", status.armed))]));
@@ -98,8 +98,11 @@ fn of_session(state: &State, status: &Status) -> Vec<Part> {
     }
     // What the banner says, where there is one, is not said twice.
     let said = super::super::layout::areas(state).banner.is_some();
-    let troubles: Vec<&String> =
-        state.trouble.iter().chain(status.troubles.iter().filter(|trouble| !(said && trouble.starts_with(STOPPED)))).collect();
+    let troubles: Vec<&String> = state
+        .trouble
+        .iter()
+        .chain(status.troubles.iter().filter(|trouble| !(said && trouble.starts_with(STOPPED))))
+        .collect();
     if let Some(first) = troubles.first() {
         let more = if troubles.len() > 1 { format!(" (+{})", troubles.len() - 1) } else { String::new() };
         // That nothing is recorded any more is never left out.

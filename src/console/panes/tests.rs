@@ -425,14 +425,26 @@ fn what_is_asked_about_the_variables_lies_over_the_panes() {
 }
 
 #[test]
+fn that_deliveries_are_held_is_seen_whatever_else_is_wrong() {
+    for (columns, rows) in [(60, 16), (120, 40)] {
+        let mut state = typical(columns, rows);
+        let status = state.status.as_mut().unwrap();
+        status.troubles = vec!["capture stopped: database or disk is full: 3 observations were lost".into()];
+        (status.notes, status.holding) = (vec!["port 1 was taken".into()], true);
+        let shown = text(&state);
+        assert!(shown.lines().next().unwrap().contains("‖ deliveries held"), "{shown}");
+    }
+}
+
+#[test]
 fn a_full_disk_is_a_red_banner_in_any_terminal_and_said_once() {
     for (columns, rows) in [(60, 16), (120, 40)] {
         let mut state = typical(columns, rows);
-        let why = "capture stopped: database or disk is full; lost on the way to the disk, number of observations: 3";
+        let why = "capture stopped: database or disk is full: 3 observations were lost on the way to the disk";
         state.status.as_mut().unwrap().troubles = vec![why.into()];
         let shown = text(&state);
         let line = shown.lines().nth(1).unwrap();
-        assert!(line.starts_with(" ✗ CAPTURE STOPPED: database or disk is full"), "{shown}");
+        assert!(line.starts_with(" ✗ CAPTURE STOPPED, database or disk is full: 3 "), "{shown}");
         assert!(!shown.contains("capture stopped"), "{shown}");
         let buffer = drawn(&state);
         let red = |x| {

@@ -26,10 +26,7 @@ pub(crate) fn gauge(usage: &Usage, plain: bool) -> String {
 
 /// What is kept, in words.
 fn kept(usage: &Usage, plain: bool) -> Pieces {
-    let age = match usage.retention.seconds {
-        0 => "of any age".to_owned(),
-        seconds => format!("at most {} days old", seconds / 86_400),
-    };
+    let age = usage.retention.age().map_or_else(|| "of any age".to_owned(), |age| format!("at most {age} old"));
     let told = format!("  {} kept, {} pinned, {age}; {} taken away so far", usage.deliveries, usage.pinned, usage.removed);
     vec![Piece::new(Tone::Strong, gauge(usage, plain)), Piece::new(Tone::Dim, told)]
 }

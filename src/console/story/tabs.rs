@@ -8,7 +8,7 @@ use super::super::state::{Detail, Folds, Pager, State};
 use super::super::text;
 use super::super::theme::{Piece, Pieces, Tone};
 use crate::journal::ObservationRow;
-use crate::observe::{Fact, SeenVariable};
+use crate::observe::{ApiCall, Fact, SeenVariable};
 
 /// The names of the tabs.
 const TABS: [&str; 7] = ["Payload", "Trace", "API calls", "Documents", "Logs", "Result", "Variables"];
@@ -81,8 +81,15 @@ fn payload(rows: &[ObservationRow]) -> Vec<Pieces> {
 /// Each exchange: the request, and the answer.
 fn calls(rows: &[ObservationRow]) -> Vec<Pieces> {
     let mut lines = Vec::new();
+    let fetched = rows.iter().find_map(|row| match &row.observation.fact {
+        Fact::ObjectFetched { object } => Some(&**object),
+        _ => None,
+    });
     for row in rows {
         let Fact::ApiCall(call) = &row.observation.fact else { continue };
+        // The answer of the look-up is recorded once: as the object.
+        let looked_up = || fetched.filter(|object| looks_up(call, object));
+        let answer = call.response.as_deref().or_else(looked_up);
         let failed = call.error.is_some() || call.status.is_none_or(|status| status >= 400);
         let status = call.status.map_or_else(|| "no answer".into(), |status| status.to_string());
         heading(
@@ -94,7 +101,7 @@ fn calls(rows: &[ObservationRow]) -> Vec<Pieces> {
                 Piece::new(Tone::Dim, format!("  {}", text::duration(call.micros))),
             ],
         );
-        for (name, body) in [("sent", call.request.as_ref()), ("answered", call.response.as_deref())] {
+        for (name, body) in [("sent", call.request.as_ref()), ("answered", answer)] {
             if let Some(body) = body {
                 lines.push(vec![Piece::new(Tone::Dim, name)]);
                 lines.extend(json::lines(body));
@@ -107,6 +114,12 @@ fn calls(rows: &[ObservationRow]) -> Vec<Pieces> {
         }
     }
     or_none(lines, "it made no call of the API")
+}
+
+/// Whether a call without an answer of its own is the one that fetched the object.
+fn looks_up(call: &ApiCall, object: &Value) -> bool {
+    let id = object.get("id").and_then(Value::as_str);
+    call.method == "GET" && call.status == Some(200) && id.is_some_and(|id| call.path.contains(id))
 }
 
 fn documents(rows: &[ObservationRow]) -> Vec<Pieces> {
@@ -195,6 +208,25 @@ pub(crate) fn copied(line: &Pieces) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_answer_of_the_look_up_is_the_object() {
+        let object = serde_json::json!({"id": "PR-1", "status": "pending"});
+        let call = ApiCall {
+            method: "GET".into(),
+            path: "requests?and(in(id,(PR-1)),in(status,(pending)))&limit=1".into(),
+            status: Some(200),
+            request: None,
+            response: None,
+            content_range: None,
+            error: None,
+            micros: 1,
+        };
+        let row = |row, fact| ObservationRow { row, delivery: Some(1), observation: crate::observe::Observation::now(fact) };
+        let rows = [row(1, Fact::ApiCall(call)), row(2, Fact::ObjectFetched { object: object.into() })];
+        let told: String = calls(&rows).iter().flatten().map(|piece| piece.text.clone() + "\n").collect();
+        assert!(told.contains("answered") && told.contains("pending\""), "{told}");
+    }
 
     #[rstest::rstest]
     #[case("  \"id\": \"PR-1\",", "PR-1")]

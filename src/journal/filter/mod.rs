@@ -177,6 +177,17 @@ impl DeliveryFilter {
         Ok(Self { terms: parse::terms(line)?, ..Self::default() })
     }
 
+    /// The paths of one name: a field at the top of an object, or a mistyped column.
+    pub(crate) fn single_names(&self) -> impl Iterator<Item = &str> {
+        self.terms.iter().filter_map(|term| match term {
+            Term::Path { path, .. } => match path.as_slice() {
+                [name] => Some(name.as_str()),
+                _ => None,
+            },
+            _ => None,
+        })
+    }
+
     /// Whether payloads must be read to tell what fits: then a long journal is looked through piece by piece.
     #[must_use]
     pub fn reads_payloads(&self) -> bool {

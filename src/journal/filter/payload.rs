@@ -152,15 +152,46 @@ fn contains(found: &Value, wanted: &str) -> bool {
     }
 }
 
-/// Numbers by their value, also where Connect writes them as text; everything else as text.
+/// Numbers by their value, also where Connect writes them as text; everything else as text. Where a number is wanted, what
+/// is none is neither more nor less.
 fn order(found: &Value, wanted: &str) -> Option<std::cmp::Ordering> {
     let text = match found {
         Value::String(text) => text.clone(),
         Value::Array(_) | Value::Object(_) | Value::Null => return None,
         other => other.to_string(),
     };
-    match (text.parse::<f64>(), wanted.parse::<f64>()) {
-        (Ok(found), Ok(wanted)) => found.partial_cmp(&wanted),
-        _ => Some(text.as_str().cmp(wanted)),
+    match number(wanted) {
+        Some(wanted) => number(&text)?.partial_cmp(&wanted),
+        None => Some(text.as_str().cmp(wanted)),
+    }
+}
+
+/// `inf` and `nan` are words.
+fn number(text: &str) -> Option<f64> {
+    text.parse::<f64>().ok().filter(|number| number.is_finite())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[rstest::rstest]
+    #[case(json!(2_000_000), true)]
+    #[case(json!("2000000"), true)]
+    #[case(json!(3), false)]
+    #[case(json!("unlimited"), false)]
+    #[case(json!("infinity"), false)]
+    #[case(json!(true), false)]
+    fn a_number_is_compared_with_numbers_only(#[case] found: Value, #[case] more: bool) {
+        assert_eq!(compare(&found, Op::Greater, "1000000"), more);
+        assert!(!compare(&json!("unlimited"), Op::Less, "1000000"));
+    }
+
+    #[test]
+    fn texts_are_compared_as_texts() {
+        assert!(compare(&json!("2026-04-01T00:00:00"), Op::Greater, "2026-03-31"));
+        assert!(!compare(&json!("2026-03-01"), Op::Greater, "2026-03-31"));
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! Secrets are recognised by value: those of the secure variables Connect sends, learnt before that very observation is
 //! written, and those the session names itself ([`Redactor::learn`]). They are found in every text of an observation
-//! and in every key, text and number of the JSON in it: plain, percent-encoded, escaped inside nested JSON, in hexadecimal,
-//! and in base64 (also in the middle of it, as in a Basic authorization). Where only the place tells, the [names](names) do.
+//! and in every key, text and number of the JSON in it: plain, percent-encoded (once or twice), escaped inside nested
+//! JSON, HTML or the bytes of Python, in hexadecimal, and in base64 (also in the middle of it, as in a Basic authorization);
+//! of a secret of several lines, like a key, also each line. Where only the place tells, the [names](names) do.
 //!
 //! Limits, on purpose: what was written before a secret was learnt stays as it was written; a secret of less than four
 //! characters is only found where it is the whole text; left alone is what the protocol itself uses as a

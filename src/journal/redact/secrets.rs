@@ -57,9 +57,8 @@ impl Secrets {
                 all.whole.insert(value.clone().into_bytes(), secret);
                 all.whole.extend(engines().map(|engine| (engine.encode(value).into_bytes(), secret)));
             } else {
-                all.forms.push(Form { secret, text: value.clone().into_bytes(), beside: None });
-                all.forms.extend(in_hexadecimal(secret, value.as_bytes()));
-                all.forms.extend(inside_base64(secret, value.as_bytes()));
+                all.forms.extend(forms(secret, value));
+                lines(value).for_each(|line| all.forms.extend(forms(secret, line)));
             }
         }
         let texts = all.forms.iter().map(|form| &form.text);
@@ -154,7 +153,7 @@ impl Secrets {
         if self.known.is_empty() || text.is_empty() {
             return None;
         }
-        let encoded = text.bytes().any(|byte| matches!(byte, b'\\' | b'%' | b'+'));
+        let encoded = text.bytes().any(|byte| matches!(byte, b'\\' | b'%' | b'+' | b'&'));
         let mut hits = Vec::new();
         if encoded {
             View::all(text).iter().for_each(|view| self.find(view, short, &mut hits));
@@ -253,6 +252,47 @@ fn engines() -> impl Iterator<Item = GeneralPurpose> {
     [&STANDARD, &URL_SAFE]
         .into_iter()
         .flat_map(move |alphabet| [true, false].map(|pad| GeneralPurpose::new(alphabet, config().with_encode_padding(pad))))
+}
+
+/// The lines of a secret of several: what is printed arrives line by line. A line that says little, or what stands in every
+/// key (`-----BEGIN PRIVATE KEY-----`), is left. Some keep the ends of lines as `\n`.
+fn lines(value: &str) -> impl Iterator<Item = &str> {
+    const LINE: usize = 12;
+    let several = value.contains('\n') || value.contains("\\n");
+    let all = value.split('\n').flat_map(|line| line.split("\\n")).map(str::trim);
+    all.filter(move |line| several && line.chars().count() >= LINE && !line.starts_with("-----"))
+}
+
+/// All that is searched for of one text.
+fn forms(secret: usize, text: &str) -> Vec<Form> {
+    let mut forms = vec![Form { secret, text: text.as_bytes().to_vec(), beside: None }];
+    forms.extend(in_hexadecimal(secret, text.as_bytes()));
+    // Base64 hides how what is in it was written: as it is, or as in JSON, where some write ASCII only.
+    let json = serde_json::to_string(text).unwrap_or_default();
+    let json = json.get(1..json.len().saturating_sub(1)).unwrap_or_default();
+    let ascii = in_ascii(json);
+    let mut written = vec![text, json, ascii.as_str()];
+    written.dedup();
+    for text in written {
+        for form in inside_base64(secret, text.as_bytes()) {
+            if !forms.iter().any(|known| known.text == form.text) {
+                forms.push(form);
+            }
+        }
+    }
+    forms
+}
+
+/// The inside of a JSON text with everything else than ASCII escaped.
+fn in_ascii(json: &str) -> String {
+    let mut ascii = String::with_capacity(json.len());
+    for unit in json.encode_utf16() {
+        match u8::try_from(unit) {
+            Ok(byte) if byte.is_ascii() => ascii.push(byte.into()),
+            _ => ascii.push_str(&format!("\\u{unit:04x}")),
+        }
+    }
+    ascii
 }
 
 /// A secret as the digits of its bytes, small and capital.

@@ -46,7 +46,13 @@ impl Sieve {
     /// See [`Secrets::suspects`](super::secrets::Secrets::suspects).
     pub(super) fn look(&self, json: &[u8]) -> Look {
         // Behind an escape there may be anything.
-        if json.iter().any(|byte| matches!(byte, b'\\' | b'%') || (self.plus && *byte == b'+')) {
+        let escape = |(at, byte): (usize, &u8)| match byte {
+            b'\\' | b'%' => true,
+            b'+' => self.plus,
+            b'&' => is_entity(json.get(at..).unwrap_or_default()),
+            _ => false,
+        };
+        if json.iter().enumerate().any(escape) {
             return Look::Suspect;
         }
         // A secret may overlap a name.
@@ -62,6 +68,11 @@ impl Sieve {
         }
         look
     }
+}
+
+/// Whether a text begins with a character as HTML escapes it: an `&` alone is in every second URL.
+fn is_entity(text: &[u8]) -> bool {
+    ["&#", "&amp;", "&lt;", "&gt;", "&quot;", "&apos;"].iter().any(|entity| text.starts_with(entity.as_bytes()))
 }
 
 fn replaced(text: &[u8], old: u8, new: u8) -> Vec<u8> {

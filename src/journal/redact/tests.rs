@@ -33,6 +33,9 @@ fn knows(secret: &str) -> Redactor {
 #[case::capital_hexadecimal("68756E74657232", "«secret:S»")]
 #[case::base64("aHVudGVyMg==", "«secret:S»")]
 #[case::basic_authorization("Basic dXNlcjpodW50ZXIy", "Basic dXNlcj«secret:S»")] // user:hunter2
+#[case::percent_encoded_twice("?p=%2568%2575nter2", "?p=«secret:S»")]
+#[case::html("<b>hunter&#50;</b> &amp; co", "<b>«secret:S»</b> &amp; co")]
+#[case::bytes_of_python("b'\\x68unter2'", "b'«secret:S»'")]
 #[case::api_key("Authorization: ApiKey SU-000-111:0a1b2c", "Authorization: ApiKey SU-000-111:«secret:api_key»")]
 fn a_secret_is_found_in_every_form(#[case] text: &str, #[case] clean: &str) {
     assert_eq!(knows("hunter2").text(text), clean);
@@ -48,6 +51,20 @@ fn a_secret_with_awkward_characters_is_found_in_every_encoding() {
         let clean = redactor.text(text);
         assert!(clean.contains("«secret:S»"), "{clean}");
         assert!(!clean.contains("ss"), "{clean}");
+    }
+}
+
+#[test]
+fn a_key_of_many_lines_is_found_line_by_line_and_put_back_whole() {
+    let key = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG\nAoIBAQC7VJTUt9Us8cKj\nshort\n-----END PRIVATE KEY-----\n";
+    for secret in [key.to_owned(), key.replace('\n', "\r\n"), key.replace('\n', "\\n")] {
+        let redactor = knows(&secret);
+        assert_eq!(redactor.text("key MIIEvQIBADANBgkqhkiG"), "key «secret:S»");
+        assert_eq!(redactor.text("  AoIBAQC7VJTUt9Us8cKj\r"), "  «secret:S»\r");
+        assert_eq!(redactor.text("-----BEGIN PRIVATE KEY-----"), "-----BEGIN PRIVATE KEY-----", "that is no secret");
+        assert_eq!(redactor.text("4d494945765149424144414e42676b71686b6947"), "«secret:S»", "in hexadecimal");
+        assert_eq!(redactor.text(&secret), "«secret:S»", "whole, once");
+        assert_eq!(redactor.restored(json!("«secret:S»")), json!(secret));
     }
 }
 
@@ -211,10 +228,20 @@ fn forms(secret: &str, around: &str) -> Vec<String> {
         json[1..json.len() - 1].to_owned(),
         nested[3..nested.len() - 3].to_owned(),
     ];
+    forms.push(percent(|b| b.is_ascii_alphanumeric(), false).replace('%', "%25"));
+    let html = |text: &str, quote| text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;").replace('\'', quote);
+    forms.extend([html(secret, "&#x27;"), html(secret, "&#39;")]);
+    forms.push(
+        secret
+            .bytes()
+            .map(|b| if b.is_ascii_graphic() && !b"\\'".contains(&b) { char::from(b).to_string() } else { format!("\\x{b:02x}") })
+            .collect(),
+    );
     for engine in [BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE, BASE64_URL_SAFE_NO_PAD] {
         forms.push(engine.encode(secret));
         forms.push(engine.encode(format!("{around}{secret}")));
         forms.push(engine.encode(format!("{around}{secret}{around}")));
+        forms.push(engine.encode(&json));
     }
     forms
 }

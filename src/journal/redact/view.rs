@@ -18,23 +18,30 @@ impl View {
     }
 
     /// All readings of a text in which a secret could hide: as it stands, unescaped up to three times (JSON in JSON in
-    /// JSON), each of them percent-decoded, with `+` as itself and as a blank.
+    /// JSON; the last time also as the bytes of Python), as HTML, each of them percent-decoded once or twice, with `+` as
+    /// itself and as a blank.
     pub(super) fn all(text: &str) -> Vec<Self> {
         let mut views = vec![Self::plain(text)];
         for level in 0..3 {
-            match views.get(level).and_then(Self::unescaped) {
+            match views.get(level).and_then(|view| view.unescaped(false)) {
                 Some(view) => views.push(view),
                 None => break,
             }
         }
+        let otherwise: Vec<_> = views.iter().flat_map(|view| [view.unescaped(true), view.html()]).flatten().collect();
+        views.extend(otherwise);
         let decoded: Vec<_> = views.iter().flat_map(|view| [view.percent(false), view.percent(true)]).flatten().collect();
+        let twice: Vec<_> = decoded.iter().filter_map(|view| view.percent(false)).collect();
         views.extend(decoded);
+        views.extend(twice);
         views
     }
 
-    /// Backslash escapes of JSON, and `\xNN` of Python, undone.
-    fn unescaped(&self) -> Option<Self> {
-        self.bytes.contains(&b'\\').then(|| {
+    /// Backslash escapes of JSON, and `\xNN` of Python, undone: that is a character of a text, or a byte of bytes. The latter
+    /// is only worth a reading where there is one.
+    fn unescaped(&self, bytes: bool) -> Option<Self> {
+        let begins: &[u8] = if bytes { br"\x" } else { br"\" };
+        self.bytes.windows(begins.len()).any(|window| window == begins).then(|| {
             self.decoded(|rest| {
                 let (b'\\', escape) = (*rest.first()?, *rest.get(1)?) else { return None };
                 let one = |byte| Some((2, vec![byte]));
@@ -45,10 +52,33 @@ impl View {
                     b'b' => one(8),
                     b'f' => one(12),
                     b'u' => unicode(rest),
+                    b'x' if bytes => Some((4, vec![u8::try_from(hex(rest.get(2..4)?)?).ok()?])),
                     b'x' => hex(rest.get(2..4)?).map(|byte| (4, utf8(byte))),
                     other if other.is_ascii_punctuation() => one(other),
                     _ => None,
                 }
+            })
+        })
+    }
+
+    /// `&amp;`, `&quot;` and the like undone, and characters by their number.
+    fn html(&self) -> Option<Self> {
+        const LONGEST: usize = 10;
+        self.bytes.contains(&b'&').then(|| {
+            self.decoded(|rest| {
+                let name = rest.strip_prefix(b"&")?;
+                let length = name.iter().take(LONGEST).position(|byte| *byte == b';')?;
+                let meant = match name.get(..length)? {
+                    b"amp" => b"&".to_vec(),
+                    b"lt" => b"<".to_vec(),
+                    b"gt" => b">".to_vec(),
+                    b"quot" => b"\"".to_vec(),
+                    b"apos" => b"'".to_vec(),
+                    [b'#', b'x' | b'X', digits @ ..] => utf8(hex(digits)?),
+                    [b'#', digits @ ..] => utf8(std::str::from_utf8(digits).ok()?.parse().ok()?),
+                    _ => return None,
+                };
+                Some((length + 2, meant))
             })
         })
     }

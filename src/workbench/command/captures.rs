@@ -42,7 +42,7 @@ pub enum CaptureCommand {
         /// Whether the documents they left behind are compared as well, where both can still be looked at.
         documents: bool,
     },
-    /// As `Compare` with documents, then the shadow collections of the second are emptied. [`CaptureReply::Compared`].
+    /// As `Compare` with documents, then the shadow collections of the second are dropped. [`CaptureReply::Compared`].
     CompareAndClear {
         /// The first.
         before: i64,
@@ -58,7 +58,7 @@ pub enum CaptureCommand {
         /// The second.
         second: i64,
     },
-    /// Delete what is in shadow collections. [`CaptureReply::Cleared`].
+    /// Drop shadow collections. [`CaptureReply::Cleared`].
     Clear {
         /// Their names.
         collections: Vec<String>,
@@ -99,6 +99,8 @@ pub struct RunAgain {
     pub allow_unrecorded: bool,
     /// Into shadow collections: the variables that name collections name others for this run.
     pub shadow: bool,
+    /// With `shadow`: variables and the collections of an earlier shadow run they name once more.
+    pub collections: Vec<(String, String)>,
     /// As in a case: the variables of the capture, the stores of this session.
     pub as_recorded: bool,
 }
@@ -144,11 +146,17 @@ pub enum CaptureReply {
         repeated: Vec<String>,
         /// What else the second did differently.
         differences: Vec<Difference>,
+        /// What could not be looked at, in words.
+        #[serde(default)]
+        notes: Vec<String>,
     },
-    /// How many documents were deleted.
+    /// How many documents went with the collections.
     Cleared {
         /// It.
         deleted: u64,
+        /// What is still there, and why.
+        #[serde(default)]
+        notes: Vec<String>,
     },
     /// The remembered events, by name.
     Saved {
