@@ -30,6 +30,10 @@ impl Input {
     /// Takes a key; whether the text changed. Keys that would make a second line are not taken.
     pub(crate) fn key(&mut self, key: KeyEvent) -> bool {
         let key = Key::from(key);
+        // As in a shell: what stands before the cursor goes.
+        if key.ctrl && key.key == Code::Char('u') {
+            return self.area.delete_line_by_head();
+        }
         let breaks = matches!(key.key, Code::Enter | Code::Tab) || (key.ctrl && key.key == Code::Char('m'));
         !breaks && self.area.input(key)
     }
@@ -47,5 +51,20 @@ impl Input {
     /// The editor, to be drawn.
     pub(crate) fn area(&self) -> &TextArea<'static> {
         &self.area
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+    use super::Input;
+
+    #[test]
+    fn ctrl_u_clears_the_line_up_to_the_cursor() {
+        let mut input = Input::new("/tmp/tutorial.jsonl");
+        input.go_to(5);
+        assert!(input.key(KeyEvent::new(KeyCode::Char('u'), KeyModifiers::CONTROL)));
+        assert_eq!(input.text(), "tutorial.jsonl");
     }
 }
