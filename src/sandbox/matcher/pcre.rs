@@ -170,7 +170,11 @@ impl Translator<'_> {
                     None => self.literal('{'),
                 },
                 blank if self.modes.spaced && blank.is_ascii_whitespace() => {}
-                '#' if self.modes.spaced => drop(self.until("\n").is_none().then(|| self.rest = "")),
+                '#' if self.modes.spaced => {
+                    if self.until("\n").is_none() {
+                        self.rest = "";
+                    }
+                }
                 other => self.literal(other),
             }
         }

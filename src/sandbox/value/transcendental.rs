@@ -18,7 +18,7 @@ fn product(a: &Decimal, b: &Decimal) -> Decimal {
 
 fn sum(a: &Decimal, b: &Decimal) -> Option<Decimal> {
     // What lies too far below does not count.
-    let small = |n: &Decimal, beside: &Decimal| n.is_zero() || n.magnitude() + 2 * 80 < beside.magnitude();
+    let small = |n: &Decimal, beside: &Decimal| n.is_zero() || n.magnitude() + 160 < beside.magnitude();
     if small(b, a) {
         return Some(a.clone());
     }
