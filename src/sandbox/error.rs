@@ -51,6 +51,7 @@ codes! {
     INVALID_NAMESPACE = 73 "InvalidNamespace";
     INVALID_OPTIONS = 72 "InvalidOptions";
     CANNOT_CREATE_INDEX = 67 "CannotCreateIndex";
+    INVALID_INDEX_SPECIFICATION_OPTION = 197 "InvalidIndexSpecificationOption";
     INDEX_NOT_FOUND = 27 "IndexNotFound";
     INDEX_OPTIONS_CONFLICT = 85 "IndexOptionsConflict";
     INDEX_KEY_SPECS_CONFLICT = 86 "IndexKeySpecsConflict";
@@ -65,6 +66,8 @@ codes! {
     INVALID_PIPELINE_OPERATOR = 168 "InvalidPipelineOperator";
     MECHANISM_UNAVAILABLE = 334 "MechanismUnavailable";
     BSON_OBJECT_TOO_LARGE = 10334 "BSONObjectTooLarge";
+    DATABASE_DIFFER_CASE = 13297 "DatabaseDifferCase";
+    OPERATION_FAILED = 96 "OperationFailed";
     DUPLICATE_KEY = 11000 "DuplicateKey";
     NO_QUERY_EXECUTION_PLANS = 291 "NoQueryExecutionPlans";
     MAX_TIME_MS_EXPIRED = 50 "MaxTimeMSExpired";

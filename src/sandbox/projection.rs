@@ -63,7 +63,8 @@ impl Fields {
         }
         match (self.0.iter_mut().find(|(known, _)| known == first), rest) {
             (Some((_, Rule::Inside(inner))), Some(rest)) => inner.add(whole, rest, rule),
-            (Some(_), _) => Err(fault(31250, format!("Path collision at {whole}"))),
+            (Some(_), Some(rest)) => Err(fault(31249, format!("Path collision at {whole} remaining portion {rest}"))),
+            (Some(_), None) => Err(fault(31250, format!("Path collision at {whole}"))),
             (None, None) => {
                 self.0.push((first.to_owned(), rule));
                 Ok(())
@@ -108,6 +109,17 @@ impl Reading<'_> {
     }
 
     fn field(&mut self, path: &str, value: RawBsonRef<'_>) -> Result<(), CommandError> {
+        if path.is_empty() {
+            return Err(fault(40352, "FieldPath cannot be constructed with empty string"));
+        }
+        if path.ends_with('.') {
+            return Err(fault(40353, "FieldPath must not end with a '.'."));
+        }
+        if path.contains(".$.") && self.language == Language::Find {
+            let message = "As of 4.4, it's illegal to specify positional operator in the middle of a path. Positional projection \
+                           may only be used at the end, for example: a.b.$.";
+            return Err(fault(31394, message));
+        }
         if let Some(array) = path.strip_suffix(".$").filter(|_| self.language == Language::Find) {
             if self.positional {
                 return Err(fault(31276, "Cannot specify more than one positional projection per query."));
@@ -159,7 +171,13 @@ impl Reading<'_> {
                 self.fields.add(path, path, Rule::Element(element_filter(filter, self.given)?))
             }
             "$meta" => Err(CommandError::not_implemented("$meta")),
-            operator if operator.starts_with('$') => self.computed(path, RawBsonRef::Document(inner)),
+            operator if operator.starts_with('$') => {
+                let unknown = format!("'{operator}'");
+                self.computed(path, RawBsonRef::Document(inner)).map_err(|error| {
+                    let is_this = error.code == Code::INVALID_PIPELINE_OPERATOR && error.message.contains(&unknown);
+                    if is_this { fault(31325, format!("Unknown expression {operator}")) } else { error }
+                })
+            }
             _ => self.document(path, inner),
         }
     }
@@ -399,9 +417,13 @@ mod tests {
     #[rstest]
     #[case(rawdoc! { "a": 1, "b": 0 }, 31254)]
     #[case(rawdoc! { "a": 0, "b": 1 }, 31253)]
-    #[case(rawdoc! { "a": 1, "a.b": 1 }, 31250)]
+    #[case(rawdoc! { "a": 1, "a.b": 1 }, 31249)]
+    #[case(rawdoc! { "a.b": 1, "a": 1 }, 31250)]
+    #[case(rawdoc! { "": 1 }, 40352)]
+    #[case(rawdoc! { "a.": 1 }, 40353)]
+    #[case(rawdoc! { "g.$.n": 1 }, 31394)]
     #[case(rawdoc! { "a": { "$meta": "textScore" } }, 238)]
-    #[case(rawdoc! { "a": { "$foo": 1 } }, 168)]
+    #[case(rawdoc! { "a": { "$foo": 1 } }, 31325)]
     #[case(rawdoc! { "a": { "$slice": "x" } }, 28667)]
     #[case(rawdoc! { "a": {} }, 51270)]
     fn a_projection_that_makes_no_sense_is_refused_with_the_servers_code(#[case] spec: RawDocumentBuf, #[case] code: i32) {

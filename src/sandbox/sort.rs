@@ -12,11 +12,14 @@ pub(super) struct Sort {
     collation: Collation,
 }
 
+/// A sort of more keys than this is refused.
+const MAX_KEYS: usize = 32;
+
 impl Sort {
     /// Understands a sort; `None` for an empty one and for `{$natural: 1}`.
     ///
     /// # Errors
-    /// A direction that is neither 1 nor -1.
+    /// A direction that is neither 1 nor -1; too many keys.
     pub(super) fn parse(spec: &RawDocument, collation: &Collation) -> Result<Option<Self>, CommandError> {
         let mut keys = Vec::new();
         for element in spec.iter() {
@@ -37,6 +40,9 @@ impl Sort {
                 ("$natural", _) => {}
                 (path, _) => keys.push((Path::new(path), down)),
             }
+        }
+        if keys.len() > MAX_KEYS {
+            return Err(CommandError::new(Code::location(13103), "too many compound keys"));
         }
         Ok((!keys.is_empty()).then(|| Self { keys, collation: collation.clone() }))
     }
@@ -115,6 +121,17 @@ mod tests {
         let documents = [rawdoc! { "_id": 1, "a": [1, 9] }, rawdoc! { "_id": 2, "a": 5 }, rawdoc! { "_id": 3, "a": [] }];
         assert_eq!(order(&rawdoc! { "a": 1 }, &documents), [3, 1, 2]);
         assert_eq!(order(&rawdoc! { "a": -1 }, &documents), [1, 2, 3]);
+    }
+
+    #[test]
+    fn a_sort_has_at_most_32_keys() {
+        let spec = |n: i32| {
+            let mut spec = RawDocumentBuf::new();
+            (0..n).for_each(|n| spec.append(bson::raw::CString::try_from(format!("f{n}")).unwrap(), 1));
+            spec
+        };
+        assert!(Sort::parse(&spec(32), &Collation::SIMPLE).is_ok());
+        assert_eq!(Sort::parse(&spec(33), &Collation::SIMPLE).unwrap_err().code.number, 13103);
     }
 
     #[test]

@@ -33,9 +33,8 @@ pub(in crate::cli) enum Store {
     Count {
         #[command(flatten)]
         place: Place,
-        /// A filter, as for `find`
-        #[arg(long, default_value = "", value_name = "QUERY")]
-        filter: String,
+        #[command(flatten)]
+        filter: Filter,
     },
     /// What a pipeline makes of a collection
     Aggregate {
@@ -99,8 +98,11 @@ pub(in crate::cli) enum Store {
         #[command(flatten)]
         place: WritePlace,
         /// Which documents
+        #[arg(value_name = "QUERY", required_unless_present = "filter", conflicts_with = "filter")]
+        given: Option<String>,
+        /// The same, by name
         #[arg(long, value_name = "QUERY")]
-        filter: String,
+        filter: Option<String>,
         /// All that match
         #[arg(long)]
         many: bool,
@@ -279,8 +281,28 @@ impl WholeQuery {
     }
 }
 
+/// Which documents; everything without it.
+#[derive(Group)]
+pub(in crate::cli) struct Filter {
+    /// A filter: Extended JSON or mongosh literals, such as {status: 'pending'}
+    #[arg(value_name = "QUERY", conflicts_with = "filter")]
+    given: Option<String>,
+    /// The same, by name
+    #[arg(long, value_name = "QUERY")]
+    filter: Option<String>,
+}
+
+impl Filter {
+    pub(super) fn text(&self) -> String {
+        self.given.clone().or_else(|| self.filter.clone()).unwrap_or_default()
+    }
+}
+
 #[derive(Group)]
 pub(in crate::cli) struct Query {
+    /// A filter; the same as --filter
+    #[arg(value_name = "QUERY", conflicts_with = "filter")]
+    given: Option<String>,
     #[command(flatten)]
     whole: WholeQuery,
     /// How many at most
@@ -290,7 +312,8 @@ pub(in crate::cli) struct Query {
 
 impl Query {
     pub(super) fn query(&self) -> StoreQuery {
-        StoreQuery { limit: self.limit, ..self.whole.query() }
+        let whole = self.whole.query();
+        StoreQuery { limit: self.limit, filter: self.given.clone().unwrap_or(whole.filter), ..whole }
     }
 }
 
@@ -355,4 +378,40 @@ fn side(text: &str) -> Result<Side, String> {
         _ => return Err("it takes the form driver, data-api, driver/COLLECTION or data-api/COLLECTION".into()),
     };
     Ok(Side { backend, collection: collection.filter(|c| !c.is_empty()) })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use rstest::rstest;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Typed {
+        #[command(subcommand)]
+        store: Store,
+    }
+
+    fn filter(arguments: &[&str]) -> Option<String> {
+        match Typed::try_parse_from([&["store"], arguments].concat()).ok()?.store {
+            Store::Find { query, .. } | Store::Explain { query, .. } => Some(query.query().filter),
+            Store::Count { filter, .. } => Some(filter.text()),
+            Store::Delete { given, filter, .. } => given.or(filter),
+            _ => None,
+        }
+    }
+
+    #[rstest]
+    fn a_filter_is_given_by_its_place_or_by_name(#[values("find", "count", "explain", "delete")] verb: &str) {
+        assert_eq!(filter(&[verb, "{a: 1}"]).as_deref(), Some("{a: 1}"));
+        assert_eq!(filter(&[verb, "--filter", "{a: 1}"]).as_deref(), Some("{a: 1}"));
+        assert_eq!(filter(&[verb, "{a: 1}", "--filter", "{b: 1}"]), None, "one of the two");
+    }
+
+    #[test]
+    fn nothing_is_deleted_without_a_filter() {
+        assert!(filter(&["delete"]).is_none());
+        assert_eq!(filter(&["find"]).as_deref(), Some(""));
+    }
 }

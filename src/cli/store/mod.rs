@@ -63,7 +63,7 @@ async fn carry_out(desk: &Desk<'_>, verb: Store) -> Result<(), CliError> {
             desk.each(place.backend, find).await
         }
         Store::Count { place, filter } => {
-            let count = |backend| StoreCommand::Count { target: place.target(backend), filter: filter.clone() };
+            let count = |backend| StoreCommand::Count { target: place.target(backend), filter: filter.text() };
             desk.each(place.backend, count).await
         }
         Store::Aggregate { place, pipeline, preview, limit } => {

@@ -32,8 +32,8 @@ pub(super) async fn write(desk: &Desk<'_>, verb: Store) -> Result<(), CliError> 
             let replacement = text_or_stdin(replacement)?;
             (backend, StoreCommand::Replace { target, filter, replacement, upsert }, (sure, what))
         }
-        Store::Delete { place, filter, many, sure } => {
-            let backend = one(&place)?;
+        Store::Delete { place, given, filter, many, sure } => {
+            let (backend, filter) = (one(&place)?, given.or(filter).unwrap_or_default());
             let (target, what) = (place.target(backend), amount(desk, &place, backend, &filter, many, "delete").await?);
             (backend, StoreCommand::Delete { target, filter, many }, (sure, what))
         }

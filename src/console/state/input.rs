@@ -67,3 +67,18 @@ impl Input {
         &self.area
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+    use super::Input;
+
+    #[test]
+    fn ctrl_u_clears_the_line_up_to_the_cursor() {
+        let mut input = Input::new("/tmp/tutorial.jsonl");
+        input.go_to(5);
+        assert!(input.key(KeyEvent::new(KeyCode::Char('u'), KeyModifiers::CONTROL)));
+        assert_eq!(input.text(), "tutorial.jsonl");
+    }
+}

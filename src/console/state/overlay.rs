@@ -141,12 +141,26 @@ pub(crate) struct Chooser {
     /// Places in `all`, best match first.
     pub(crate) ranked: Vec<usize>,
     pub(crate) scroll: Scroll,
+    /// What is said where there is nothing to choose from.
+    pub(crate) empty: &'static str,
 }
 
 impl Chooser {
     pub(crate) fn new(title: &str, all: Vec<Choice>) -> Self {
         let ranked = (0..all.len()).collect();
-        Self { title: title.into(), input: Input::new(""), all, ranked, scroll: Scroll::default() }
+        Self {
+            title: title.into(),
+            input: Input::new(""),
+            all,
+            ranked,
+            scroll: Scroll::default(),
+            empty: "there is nothing to choose from",
+        }
+    }
+
+    /// Says what to do where there is nothing yet.
+    pub(crate) fn or(self, empty: &'static str) -> Self {
+        Self { empty, ..self }
     }
 
     pub(crate) fn selected(&self) -> Option<&Choice> {

@@ -28,7 +28,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, chooser: &Chooser) {
         }
     }
     if chooser.ranked.is_empty() {
-        let none = Piece::new(Tone::Dim, "nothing of that name");
+        let none = Piece::new(Tone::Dim, if chooser.all.is_empty() { chooser.empty } else { "nothing of that name" });
         return put(frame.buffer_mut(), state.theme, Rect { height: 1, ..list }, &[none], 0);
     }
     let names = chooser.all.iter().map(|c| text::width(&c.name)).max().unwrap_or_default().clamp(20, 46) + 2;

@@ -4,7 +4,7 @@ use bson::raw::cstr;
 use bson::{RawBsonRef, RawDocument, RawDocumentBuf, rawdoc};
 use rusqlite::Connection;
 
-use super::super::engine::{Catalog, Cursor, Engine, Hint, Namespace, Source};
+use super::super::engine::{Catalog, Cursor, Engine, Hint, Namespace, Source, check_size};
 use super::super::error::{Code, CommandError};
 use super::super::expression::Given;
 use super::super::pipeline::Pipeline;
@@ -72,6 +72,7 @@ fn run(
         Some(made) => Pipeline::parse(rest, &given)?.of_made(connection, &namespace.db, &made, args.deadline()?)?,
         None => Pipeline::parse(stages, &given)?.hinted(hint).of_collection(connection, namespace, args.deadline()?)?,
     };
+    documents.iter().try_for_each(|document| check_size(document))?;
     Ok((documents, given))
 }
 
@@ -167,6 +168,7 @@ fn without_collection(
         None => Vec::new(),
     };
     let documents = Pipeline::parse(rest, &given)?.of_made(connection, args.db()?, &made, args.deadline()?)?;
+    documents.iter().try_for_each(|document| check_size(document))?;
     Ok((documents, given))
 }
 
@@ -176,4 +178,24 @@ fn current_operation(command: &Command) -> Result<Vec<RawDocumentBuf>, CommandEr
     operation.append(cstr!("ns"), format!("{}.$cmd.aggregate", command.args().db()?));
     operation.append(cstr!("command"), command.body.clone());
     Ok(vec![operation])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_document_over_16_mib_is_no_answer() {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = Engine::open(&dir.path().join("s.sqlite")).unwrap();
+        let long = "x".repeat(9 << 20);
+        let pipeline = rawdoc! { "$documents": [{ "s": long }] };
+        let asked = |twice: RawDocumentBuf| {
+            let stages: bson::RawArrayBuf = [pipeline.clone(), rawdoc! { "$project": twice }].into_iter().collect();
+            Command::new(rawdoc! { "aggregate": 1, "pipeline": stages, "cursor": {}, "$db": "d" })
+        };
+        assert!(aggregate(&engine, asked(rawdoc! { "a": "$s" })).await.is_ok());
+        let refused = aggregate(&engine, asked(rawdoc! { "a": "$s", "b": "$s" })).await.unwrap_err();
+        assert_eq!(refused.code, Code::BSON_OBJECT_TOO_LARGE);
+    }
 }

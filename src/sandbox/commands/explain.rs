@@ -19,7 +19,14 @@ pub(super) async fn explain(engine: &Engine, command: Command) -> Result<RawDocu
         inner.append(cstr!("$db"), db);
     }
     // What is not said is everything, as in MongoDB.
-    let executed = args.text("verbosity")?.unwrap_or("allPlansExecution") != "queryPlanner";
+    let executed = match args.text("verbosity")? {
+        Some("queryPlanner") => false,
+        None | Some("executionStats" | "allPlansExecution") => true,
+        Some(other) => {
+            let message = format!("Enumeration value '{other}' for field 'explain.verbosity' is not a valid value.");
+            return Err(CommandError::bad_value(message));
+        }
+    };
     let inner = Command::new(inner);
     super::fields::check(inner.name(), &inner.body)?;
     engine.read(move |connection| of(connection, &inner, executed)).await

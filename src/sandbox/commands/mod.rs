@@ -70,6 +70,34 @@ impl Command {
 /// `maxWriteBatchSize`.
 pub(super) const MAX_BATCH: usize = 100_000;
 
+/// The commands there are.
+pub(super) const NAMES: [&str; 24] = [
+    "aggregate",
+    "collMod",
+    "collStats",
+    "count",
+    "create",
+    "createIndexes",
+    "dbStats",
+    "delete",
+    "distinct",
+    "drop",
+    "dropDatabase",
+    "dropIndexes",
+    "explain",
+    "find",
+    "findAndModify",
+    "getMore",
+    "insert",
+    "killCursors",
+    "listCollections",
+    "listDatabases",
+    "listIndexes",
+    "renameCollection",
+    "update",
+    "validate",
+];
+
 /// Runs a command of a client that may.
 ///
 /// # Errors

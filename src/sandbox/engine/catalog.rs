@@ -10,7 +10,7 @@ use super::super::value::Collation;
 use super::{Collection, Index, Traits, View, upgrade};
 
 /// The version of the file's layout; a file of a newer one is refused.
-const LAYOUT: i64 = 3;
+const LAYOUT: i64 = 4;
 
 /// Makes the catalogue in a new file, and checks that of an old one.
 pub(super) fn prepare(connection: &Connection, file: &Path) -> Result<(), SandboxError> {
@@ -34,8 +34,8 @@ pub(super) fn prepare(connection: &Connection, file: &Path) -> Result<(), Sandbo
          PRAGMA user_version = {LAYOUT};
          COMMIT;"
     );
-    if found == 2 {
-        upgrade::descending_indexes(connection).map_err(|error| SandboxError::upgrade(file, &error))?;
+    if (2..LAYOUT).contains(&found) {
+        upgrade::keys(connection, found).map_err(|error| SandboxError::upgrade(file, &error))?;
     }
     connection.execute_batch(&sql).map_err(failed)
 }
@@ -203,6 +203,7 @@ impl Catalog<'_> {
         let Some(collection) = self.find(from)? else {
             return Err(CommandError::new(Code::NAMESPACE_NOT_FOUND, format!("Source collection {from} does not exist")));
         };
+        self.check_name(to)?;
         if self.entry(to)?.is_some() {
             if !replace {
                 return Err(CommandError::new(Code::NAMESPACE_EXISTS, "target namespace exists"));
@@ -243,12 +244,14 @@ impl Catalog<'_> {
     /// Makes a collection or a view. Writes.
     ///
     /// # Errors
-    /// `NamespaceExists`; as of [`Traits::parse`].
+    /// `NamespaceExists`; a name that is the server's, or of a database that differs from another in case only; as of
+    /// [`Traits::parse`].
     pub(in crate::sandbox) fn create(&self, namespace: &Namespace, options: &RawDocument) -> Result<(), CommandError> {
         if self.entry(namespace)?.is_some() {
             let message = format!("Collection {namespace} already exists.");
             return Err(CommandError::new(Code::NAMESPACE_EXISTS, message));
         }
+        self.check_name(namespace)?;
         let traits = Traits::parse(options)?;
         let uuid = bson::Uuid::new();
         self.0.prepare_cached("INSERT INTO collections (db, name, uuid, options) VALUES (?, ?, ?, ?)")?.execute(params![
@@ -262,6 +265,22 @@ impl Catalog<'_> {
             Collection::new(id, namespace.clone(), traits, Vec::new()).create_table(self.0)?;
         }
         Ok(())
+    }
+
+    /// Whether something of this name may be made.
+    fn check_name(&self, Namespace { db, collection }: &Namespace) -> Result<(), CommandError> {
+        let known = ["system.js", "system.profile", "system.views"].contains(&collection.as_str());
+        if collection.starts_with("system.") && !known && !collection.starts_with("system.buckets.") {
+            return Err(CommandError::new(Code::INVALID_NAMESPACE, format!("Invalid system namespace: {db}.{collection}")));
+        }
+        let sql = "SELECT db FROM collections WHERE db = ?1 COLLATE NOCASE AND db <> ?1 LIMIT 1";
+        match self.0.prepare_cached(sql)?.query_row([db], |row| row.get::<_, String>(0)).optional()? {
+            Some(other) => {
+                let message = format!("db already exists with different case already have: [{other}] trying to create [{db}]");
+                Err(CommandError::new(Code::DATABASE_DIFFER_CASE, message))
+            }
+            None => Ok(()),
+        }
     }
 
     /// Removes a collection and all in it, or a view; whether there was one. Writes.

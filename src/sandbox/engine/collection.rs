@@ -233,7 +233,9 @@ impl Collection {
     }
 }
 
-fn check_size(document: &RawDocument) -> Result<(), CommandError> {
+/// # Errors
+/// It is over 16 MiB.
+pub(in crate::sandbox) fn check_size(document: &RawDocument) -> Result<(), CommandError> {
     let size = document.as_bytes().len();
     if size <= MAX_DOCUMENT {
         return Ok(());

@@ -4,8 +4,9 @@ use bson::{RawBson, RawBsonRef, RawDocument, RawDocumentBuf, rawdoc};
 use rusqlite::{Connection, params};
 
 use super::super::error::{Code, CommandError};
-use super::super::matcher::{Columns, Matcher, directed};
-use super::super::value::{Collation, Leaf, Path, shell, type_alias, whole_number};
+use super::super::matcher::{Columns, Matcher, directed, is_set};
+use super::super::value::{Collation, Leaf, Path, compare, shell, type_alias, whole_number};
+use super::keys;
 
 /// An index: a table of (key, document's number), where the key's bytes sort like the values. That of `_id` is the
 /// collection's own table.
@@ -19,6 +20,8 @@ pub(in crate::sandbox) struct Index {
     pub(in crate::sandbox) paths: Vec<(Path, bool)>,
     pub(in crate::sandbox) unique: bool,
     pub(in crate::sandbox) sparse: bool,
+    /// Whether queries pass it over.
+    pub(in crate::sandbox) hidden: bool,
     pub(in crate::sandbox) partial: Option<Arc<Matcher>>,
     /// Seconds after the indexed date when a document goes.
     pub(in crate::sandbox) expires_after: Option<i64>,
@@ -37,9 +40,6 @@ enum Table {
 /// Ranges of keys: each from its first key to before its second.
 pub(in crate::sandbox) type Ranges = Vec<(Vec<u8>, Vec<u8>)>;
 
-/// More keys than this of one document are refused.
-const MAX_KEYS: usize = 100_000;
-
 /// Kinds of index MongoDB has and the sandbox has not.
 const KINDS: [&str; 5] = ["2d", "2dsphere", "columnstore", "hashed", "text"];
 
@@ -57,6 +57,7 @@ impl Index {
             paths: vec![(Path::new("_id"), false)],
             unique: true,
             sparse: false,
+            hidden: false,
             partial: None,
             expires_after: None,
             multikey: false,
@@ -99,8 +100,7 @@ impl Index {
             }
             paths.push((Path::new(name.as_str()), down));
         }
-        let flag =
-            |name: &str| Ok::<_, CommandError>(matches!(spec.get(name)?, Some(RawBsonRef::Boolean(true) | RawBsonRef::Int32(1))));
+        let flag = |name: &str| Ok::<_, CommandError>(spec.get(name)?.is_some_and(is_set));
         let collation = Collation::of_field(spec.get("collation")?)?.unwrap_or_default();
         let partial = match spec.get("partialFilterExpression")? {
             Some(RawBsonRef::Document(filter)) => {
@@ -131,11 +131,35 @@ impl Index {
             paths,
             unique: flag("unique")?,
             sparse: flag("sparse")?,
+            hidden: flag("hidden")?,
             partial,
             expires_after,
             multikey,
             collation,
         })
+    }
+
+    /// Whether another index is of the same keys in the same way, so that the two cannot stand side by side.
+    pub(in crate::sandbox) fn is_like(&self, other: &Self) -> bool {
+        let same = |name: &str| match (self.spec.get(name), other.spec.get(name)) {
+            (Ok(Some(a)), Ok(Some(b))) => compare(a, b).is_eq(),
+            (Ok(None), Ok(None)) => true,
+            _ => false,
+        };
+        same("key")
+            && same("partialFilterExpression")
+            && self.collation == other.collation
+            && (self.unique, self.sparse) == (other.unique, other.sparse)
+    }
+
+    /// Whether these are its keys, whatever the types of their numbers.
+    pub(in crate::sandbox) fn is_of(&self, keys: &RawDocument) -> bool {
+        matches!(self.spec.get("key"), Ok(Some(own)) if compare(own, RawBsonRef::Document(keys)).is_eq())
+    }
+
+    /// Whether it is that of `_id`, which every collection has.
+    pub(in crate::sandbox) fn is_of_id(&self) -> bool {
+        matches!(self.paths.as_slice(), [(path, false)] if *path == Path::new("_id"))
     }
 
     /// Its number in the catalogue; `None` for that of `_id`.
@@ -151,41 +175,27 @@ impl Index {
         Columns { paths: &self.paths, collation: &self.collation, multikey: self.multikey }
     }
 
-    /// The keys of a document: of an array's every element; none if the index leaves the document out.
+    /// The keys of a document; none if the index leaves the document out.
     fn keys(&self, document: &RawDocument) -> Result<Vec<Vec<u8>>, CommandError> {
         if let Some(partial) = &self.partial
             && !partial.try_matches(document)?
         {
             return Ok(Vec::new());
         }
-        let (mut keys, mut there, mut array) = (vec![Vec::new()], false, None::<&str>);
-        for (path, down) in &self.paths {
-            let mut values: Vec<Vec<u8>> = Vec::new();
-            path.any(document, Leaf::Elements, &mut |value| {
-                there |= value.is_some();
-                values.push(directed(&self.collation.key(value.unwrap_or(RawBsonRef::Null)), *down));
-                false
-            });
-            values.sort();
-            values.dedup();
-            if values.len() > 1 {
-                let first = path.parts().first().map(String::as_str);
-                if array.is_some() && array != first {
-                    let message =
-                        format!("cannot index parallel arrays [{}] [{}]", path.parts().join("."), array.unwrap_or_default());
-                    return Err(CommandError::new(Code::CANNOT_INDEX_PARALLEL_ARRAYS, message));
-                }
-                array = first;
+        let mut keys = Vec::new();
+        for tuple in keys::tuples(document, &self.paths)? {
+            if self.sparse && tuple.iter().all(Option::is_none) {
+                continue;
             }
-            if values.is_empty() {
-                values.push(directed(&self.collation.key(RawBsonRef::Null), *down));
+            let mut key = Vec::new();
+            for (value, (_, down)) in tuple.into_iter().zip(&self.paths) {
+                key.extend(directed(&self.collation.key(value.unwrap_or(RawBsonRef::Null)), *down));
             }
-            keys = keys.iter().flat_map(|key| values.iter().map(move |value| [key.as_slice(), value].concat())).collect();
-            if keys.len() > MAX_KEYS {
-                return Err(CommandError::new(Code::CANNOT_CREATE_INDEX, "a document has too many index keys"));
-            }
+            keys.push(key);
         }
-        Ok(if self.sparse && !there { Vec::new() } else { keys })
+        keys.sort();
+        keys.dedup();
+        Ok(keys)
     }
 
     pub(super) fn create_table(&self, connection: &Connection) -> Result<(), CommandError> {

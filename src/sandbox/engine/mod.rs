@@ -9,6 +9,7 @@ mod catalog;
 mod collection;
 mod cursor;
 mod index;
+mod keys;
 mod plan;
 mod query;
 mod readers;
@@ -20,7 +21,7 @@ mod upgrade;
 mod writer;
 
 pub(super) use catalog::{Catalog, Namespace, Source};
-pub(super) use collection::Collection;
+pub(super) use collection::{Collection, check_size};
 pub(super) use cursor::{Batch, Cursor, Cursors};
 pub(super) use index::Index;
 pub(super) use plan::{Hint, Plan};

@@ -91,7 +91,7 @@ impl<'c> Plan<'c> {
             Some(hint) => {
                 let named = |index: &&Index| match hint {
                     Hint::Name(name) => index.name == *name,
-                    Hint::Keys(keys) => index.spec.get_document("key").is_ok_and(|known| known == &**keys),
+                    Hint::Keys(keys) => index.is_of(keys),
                     Hint::Natural { .. } => false,
                 };
                 let unknown = || {
@@ -99,7 +99,7 @@ impl<'c> Plan<'c> {
                         "error processing query: planner returned error :: caused by :: hint provided does not correspond to an existing index",
                     )
                 };
-                let index = collection.all_indexes().find(named).ok_or_else(unknown)?;
+                let index = collection.all_indexes().filter(|index| !index.hidden).find(named).ok_or_else(unknown)?;
                 Ok(Self::through(index, query.matcher.bounds(&index.columns()), query.sort.as_ref()).0)
             }
             None => Ok(Self::best(query, collection)),
@@ -108,7 +108,7 @@ impl<'c> Plan<'c> {
 
     fn best(query: &Query, collection: &'c Collection) -> Self {
         let plans = collection.all_indexes().filter_map(|index| {
-            if index.partial.as_ref().is_some_and(|partial| !query.matcher.implies(partial)) {
+            if index.hidden || index.partial.as_ref().is_some_and(|partial| !query.matcher.implies(partial)) {
                 return None;
             }
             let bounds = query.matcher.bounds(&index.columns());

@@ -71,6 +71,53 @@ async fn a_descending_index_of_an_older_file_is_made_anew() {
 }
 
 #[tokio::test]
+async fn an_index_over_arrays_of_an_older_file_is_made_anew_or_goes_if_there_can_be_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("s.sqlite");
+    let index = |key: RawDocumentBuf| rawdoc! { "v": 2, "key": key, "name": "n" };
+    let document = rawdoc! { "_id": 1, "c": [{ "a": 1, "b": 2 }, { "a": 3, "b": 4 }] };
+    opened(&file, index(rawdoc! { "c.a": 1, "c.b": 1 }), vec![document]).await.close();
+    aged(&file, |connection| connection.pragma_update(None, "user_version", 3).unwrap());
+    assert_eq!(found(&Engine::open(&file).unwrap(), rawdoc! { "c.a": 3 }).await, 1);
+    aged(&file, |connection| {
+        connection.execute("UPDATE indexes SET spec = ?", params![index(rawdoc! { "c": 1, "d": 1 }).as_bytes()]).unwrap();
+        let body = rawdoc! { "_id": 1, "c": [1], "d": [2] };
+        connection.execute("UPDATE c_1 SET body = ?", params![body.as_bytes()]).unwrap();
+        connection.pragma_update(None, "user_version", 3).unwrap();
+    });
+    assert_eq!(found(&Engine::open(&file).unwrap(), rawdoc! { "c": 1 }).await, 1, "the document is there without the index");
+}
+
+#[tokio::test]
+async fn a_unique_index_over_one_array_takes_the_fields_of_a_key_of_one_element() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = rawdoc! { "v": 2, "key": { "c.a": 1, "c.b": 1 }, "name": "n", "unique": true };
+    let element = |a: i32, b: i32| rawdoc! { "a": a, "b": b };
+    let documents = vec![rawdoc! { "c": [element(1, 2), element(3, 4)] }, rawdoc! { "c": [element(1, 4)] }];
+    let engine = opened(&dir.path().join("s.sqlite"), index, documents).await;
+    assert_eq!(found(&engine, rawdoc! { "c.a": 1, "c.b": 4 }).await, 2, "different elements may pass");
+    let second = engine.write(move |connection| {
+        Catalog(connection).find_or_create(&orders())?.insert(connection, &rawdoc! { "c": [{ "a": 3, "b": 4 }] }).map(drop)
+    });
+    assert_eq!(second.await.unwrap_err().code.number, 11000);
+}
+
+#[tokio::test]
+async fn a_name_that_is_the_servers_or_differs_in_case_only_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = Engine::open(&dir.path().join("s.sqlite")).unwrap();
+    let made = async |db: &'static str, name: &'static str| {
+        let namespace = Namespace::new(db, name).unwrap();
+        let made = engine.write(move |connection| Catalog(connection).create(&namespace, &rawdoc! {})).await;
+        made.map_err(|error| error.code.number)
+    };
+    assert_eq!(made("t4", "c").await, Ok(()));
+    assert_eq!(made("t4", "system.foo").await, Err(73));
+    assert_eq!(made("T4", "c").await, Err(13297));
+    assert_eq!(made("t4", "d").await, Ok(()));
+}
+
+#[tokio::test]
 async fn an_index_of_strings_is_made_anew_when_the_rules_of_their_order_have_changed() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("s.sqlite");

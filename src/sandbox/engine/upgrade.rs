@@ -8,12 +8,20 @@ use super::super::error::CommandError;
 use super::super::value::{Collation, RULES};
 use super::{Catalog, Collection, Index};
 
-/// In the second layout all keys went up.
-pub(super) fn descending_indexes(connection: &Connection) -> Result<(), CommandError> {
+/// In the second layout all keys went up; up to the third the fields of a key were not of one element of an array.
+pub(super) fn keys(connection: &Connection, layout: i64) -> Result<(), CommandError> {
     as_one(connection, || {
         each(connection, |catalog, collection| {
-            let down = |index: &&Index| index.paths.iter().any(|(_, down)| *down);
-            collection.indexes().iter().filter(down).try_for_each(|index| refill(catalog, collection, index))
+            let turned = |index: &Index| layout == 2 && index.paths.iter().any(|(_, down)| *down);
+            for index in collection.indexes().iter().filter(|index| index.multikey || turned(index)) {
+                if let Err(error) = refill(catalog, collection, index) {
+                    // A document can have had keys that MongoDB does not make: it is kept rather than the index.
+                    let namespace = collection.namespace();
+                    tracing::warn!("the index {} of {namespace} cannot be made anew and is dropped: {error}", index.name);
+                    catalog.drop_index(index)?;
+                }
+            }
+            Ok(())
         })
     })
 }

@@ -2,7 +2,8 @@ use bson::{Bson, DateTime};
 
 use super::super::error::{Code, CommandError};
 use super::super::value::{
-    self, Collation, Op, Trouble, alias_of, calculate_wide, double, exact, long, special_decimal, whole_number,
+    self, Collation, Decimal, Op, Sum, Trouble, Way, alias_of, calculate_wide, double, double_text, exact, long, special_decimal,
+    transcendental, whole_number,
 };
 use super::Value;
 use super::logic::is_nullish;
@@ -29,7 +30,7 @@ fn millis(value: &Bson) -> Option<i64> {
 }
 
 pub(super) fn add(arguments: &[Value]) -> Result<Value, CommandError> {
-    let (mut sum, mut date) = (Bson::Int32(0), None);
+    let (mut sum, mut date) = (Sum::default(), None);
     if arguments.iter().any(is_nullish) {
         return Ok(Some(Bson::Null));
     }
@@ -39,12 +40,11 @@ pub(super) fn add(arguments: &[Value]) -> Result<Value, CommandError> {
                 return Err(CommandError::new(Code::location(16612), "only one date allowed in an $add expression"));
             }
             Bson::DateTime(at) => date = Some(*at),
-            value => {
-                let message = format!("$add only supports numeric or date types, not {}", alias_of(value));
-                sum = calculate_wide(Op::Add, &sum, value).map_err(|why| trouble(why, message))?;
-            }
+            value if value::is_number(value) => sum.add(value),
+            value => return Err(mismatch(format!("$add only supports numeric or date types, not {}", alias_of(value)))),
         }
     }
+    let sum = sum.total();
     Ok(Some(match date {
         Some(date) => Bson::DateTime(DateTime::from_millis(date.timestamp_millis().saturating_add(millis(&sum).unwrap_or(0)))),
         None => sum,
@@ -92,7 +92,7 @@ pub(super) fn divide(arguments: &[Value]) -> Result<Value, CommandError> {
     let (Some((x, m)), Some((y, n))) = (number(a), number(b)) else {
         return Err(mismatch(format!("$divide only supports numeric types, not {} and {}", alias(a), alias(b))));
     };
-    if n == 0.0 {
+    if is_zero(y) {
         return Err(CommandError::bad_value("can't $divide by zero"));
     }
     if !matches!((x, y), (Bson::Decimal128(_), _) | (_, Bson::Decimal128(_))) {
@@ -114,17 +114,33 @@ pub(super) fn modulo(arguments: &[Value]) -> Result<Value, CommandError> {
         let message = format!("$mod only supports numeric types, not {} and {}", alias(a), alias(b));
         return Err(CommandError::new(Code::location(16611), message));
     };
-    if n == 0.0 {
+    if is_zero(y) {
         return Err(CommandError::new(Code::location(16610), "can't $mod by zero"));
     }
     Ok(Some(match (x, y, long(x), long(y)) {
-        (Bson::Decimal128(_), ..) | (_, Bson::Decimal128(_), ..) => {
-            return Err(CommandError::not_implemented("$mod of a Decimal128"));
-        }
+        (Bson::Decimal128(_), ..) | (_, Bson::Decimal128(_), ..) => match (exact(x), exact(y)) {
+            (Some(x), Some(y)) => decimal(x.remainder(&y), f64::NAN),
+            (Some(x), None) if !n.is_nan() => decimal(Some(x), f64::NAN),
+            _ => decimal(None, f64::NAN),
+        },
         (Bson::Int32(_), Bson::Int32(_), Some(p), Some(q)) => value::narrow(p % q),
         (_, _, Some(p), Some(q)) => Bson::Int64(p.wrapping_rem(q)),
         _ => Bson::Double(m % n),
     }))
+}
+
+/// A tiny decimal is none, though the nearest double is.
+fn is_zero(value: &Bson) -> bool {
+    match value {
+        Bson::Decimal128(_) => exact(value).is_some_and(|n| n.is_zero()),
+        other => double(other) == Some(0.0),
+    }
+}
+
+/// The Decimal128 of a result; where there is none, that of zero, NaN or an infinity.
+fn decimal(result: Option<Decimal>, otherwise: f64) -> Bson {
+    let special = || if otherwise == 0.0 { "0E-6176".parse().ok() } else { special_decimal(otherwise) };
+    result.and_then(Decimal::rounded).or_else(special).map_or(Bson::Null, Bson::Decimal128)
 }
 
 fn number(value: &Value) -> Option<(&Bson, f64)> {
@@ -160,8 +176,8 @@ pub(super) fn abs(arguments: &[Value]) -> Result<Value, CommandError> {
     })
 }
 
-/// Rounds in a way that is simple for doubles; a Decimal128 goes through the text of its digits.
-fn rounding(name: &'static str, arguments: &[Value], way: fn(f64) -> f64) -> Result<Value, CommandError> {
+/// What is exactly in the middle, or exactly at a place, is told by the exact decimal a number stands for.
+fn rounding(name: &'static str, arguments: &[Value], way: Way) -> Result<Value, CommandError> {
     let places = match arguments.get(1) {
         None => 0,
         Some(places) if is_nullish(places) => return Ok(Some(Bson::Null)),
@@ -172,68 +188,102 @@ fn rounding(name: &'static str, arguments: &[Value], way: fn(f64) -> f64) -> Res
             )
         })?,
     };
-    let places = i32::try_from(places).unwrap_or(0);
+    let exponent = -i32::try_from(places).unwrap_or(0);
     unary(name, arguments, |value, n| match value {
-        Bson::Int32(_) | Bson::Int64(_) if places >= 0 => Ok(value.clone()),
+        Bson::Int32(_) | Bson::Int64(_) if exponent <= 0 => Ok(value.clone()),
         Bson::Int32(_) | Bson::Int64(_) => {
-            let unit = 10_f64.powi(-places);
-            #[allow(clippy::cast_possible_truncation)] // saturates
-            let rounded = (way(n / unit) * unit) as i64;
+            let rounded = exact(value).and_then(|n| n.quantized(exponent, way).to_long());
+            let message = || CommandError::new(Code::location(51080), format!("Invalid conversion to long during {name}."));
+            let rounded = rounded.ok_or_else(message)?;
             Ok(if matches!(value, Bson::Int32(_)) { value::narrow(rounded) } else { Bson::Int64(rounded) })
         }
-        Bson::Decimal128(_) => Err(CommandError::not_implemented(&format!("{name} of a Decimal128"))),
-        _ if places == 0 => Ok(Bson::Double(way(n))),
-        _ => {
-            let unit = 10_f64.powi(places);
-            let rounded = way(n * unit) / unit;
-            Ok(Bson::Double(if rounded.is_finite() { rounded } else { n }))
-        }
+        Bson::Decimal128(_) => Ok(exact(value).map_or_else(|| value.clone(), |n| decimal(Some(n.quantized(exponent, way)), 0.0))),
+        _ if exponent == 0 => Ok(Bson::Double(match way {
+            Way::HalfEven => n.round_ties_even(),
+            Way::Down => n.trunc(),
+            Way::Floor => n.floor(),
+            Way::Ceiling => n.ceil(),
+        })),
+        _ => Ok(Bson::Double(Decimal::of_double(n).map_or(n, |exact| exact.quantized(exponent, way).to_double()))),
     })
 }
 
 pub(super) fn ceil(arguments: &[Value]) -> Result<Value, CommandError> {
-    rounding("$ceil", arguments, f64::ceil)
+    rounding("$ceil", arguments, Way::Ceiling)
 }
 
 pub(super) fn floor(arguments: &[Value]) -> Result<Value, CommandError> {
-    rounding("$floor", arguments, f64::floor)
+    rounding("$floor", arguments, Way::Floor)
 }
 
 /// A half goes to the even neighbour.
 pub(super) fn round(arguments: &[Value]) -> Result<Value, CommandError> {
-    rounding("$round", arguments, f64::round_ties_even)
+    rounding("$round", arguments, Way::HalfEven)
 }
 
 pub(super) fn trunc(arguments: &[Value]) -> Result<Value, CommandError> {
-    rounding("$trunc", arguments, f64::trunc)
+    rounding("$trunc", arguments, Way::Down)
 }
 
-fn real(name: &str, arguments: &[Value], of: impl Fn(f64) -> Result<f64, CommandError>) -> Result<Value, CommandError> {
-    unary(name, arguments, |value, n| match value {
-        Bson::Decimal128(_) => Err(CommandError::not_implemented(&format!("{name} of a Decimal128"))),
-        _ => of(n).map(Bson::Double),
+/// A function of one number that is a double, or a decimal of a decimal.
+fn real(
+    name: &str,
+    arguments: &[Value],
+    allowed: impl Fn(&Bson, f64) -> Result<(), CommandError>,
+    of: impl Fn(f64) -> f64,
+    of_decimal: impl Fn(&Decimal) -> Option<Decimal>,
+) -> Result<Value, CommandError> {
+    unary(name, arguments, |value, n| {
+        allowed(value, n)?;
+        Ok(match value {
+            Bson::Decimal128(_) => decimal(exact(value).and_then(|n| of_decimal(&n)), of(n)),
+            _ => Bson::Double(of(n)),
+        })
     })
 }
 
 pub(super) fn sqrt(arguments: &[Value]) -> Result<Value, CommandError> {
-    let negative = || CommandError::new(Code::location(28714), "$sqrt's argument must be greater than or equal to 0");
-    real("$sqrt", arguments, |n| if n < 0.0 { Err(negative()) } else { Ok(n.sqrt()) })
+    let allowed = |value: &Bson, n: f64| {
+        let negative = n < 0.0 || exact_if_decimal(value).is_some_and(|n| n.is_negative() && !n.is_zero());
+        let message = "$sqrt's argument must be greater than or equal to 0";
+        if negative { Err(CommandError::new(Code::location(28714), message)) } else { Ok(()) }
+    };
+    real("$sqrt", arguments, allowed, f64::sqrt, transcendental::root)
 }
 
 pub(super) fn exp(arguments: &[Value]) -> Result<Value, CommandError> {
-    real("$exp", arguments, |n| Ok(n.exp()))
+    real("$exp", arguments, |_, _| Ok(()), f64::exp, transcendental::exponential)
+}
+
+fn exact_if_decimal(value: &Bson) -> Option<Decimal> {
+    matches!(value, Bson::Decimal128(_)).then(|| exact(value)).flatten()
+}
+
+/// Whether there is a logarithm of it. NaN has itself.
+fn is_positive(value: &Bson, n: f64) -> bool {
+    exact_if_decimal(value).map_or(n > 0.0 || n.is_nan(), |n| !n.is_negative() && !n.is_zero())
+}
+
+fn logarithm(
+    name: &str,
+    location: i32,
+    arguments: &[Value],
+    of: fn(f64) -> f64,
+    of_decimal: fn(&Decimal) -> Option<Decimal>,
+) -> Result<Value, CommandError> {
+    let allowed = |value: &Bson, n: f64| {
+        let refused = || format!("{name}'s argument must be a positive number, but is {}", double_text(n));
+        if is_positive(value, n) { Ok(()) } else { Err(CommandError::new(Code::location(location), refused())) }
+    };
+    real(name, arguments, allowed, of, of_decimal)
 }
 
 pub(super) fn ln(arguments: &[Value]) -> Result<Value, CommandError> {
-    let refused =
-        |n: f64| CommandError::new(Code::location(28766), format!("$ln's argument must be a positive number, but is {n}"));
-    real("$ln", arguments, |n| if n <= 0.0 { Err(refused(n)) } else { Ok(n.ln()) })
+    logarithm("$ln", 28766, arguments, f64::ln, transcendental::logarithm)
 }
 
 pub(super) fn log10(arguments: &[Value]) -> Result<Value, CommandError> {
-    let refused =
-        |n: f64| CommandError::new(Code::location(28761), format!("$log10's argument must be a positive number, but is {n}"));
-    real("$log10", arguments, |n| if n <= 0.0 { Err(refused(n)) } else { Ok(n.log10()) })
+    logarithm("$log10", 28761, arguments, f64::log10, transcendental::logarithm_10)
 }
 
 pub(super) fn log(arguments: &[Value]) -> Result<Value, CommandError> {
@@ -241,14 +291,19 @@ pub(super) fn log(arguments: &[Value]) -> Result<Value, CommandError> {
     if is_nullish(of) || is_nullish(base) {
         return Ok(Some(Bson::Null));
     }
-    let (Some((_, n)), Some((_, b))) = (number(of), number(base)) else {
+    let (Some((x, n)), Some((y, b))) = (number(of), number(base)) else {
         return Err(CommandError::new(Code::location(28756), "$log's arguments must be numeric"));
     };
-    if n <= 0.0 || b <= 0.0 || b.to_bits() == 1.0_f64.to_bits() {
+    if !is_positive(x, n) || !is_positive(y, b) || b.to_bits() == 1.0_f64.to_bits() {
         let message = "$log's argument must be a positive number, and its base a positive number not equal to 1";
         return Err(CommandError::new(Code::location(28758), message));
     }
-    Ok(Some(Bson::Double(n.ln() / b.ln())))
+    let near = n.ln() / b.ln();
+    if !matches!((x, y), (Bson::Decimal128(_), _) | (_, Bson::Decimal128(_))) {
+        return Ok(Some(Bson::Double(near)));
+    }
+    let logarithms = exact(x).zip(exact(y)).and_then(|(x, y)| transcendental::logarithm(&x).zip(transcendental::logarithm(&y)));
+    Ok(Some(decimal(logarithms.and_then(|(x, y)| x.divide(&y)), near)))
 }
 
 pub(super) fn pow(arguments: &[Value]) -> Result<Value, CommandError> {
@@ -259,18 +314,27 @@ pub(super) fn pow(arguments: &[Value]) -> Result<Value, CommandError> {
     let (Some((x, m)), Some((y, n))) = (number(base), number(exponent)) else {
         return Err(CommandError::new(Code::location(28762), "$pow's base and exponent must be numeric"));
     };
-    if m == 0.0 && n < 0.0 {
+    if is_zero(x) && n < 0.0 {
         return Err(CommandError::new(Code::location(28764), "$pow cannot take a base of 0 and a negative exponent"));
     }
     let whole = long(x).zip(long(y)).and_then(|(x, y)| x.checked_pow(u32::try_from(y).ok()?));
     Ok(Some(match (x, y, whole) {
         (Bson::Decimal128(_), ..) | (_, Bson::Decimal128(_), _) => {
-            return Err(CommandError::not_implemented("$pow of a Decimal128"));
+            decimal(exact(x).zip(exact(y)).and_then(|(x, y)| decimal_power(&x, &y)), m.powf(n))
         }
         (Bson::Int32(_), Bson::Int32(_), Some(power)) => value::narrow(power),
         (_, _, Some(power)) => Bson::Int64(power),
         _ => Bson::Double(m.powf(n)),
     }))
+}
+
+fn decimal_power(base: &Decimal, exponent: &Decimal) -> Option<Decimal> {
+    match exponent.clone().whole() {
+        Some(power) => transcendental::whole_power(base, power),
+        None if base.is_zero() => Some(base.clone()),
+        None if base.is_negative() => None,
+        None => transcendental::exponential(&transcendental::logarithm(base)?.multiply(exponent)),
+    }
 }
 
 /// The numbers of an accumulator used as an expression: its arguments, or the elements of its only one.
@@ -281,22 +345,12 @@ fn operands(arguments: &[Value]) -> Vec<Bson> {
     }
 }
 
-/// The sum of what is a number; the rest is passed over.
-pub(in crate::sandbox) fn total<'a>(values: impl Iterator<Item = &'a Bson>) -> Bson {
-    values.filter(|value| value::is_number(value)).fold(Bson::Int32(0), |sum, value| plus(&sum, value))
-}
-
-/// The sum of two numbers.
-pub(in crate::sandbox) fn plus(sum: &Bson, value: &Bson) -> Bson {
-    calculate_wide(Op::Add, sum, value).unwrap_or(Bson::Double(f64::NAN))
-}
-
 pub(super) fn rand(_: &[Value]) -> Result<Value, CommandError> {
     Ok(Some(Bson::Double(rand::random())))
 }
 
 pub(super) fn sum(arguments: &[Value]) -> Result<Value, CommandError> {
-    Ok(Some(total(operands(arguments).iter())))
+    Ok(Some(Sum::of(&operands(arguments)).total()))
 }
 
 pub(super) fn avg(arguments: &[Value]) -> Result<Value, CommandError> {
@@ -304,7 +358,7 @@ pub(super) fn avg(arguments: &[Value]) -> Result<Value, CommandError> {
     if numbers.is_empty() {
         return Ok(Some(Bson::Null));
     }
-    mean(&total(numbers.iter()), numbers.len())
+    mean(&Sum::of(&numbers).total(), numbers.len())
 }
 
 /// The `n`th part of a sum: a double, or a decimal if the sum is one.

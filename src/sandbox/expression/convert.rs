@@ -2,7 +2,7 @@ use bson::oid::ObjectId;
 use bson::{Bson, DateTime};
 
 use super::super::error::{Code, CommandError};
-use super::super::value::{alias_of, double, is_number as is_number_value, long, narrow, type_from_alias};
+use super::super::value::{alias_of, double, double_text, is_number as is_number_value, long, narrow, type_from_alias};
 use super::Value;
 use super::dates;
 use super::logic::{is_nullish, truth};
@@ -29,9 +29,7 @@ pub(super) fn text_of(value: &Bson) -> String {
         Bson::DateTime(at) => dates::iso(*at),
         Bson::ObjectId(id) => id.to_hex(),
         Bson::Boolean(flag) => flag.to_string(),
-        Bson::Double(n) if n.is_nan() => "NaN".into(),
-        Bson::Double(n) if n.is_infinite() => if *n > 0.0 { "Infinity" } else { "-Infinity" }.into(),
-        Bson::Double(n) => n.to_string(),
+        Bson::Double(n) => double_text(*n),
         other => other.to_string(),
     }
 }

@@ -33,8 +33,21 @@ pub(super) fn parse(text: &str) -> Result<DateTime, CommandError> {
         civil.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
     };
     let parsed = text.parse::<Timestamp>().ok().or_else(utc);
-    let refused = || CommandError::new(Code::CONVERSION_FAILURE, format!("Error parsing date string '{text}'"));
-    parsed.map(|at| DateTime::from_millis(at.as_millisecond())).ok_or_else(refused)
+    parsed.map(|at| DateTime::from_millis(at.as_millisecond())).ok_or_else(|| unreadable(text))
+}
+
+/// Why a text is no date: it is none, or is written in one of the many ways MongoDB reads beside ISO 8601.
+fn unreadable(text: &str) -> CommandError {
+    let lower = text.to_lowercase();
+    let words = lower.split(|c: char| !c.is_alphabetic());
+    let months = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+    let days = ["now", "today", "tomorrow", "yesterday", "noon", "midnight"];
+    let named = words.into_iter().any(|word| days.contains(&word) || months.iter().any(|month| word.starts_with(month)));
+    let slashed = lower.split('/').filter(|part| part.starts_with(|c: char| c.is_ascii_digit())).count() > 1;
+    if named || slashed || lower.starts_with('@') {
+        return CommandError::not_implemented(&format!("the date '{text}', which is not in the form of ISO 8601,"));
+    }
+    CommandError::new(Code::CONVERSION_FAILURE, format!("Error parsing date string '{text}'"))
 }
 
 fn moment(at: DateTime) -> Result<Timestamp, CommandError> {
@@ -171,6 +184,8 @@ pub(super) fn to_string(arguments: &[Value]) -> Result<Value, CommandError> {
             Some('j') => format!("{:03}", at.day_of_year()),
             Some('w') => at.weekday().to_sunday_one_offset().to_string(),
             Some('u') => at.weekday().to_monday_one_offset().to_string(),
+            // The days before the first Sunday are week 0.
+            Some('U') => format!("{:02}", (at.day_of_year() + 6 - i16::from(at.weekday().to_sunday_zero_offset())) / 7),
             Some('V') => format!("{:02}", at.date().iso_week_date().week()),
             Some('G') => format!("{:04}", at.date().iso_week_date().year()),
             Some('b') => at.strftime("%b").to_string(),
@@ -203,9 +218,7 @@ pub(super) fn from_string(arguments: &[Value]) -> Result<Value, CommandError> {
         }
         (Some(Bson::String(text)), None) => match zone(in_zone)? {
             Some(zone) if in_zone.is_some() => {
-                let civil: civil::DateTime = text
-                    .parse()
-                    .map_err(|_| CommandError::new(Code::CONVERSION_FAILURE, format!("Error parsing date string '{text}'")))?;
+                let civil: civil::DateTime = text.parse().map_err(|_| unreadable(text))?;
                 Ok(civil.to_zoned(zone).ok().as_ref().and_then(back))
             }
             Some(_) => parse(text).map(|at| Some(Bson::DateTime(at))),

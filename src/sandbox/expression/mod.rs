@@ -28,7 +28,7 @@ use super::error::CommandError;
 use super::value::Collation;
 use functions::Function;
 
-pub(super) use arithmetic::{mean, plus};
+pub(super) use arithmetic::mean;
 pub(super) use arrays::sliced;
 pub(super) use given::Given;
 pub(super) use logic::truth;

@@ -1,8 +1,7 @@
 use bson::{Bson, doc};
-use regex::Regex;
 
 use super::super::error::{Code, CommandError};
-use super::super::matcher::regex;
+use super::super::matcher::{Groups, Regex};
 use super::super::value::{alias_of, whole_number};
 use super::Value;
 use super::convert;
@@ -262,8 +261,8 @@ fn searched(name: &str, arguments: &[Value]) -> Result<Option<(String, Regex)>, 
         None => return Err(fault(51106, format!("{name} needs 'options' to be of type string"))),
     };
     let compiled = match &pattern {
-        Some(Bson::String(source)) => regex(source, given.unwrap_or_default())?,
-        Some(Bson::RegularExpression(known)) => regex(known.pattern.as_str(), given.unwrap_or(known.options.as_str()))?,
+        Some(Bson::String(source)) => Regex::new(source, given.unwrap_or_default())?,
+        Some(Bson::RegularExpression(known)) => Regex::new(known.pattern.as_str(), given.unwrap_or(known.options.as_str()))?,
         value if is_nullish(value) => return Ok(None),
         _ => return Err(fault(51105, format!("{name} needs 'regex' to be of type string or regex"))),
     };
@@ -274,29 +273,40 @@ fn searched(name: &str, arguments: &[Value]) -> Result<Option<(String, Regex)>, 
     }
 }
 
-fn found(input: &str, captures: &regex::Captures<'_>) -> Bson {
-    let whole = captures.get(0);
-    let index = whole.and_then(|whole| input.get(..whole.start())).map_or(0, |before| before.chars().count());
-    let groups = captures.iter().skip(1).map(|group| group.map_or(Bson::Null, |group| Bson::String(group.as_str().into())));
+fn found(input: &str, groups: &Groups) -> Bson {
+    let text = |group: &Option<std::ops::Range<usize>>| group.clone().and_then(|range| input.get(range));
+    let whole = groups.first().cloned().flatten();
+    let index = whole.as_ref().and_then(|whole| input.get(..whole.start)).map_or(0, |before| before.chars().count());
+    let captures = groups.iter().skip(1).map(|group| text(group).map_or(Bson::Null, |text| Bson::String(text.into())));
     Bson::Document(doc! {
-        "match": whole.map_or("", |whole| whole.as_str()),
+        "match": text(&whole).unwrap_or_default(),
         "idx": i32::try_from(index).unwrap_or(i32::MAX),
-        "captures": groups.collect::<Vec<_>>(),
+        "captures": captures.collect::<Vec<_>>(),
     })
 }
 
 pub(super) fn regex_match(arguments: &[Value]) -> Result<Value, CommandError> {
-    let matches = searched("$regexMatch", arguments)?.is_some_and(|(input, regex)| regex.is_match(&input));
-    Ok(Some(Bson::Boolean(matches)))
+    let Some((input, regex)) = searched("$regexMatch", arguments)? else { return Ok(Some(Bson::Boolean(false))) };
+    Ok(Some(Bson::Boolean(regex.find_from(&input, 0)?.is_some())))
 }
 
 pub(super) fn regex_find(arguments: &[Value]) -> Result<Value, CommandError> {
-    let found = searched("$regexFind", arguments)?.and_then(|(input, regex)| regex.captures(&input).map(|c| found(&input, &c)));
-    Ok(Some(found.unwrap_or(Bson::Null)))
+    let Some((input, regex)) = searched("$regexFind", arguments)? else { return Ok(Some(Bson::Null)) };
+    Ok(Some(regex.find_from(&input, 0)?.map_or(Bson::Null, |groups| found(&input, &groups))))
 }
 
+/// After an empty match the search goes on one character later, as long as there is one.
 pub(super) fn regex_find_all(arguments: &[Value]) -> Result<Value, CommandError> {
-    let all = searched("$regexFindAll", arguments)?
-        .map(|(input, regex)| regex.captures_iter(&input).map(|captures| found(&input, &captures)).collect());
-    Ok(Some(Bson::Array(all.unwrap_or_default())))
+    let Some((input, regex)) = searched("$regexFindAll", arguments)? else { return Ok(Some(Bson::Array(Vec::new()))) };
+    let (mut all, mut from) = (Vec::new(), 0);
+    while let Some(groups) = regex.find_from(&input, from)? {
+        all.push(found(&input, &groups));
+        let Some(whole) = groups.first().cloned().flatten() else { break };
+        let next = input.get(whole.end..).and_then(|rest| rest.chars().next()).map_or(1, char::len_utf8);
+        from = if whole.is_empty() { whole.end + next } else { whole.end };
+        if from >= input.len() {
+            break;
+        }
+    }
+    Ok(Some(Bson::Array(all)))
 }

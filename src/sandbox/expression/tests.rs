@@ -4,6 +4,10 @@ use rstest::rstest;
 use super::super::error::CommandError;
 use super::{Expression, Given};
 
+fn decimal(text: &str) -> Bson {
+    Bson::Decimal128(text.parse().unwrap())
+}
+
 fn evaluate(expression: Bson) -> Result<Option<Bson>, CommandError> {
     let document: RawDocumentBuf = rawdoc! {
         "n": 5, "l": 7_i64, "d": 2.5, "s": "Hello", "nil": null, "list": [3, 1, 2], "in": { "a": 1 },
@@ -114,6 +118,28 @@ fn evaluate(expression: Bson) -> Result<Option<Bson>, CommandError> {
 )]
 #[case::without_a_field(bson!({ "$unsetField": { "field": "a", "input": "$in" } }), bson!({}))]
 #[case::deviation(bson!({ "$stdDevPop": "$list" }), bson!((2.0_f64 / 3.0).sqrt()))]
+#[case::round_by_the_exact_double(bson!([{ "$round": [2.675, 2] }, { "$round": [1.115, 2] }, { "$trunc": [-1.999, 1] }]), bson!([2.67, 1.11, -1.9]))]
+#[case::round_whole_numbers(bson!([{ "$round": [1250, -2] }, { "$round": [1350_i64, -2] }, { "$trunc": [1299, -2] }]), bson!([1200, 1400_i64, 1200]))]
+#[case::round_decimals(
+    bson!([{ "$round": [decimal("2.345"), 2] }, { "$floor": decimal("-1.5") }, { "$ceil": decimal("1.2") }, { "$trunc": [decimal("1.29"), 1] }]),
+    bson!([decimal("2.34"), decimal("-2"), decimal("2"), decimal("1.2")])
+)]
+#[case::remainder_of_decimals(bson!([{ "$mod": [decimal("-5.5"), 2] }, { "$mod": [5, decimal("1E-6000")] }]), bson!([decimal("-1.5"), decimal("0E-6000")]))]
+#[case::power_of_decimals(
+    bson!([{ "$pow": [decimal("1.1"), 2] }, { "$pow": [decimal("2"), decimal("0.5")] }, { "$pow": [decimal("-2"), 0.5] }]),
+    bson!([decimal("1.21"), decimal("1.414213562373095048801688724209698"), decimal("NaN")])
+)]
+#[case::functions_of_decimals(
+    bson!([{ "$sqrt": decimal("6.25") }, { "$exp": decimal("0") }, { "$exp": decimal("-20000") }, { "$log10": decimal("0.01") }, { "$log": [decimal("8"), 2] }]),
+    bson!([decimal("2.5"), decimal("1"), decimal("0E-6176"), decimal("-2"), decimal("3.000000000000000000000000000000000")])
+)]
+#[case::no_digit_of_a_sum_is_lost(bson!([{ "$add": [0.1, 0.2, 0.3] }, { "$sum": [[0.1, 0.2, 0.3]] }, { "$avg": [0.1, 0.2, 0.3] }]), bson!([0.6, 0.6, 0.6 / 3.0]))]
+#[case::doubles_as_text(bson!([{ "$toString": 1e25 }, { "$toString": 1e-7 }]), bson!(["1e+25", "1e-07"]))]
+#[case::week_of_the_year(bson!({ "$dateToString": { "date": "$at", "format": "%U" } }), bson!("08"))]
+#[case::every_match(
+    bson!({ "$map": { "input": { "$regexFindAll": { "input": "aab", "regex": "a*" } }, "in": "$$this.match" } }),
+    bson!(["aa", ""])
+)]
 fn an_expression_evaluates_as_in_mongodb(#[case] expression: Bson, #[case] expected: Bson) {
     assert_eq!(evaluate(expression).unwrap(), Some(expected));
 }
@@ -129,6 +155,12 @@ fn an_expression_evaluates_as_in_mongodb(#[case] expression: Bson, #[case] expec
 #[case(bson!({ "$concat": [1] }), 16702)]
 #[case(bson!("$$nope"), 17276)]
 #[case(bson!({ "$toInt": "x" }), 241)]
+#[case(bson!({ "$dateFromString": { "dateString": "no date" } }), 241)]
+#[case(bson!({ "$dateFromString": { "dateString": "Jan 2 2024", "onError": 1 } }), 238)]
+#[case(bson!({ "$toDate": "1/2/2024" }), 238)]
+#[case(bson!({ "$sqrt": decimal("-1") }), 28714)]
+#[case(bson!({ "$ln": decimal("0") }), 28766)]
+#[case(bson!({ "$regexMatch": { "input": "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "regex": r"^(a|a|b\1)*c" } }), 51156)]
 #[case(bson!({ "$switch": { "branches": [{ "case": false, "then": 1 }] } }), 40066)]
 #[case(bson!({ "$year": "$s" }), 16006)]
 #[case(bson!({ "a": 1, "$b": 2 }), 15983)]

@@ -47,7 +47,13 @@ impl Matcher {
     pub(in crate::sandbox) fn bounds(&self, columns: &Columns<'_>) -> Bounds {
         let mut prefixes = vec![Vec::new()];
         let (mut equal, mut interval) = (0, false);
-        for (path, down) in columns.paths {
+        for (place, (path, down)) in columns.paths.iter().enumerate() {
+            let first = path.parts().first();
+            let beside = |(known, _): &(Path, bool)| known.parts().first() == first;
+            // A key's fields below one array are of one element of it, but a filter may mean several.
+            if columns.multikey && columns.paths.iter().take(place).any(beside) {
+                break;
+            }
             if let Some(values) = self.equal_keys(path, columns.collation)
                 && prefixes.len() * values.len() <= MAX_RANGES
             {
@@ -192,6 +198,14 @@ mod tests {
         assert!(some.ranges.is_sorted());
         assert!(bounds(&rawdoc! { "b": 1 }, down).is_everything());
         assert!(bounds(&rawdoc! { "a": { "$gt": 5, "$lt": 3 } }, down).ranges.is_empty());
+    }
+
+    #[test]
+    fn of_fields_below_an_array_only_the_first_narrows_the_search() {
+        let paths = [(Path::new("c.a"), false), (Path::new("c.b"), false)];
+        let filter = Matcher::parse(&rawdoc! { "c.a": 1, "c.b": 4 }).unwrap();
+        let equal = |multikey| filter.bounds(&Columns { paths: &paths, collation: &Collation::SIMPLE, multikey }).equal;
+        assert_eq!((equal(false), equal(true)), (2, 1), "{{c: [{{a: 1}}, {{b: 4}}]}} passes, too");
     }
 
     #[rstest]

@@ -5,9 +5,11 @@
 
 mod bounds;
 mod parse;
+mod pcre;
 mod position;
 mod predicate;
 mod schema;
+mod search;
 #[cfg(test)]
 mod tests;
 
@@ -17,9 +19,10 @@ use super::error::CommandError;
 use super::expression::{Expression, Given, truth};
 use super::value::{Collation, Leaf, Path};
 pub(super) use bounds::{Bounds, Columns, directed};
-pub(super) use parse::regex;
+pub(super) use parse::is_set;
 use predicate::{Predicate, Wanted};
 use schema::Schema;
+pub(super) use search::{Groups, Regex};
 
 /// A parsed filter.
 #[derive(Debug, Clone)]

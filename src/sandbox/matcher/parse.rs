@@ -1,11 +1,11 @@
 use bson::{RawArray, RawBson, RawBsonRef, RawDocument};
-use regex::RegexBuilder;
 
 use super::super::error::{Code, CommandError};
 use super::super::expression::{Expression, Given};
 use super::super::value::{Path, shell, type_from_alias};
 use super::predicate::{ElementTest, Pattern, Predicate, Range, Wanted, whole};
 use super::schema::Schema;
+use super::search::Regex;
 use super::{Matcher, Node};
 
 /// Nesting of `$and`, `$not`, `$elemMatch` beyond this is refused: the parser is recursive.
@@ -101,7 +101,7 @@ fn operators_of(field: &str, operators: &RawDocument, depth: usize, given: &Give
                 nodes.push(no(Predicate::Equal(Wanted::new(value, given.collation()))));
             }
             "$nin" => nodes.push(no(any_of("$nin", value, given)?)),
-            "$exists" => nodes.push(if truth(value) { yes(Predicate::Exists) } else { no(Predicate::Exists) }),
+            "$exists" => nodes.push(if is_set(value) { yes(Predicate::Exists) } else { no(Predicate::Exists) }),
             "$not" => nodes.push(negated(field, value, depth, given)?),
             "$all" => nodes.extend(every(field, value, depth, given)?),
             "$options" => {
@@ -324,31 +324,9 @@ fn regex_of(value: RawBsonRef<'_>, beside: &RawDocument) -> Result<Predicate, Co
 }
 
 fn pattern(source: &str, options: &str) -> Result<Pattern, CommandError> {
-    let regex = regex(source, options)?;
+    let regex = Regex::new(source, options)?;
     let source = bson::Regex { pattern: cstring(source)?, options: cstring(options)? };
     Ok(Pattern { regex, source: RawBson::RegularExpression(source) })
-}
-
-/// A regular expression of MongoDB's syntax, as far as it needs no looking around.
-pub(in crate::sandbox) fn regex(source: &str, options: &str) -> Result<regex::Regex, CommandError> {
-    let mut builder = RegexBuilder::new(source);
-    builder.size_limit(4 << 20).dfa_size_limit(4 << 20);
-    for option in options.chars() {
-        match option {
-            'i' => builder.case_insensitive(true),
-            'm' => builder.multi_line(true),
-            's' => builder.dot_matches_new_line(true),
-            'x' => builder.ignore_whitespace(true),
-            'u' => builder.unicode(true),
-            other => {
-                let message = format!(" invalid flag in regex options: {other}");
-                return Err(CommandError::new(Code::location(51108), message));
-            }
-        };
-    }
-    builder.build().map_err(|error| {
-        CommandError::new(Code::location(51091), format!("Regular expression is invalid: {error}").replace('\n', " "))
-    })
 }
 
 fn cstring(text: &str) -> Result<bson::raw::CString, CommandError> {
@@ -357,7 +335,7 @@ fn cstring(text: &str) -> Result<bson::raw::CString, CommandError> {
 }
 
 /// What counts as true in an option: everything but `false`, `null` and zero.
-fn truth(value: RawBsonRef<'_>) -> bool {
+pub(in crate::sandbox) fn is_set(value: RawBsonRef<'_>) -> bool {
     match value {
         RawBsonRef::Boolean(b) => b,
         RawBsonRef::Null | RawBsonRef::Undefined => false,

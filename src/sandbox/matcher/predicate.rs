@@ -1,10 +1,10 @@
 use std::cmp::Ordering;
 
 use bson::{RawBson, RawBsonRef};
-use regex::Regex;
 
 use super::super::value::{Collation, class, compare, type_number};
 use super::Matcher;
+use super::search::Regex;
 
 /// A test of one value; `None` is a missing field.
 #[derive(Debug, Clone)]

@@ -3,11 +3,10 @@
 use std::collections::HashSet;
 
 use bson::{Bson, RawBson, RawBsonRef, RawDocument};
-use regex::Regex;
 
 use super::super::error::{Code, CommandError};
 use super::super::value::{compare, key, type_alias, type_from_alias, type_number, whole_number};
-use super::parse::regex;
+use super::search::Regex;
 
 /// Schemas nested deeper than this are refused: the parser is recursive.
 const MAX_DEPTH: usize = 100;
@@ -129,7 +128,7 @@ impl Schema {
                 "maxProperties" => rules.push(Rule::Length(Counted::Fields, 0, count(keyword, value)?)),
                 "pattern" => {
                     let source = value.as_str().ok_or_else(|| mistyped(keyword, "a string", value))?;
-                    rules.push(Rule::Pattern(regex(source, "")?));
+                    rules.push(Rule::Pattern(Regex::new(source, "")?));
                 }
                 "uniqueItems" => match value {
                     RawBsonRef::Boolean(true) => rules.push(Rule::UniqueItems),
@@ -158,7 +157,7 @@ impl Schema {
                 "patternProperties" => {
                     for property in value.as_document().ok_or_else(|| mistyped(keyword, "an object", value))?.iter() {
                         let (pattern, schema) = property?;
-                        fields.patterns.push((regex(pattern.as_str(), "")?, Self::sub(keyword, schema, depth)?));
+                        fields.patterns.push((Regex::new(pattern.as_str(), "")?, Self::sub(keyword, schema, depth)?));
                     }
                 }
                 "additionalProperties" => match value {

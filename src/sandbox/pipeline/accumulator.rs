@@ -3,8 +3,8 @@ use std::collections::{HashSet, VecDeque};
 use bson::{Bson, Document};
 
 use super::super::error::{Code, CommandError};
-use super::super::expression::{Value, mean, plus};
-use super::super::value::{Collation, double, is_number, narrow};
+use super::super::expression::{Value, mean};
+use super::super::value::{Collation, Sum, double, is_number, narrow};
 
 /// What is made of the values of a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,9 +58,9 @@ impl Kind {
 /// What has been made so far.
 #[derive(Debug, Clone)]
 pub(super) enum Accumulator {
-    Sum(Bson),
+    Sum(Sum),
     Avg {
-        sum: Bson,
+        sum: Sum,
         n: usize,
     },
     Best {
@@ -144,8 +144,8 @@ impl Ranked {
 impl Accumulator {
     pub(super) fn new(kind: Kind, collation: &Collation) -> Self {
         match kind {
-            Kind::Sum => Self::Sum(Bson::Int32(0)),
-            Kind::Avg => Self::Avg { sum: Bson::Int32(0), n: 0 },
+            Kind::Sum => Self::Sum(Sum::default()),
+            Kind::Avg => Self::Avg { sum: Sum::default(), n: 0 },
             Kind::Min => Self::Best { best: None, greatest: false, collation: collation.clone() },
             Kind::Max => Self::Best { best: None, greatest: true, collation: collation.clone() },
             Kind::First => Self::First(None),
@@ -181,9 +181,9 @@ impl Accumulator {
                     values.pop_front();
                 }
             }
-            (Self::Sum(sum), Some(value)) if is_number(&value) => *sum = plus(sum, &value),
+            (Self::Sum(sum), Some(value)) => sum.add(&value),
             (Self::Avg { sum, n }, Some(value)) if is_number(&value) => {
-                *sum = plus(sum, &value);
+                sum.add(&value);
                 *n += 1;
             }
             (Self::Best { best, greatest, collation }, Some(value)) if !matches!(value, Bson::Null | Bson::Undefined) => {
@@ -222,9 +222,9 @@ impl Accumulator {
 
     pub(super) fn result(self) -> Result<Value, CommandError> {
         Ok(match self {
-            Self::Sum(sum) => Some(sum),
+            Self::Sum(sum) => Some(sum.total()),
             Self::Avg { n: 0, .. } => Some(Bson::Null),
-            Self::Avg { sum, n } => mean(&sum, n)?,
+            Self::Avg { sum, n } => mean(&sum.total(), n)?,
             Self::Best { best, .. } => Some(best.unwrap_or(Bson::Null)),
             Self::First(first) => Some(first.flatten().unwrap_or(Bson::Null)),
             Self::Last(last) => Some(last.unwrap_or(Bson::Null)),

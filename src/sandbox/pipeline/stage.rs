@@ -98,9 +98,14 @@ pub(super) fn parse(stage: &RawDocument, given: &Given, into: &mut Vec<Stage>) -
             }
         }
         "$count" => match value {
-            RawBsonRef::String(field) if !field.is_empty() && !field.starts_with('$') && !field.contains('.') => {
-                Stage::Count(CString::try_from(field)?)
+            RawBsonRef::String("") => return Err(fault(40157, "the count field must be a non-empty string")),
+            RawBsonRef::String(field) if field.starts_with('$') => {
+                return Err(fault(40158, "the count field cannot be a $-prefixed path"));
             }
+            RawBsonRef::String(field) if field.contains('.') => {
+                return Err(fault(40160, "the count field cannot contain '.'"));
+            }
+            RawBsonRef::String(field) => Stage::Count(CString::try_from(field)?),
             _ => return Err(fault(40156, "the count field must be a non-empty string")),
         },
         "$unwind" => Stage::Unwind(Unwind::parse(value)?),
@@ -160,6 +165,10 @@ fn unset(value: RawBsonRef<'_>) -> Result<Projection, CommandError> {
     Projection::parse(&spec, Language::Aggregation, Given::nothing())?.ok_or_else(refused)
 }
 
+/// Stages that have no place in a `$facet`.
+const ALONE: [&str; 9] =
+    ["$changeStream", "$collStats", "$documents", "$facet", "$geoNear", "$indexStats", "$merge", "$out", "$planCacheStats"];
+
 fn facet(spec: &RawDocument, given: &Given) -> Result<Vec<(CString, Pipeline)>, CommandError> {
     let mut facets = Vec::new();
     for facet in spec.iter() {
@@ -167,7 +176,12 @@ fn facet(spec: &RawDocument, given: &Given) -> Result<Vec<(CString, Pipeline)>, 
         let RawBsonRef::Array(stages) = pipeline else {
             return Err(fault(40170, format!("arguments to $facet must be arrays, {name} is type {}", type_alias(pipeline))));
         };
-        facets.push((name.into(), Pipeline::parse(&stages_of(stages)?, given)?));
+        let stages = stages_of(stages)?;
+        let alone = stages.iter().filter_map(|stage| stage.iter().next()?.ok()).find(|(name, _)| ALONE.contains(&name.as_str()));
+        if let Some((stage, _)) = alone {
+            return Err(fault(40600, format!("{stage} is not allowed to be used within a $facet stage")));
+        }
+        facets.push((name.into(), Pipeline::parse(&stages, given)?));
     }
     if facets.is_empty() {
         return Err(fault(40169, "the $facet specification must be a non-empty object"));

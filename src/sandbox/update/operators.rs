@@ -226,18 +226,20 @@ fn better(old: Option<Bson>, value: &Bson, collation: &Collation, wins: impl Fn(
 }
 
 fn rename(document: &mut Document, from: &str, to: &str, id: &str) -> Result<(), CommandError> {
+    // Also where the array has no such element.
+    in_no_array(document, from, "source", id)?;
     check_way(document, from)?;
     let Some(value) = find(document, from).cloned() else { return Ok(()) };
-    for (end, path) in [("source", from), ("destination", to)] {
-        if let Some(array) = array_on_the_way(document, path) {
-            let message = format!(
-                "The {end} field cannot be an array element, '{path}' in doc with _id: {id} has an array field called '{array}'"
-            );
-            return Err(CommandError::bad_value(message));
-        }
-    }
+    in_no_array(document, to, "destination", id)?;
     edit(document, from, false, &mut |_| Ok(None))?;
     super::edit::set(document, to, value)
+}
+
+fn in_no_array(document: &Document, path: &str, end: &str, id: &str) -> Result<(), CommandError> {
+    let Some(array) = array_on_the_way(document, path) else { return Ok(()) };
+    let message =
+        format!("The {end} field cannot be an array element, '{path}' in doc with _id: {id} has an array field called '{array}'");
+    Err(CommandError::bad_value(message))
 }
 
 fn now(timestamp: bool) -> Bson {

@@ -25,6 +25,16 @@ impl ArrayFilters {
             collect_names(filter, &mut names)?;
             names.dedup();
             let name = match names.as_slice() {
+                [name]
+                    if !name.starts_with(|c: char| c.is_ascii_lowercase())
+                        || !name.bytes().all(|byte| byte.is_ascii_alphanumeric()) =>
+                {
+                    let message = format!(
+                        "Error parsing array filter :: caused by :: The top-level field name must be an alphanumeric string \
+                         beginning with a lowercase letter, found '{name}'"
+                    );
+                    return Err(CommandError::bad_value(message));
+                }
                 [name] => name.clone(),
                 [] => {
                     let message = "Cannot use an expression without a top-level field name in arrayFilters";

@@ -104,6 +104,7 @@ fn an_update_that_changes_nothing_says_so(#[case] update: RawDocumentBuf) {
 #[case(rawdoc! { "$rename": { "n": "n.m" } }, 2)]
 #[case(rawdoc! { "$rename": { "n.a": "m" } }, 28)]
 #[case(rawdoc! { "$rename": { "list.0": "m" } }, 2)]
+#[case(rawdoc! { "$rename": { "list.x": "m" } }, 2)]
 #[case(rawdoc! { "$rename": { "n": "list.0" } }, 2)]
 #[case(rawdoc! { "$unset": { "_id": "" } }, 66)]
 #[case(rawdoc! { "$pop": { "list": 2 } }, 9)]
@@ -147,6 +148,8 @@ fn positional_parts_change_the_element_that_was_found_and_those_a_filter_names()
         change(rawdoc! { "$inc": { "items.$[big].n": 10 } }, &[rawdoc! { "big.n": { "$gte": 2 } }]),
         rawdoc! { "_id": 1, "items": [{ "k": "a", "n": 1 }, { "k": "b", "n": 12 }, { "k": "b", "n": 13 }] }
     );
+    let misnamed = ArrayFilters::parse(&[rawdoc! { "E.n": 1 }], Given::nothing());
+    assert_eq!(misnamed.unwrap_err().code.number, 2);
     let unused = ArrayFilters::parse(&[rawdoc! { "x": 1 }], Given::nothing()).unwrap();
     let update = RawBson::Document(rawdoc! { "$set": { "a": 1 } });
     assert_eq!(Update::parse(update.as_raw_bson_ref(), unused, Given::nothing()).unwrap_err().code.number, 9);

@@ -9,16 +9,19 @@ mod key;
 mod number;
 mod owned;
 mod path;
+mod sum;
 mod text;
+pub(super) mod transcendental;
 mod valid;
 
 pub(super) use arithmetic::{
     Op, Trouble, calculate, calculate_wide, double, exact, is_number, long, narrow, special_decimal, whole_number,
 };
 pub(super) use collation::{Collation, RULES};
-pub(super) use decimal::Decimal;
+pub(super) use decimal::{Decimal, Way};
 pub(super) use key::{class, compare, key};
 pub(super) use owned::{alias_of, compare_values, shell_of};
 pub(super) use path::{Leaf, Path};
-pub(super) use text::{shell, type_alias, type_from_alias, type_number};
+pub(super) use sum::Sum;
+pub(super) use text::{double_text, shell, type_alias, type_from_alias, type_number};
 pub(super) use valid::{MAX_DOCUMENT, check_document, check_id, with_id_first};

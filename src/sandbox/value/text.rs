@@ -4,7 +4,7 @@ use bson::{RawBsonRef, RawDocument};
 pub(in crate::sandbox) fn shell(value: RawBsonRef<'_>) -> String {
     match value {
         RawBsonRef::Double(n) if n.fract() == 0.0 && n.abs() < 1e15 => format!("{n:.1}"),
-        RawBsonRef::Double(n) => n.to_string(),
+        RawBsonRef::Double(n) => double_text(n),
         RawBsonRef::String(s) | RawBsonRef::Symbol(s) => format!("{s:?}"),
         RawBsonRef::Array(a) => {
             let inner: Vec<_> = a.into_iter().flatten().map(shell).collect();
@@ -30,6 +30,28 @@ pub(in crate::sandbox) fn shell(value: RawBsonRef<'_>) -> String {
         RawBsonRef::MaxKey => "MaxKey".into(),
         RawBsonRef::MinKey => "MinKey".into(),
         RawBsonRef::DbPointer(_) => "DBPointer".into(),
+    }
+}
+
+/// A double as the server writes it: the shortest digits that are read as the same, with an exponent below 10^-4 and from
+/// 10^16 on.
+pub(in crate::sandbox) fn double_text(n: f64) -> String {
+    if !n.is_finite() {
+        return if n.is_nan() {
+            "NaN"
+        } else if n > 0.0 {
+            "Infinity"
+        } else {
+            "-Infinity"
+        }
+        .into();
+    }
+    let scientific = format!("{n:e}");
+    match scientific.split_once('e').map(|(digits, power)| (digits, power.parse::<i32>().unwrap_or(0))) {
+        Some((digits, power)) if !(-4..16).contains(&power) => {
+            format!("{digits}e{}{:02}", if power < 0 { '-' } else { '+' }, power.abs())
+        }
+        _ => n.to_string(),
     }
 }
 
@@ -90,4 +112,23 @@ pub(in crate::sandbox) fn type_from_alias(value: RawBsonRef<'_>) -> Option<Vec<i
         _ => false,
     });
     found.map(|(number, _)| vec![*number])
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    #[rstest]
+    #[case(2.5, "2.5")]
+    #[case(3.0, "3")]
+    #[case(1e25, "1e+25")]
+    #[case(1.5e-7, "1.5e-07")]
+    #[case(1e15, "1000000000000000")]
+    #[case(1e16, "1e+16")]
+    #[case(0.0001, "0.0001")]
+    #[case(-1e300, "-1e+300")]
+    #[case(f64::NAN, "NaN")]
+    fn a_double_is_written_as_the_server_writes_it(#[case] n: f64, #[case] text: &str) {
+        assert_eq!(super::double_text(n), text);
+    }
 }

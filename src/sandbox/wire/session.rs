@@ -10,6 +10,7 @@ use super::super::credentials::Credentials;
 use super::super::engine::Engine;
 use super::super::error::{Code, CommandError};
 use super::super::value::MAX_DOCUMENT;
+use super::about;
 use super::frame::MAX_FRAME;
 use super::patience::Patience;
 use super::scram::{self, Conversation, Verifier};
@@ -94,6 +95,10 @@ impl Session {
             }),
             "getParameter" => get_parameter(&command.body),
             "getCmdLineOpts" => Ok(rawdoc! { "argv": ["connect-console", "sandbox"], "parsed": {}, "ok": 1.0 }),
+            "getLog" => about::get_log(&command.body),
+            "usersInfo" => about::users_info(&command.body, self.shared.credentials.as_ref().map(|known| known.user.as_str())),
+            "rolesInfo" => about::roles_info(&command.body),
+            "listCommands" => about::list_commands(),
             "hostInfo" => Ok(host_info()),
             "serverStatus" => Ok(self.server_status()),
             _ => {

@@ -54,10 +54,23 @@ impl Documents {
             return Ok(StoreReply::Conflict(Box::new(conflict(base, theirs.as_ref(), &edited))));
         }
         let after = by_id(target, &[id]).await?;
+        // Whatever is not as it was typed somebody else has changed.
+        let theirs = after.first().map(|now| between(&edited, now)).unwrap_or_default();
         self.remember(target, "an edit".into(), before, after);
-        let paths: Vec<&str> = changes.iter().map(|c| c.path.as_str()).collect();
-        let message = format!("Saved {}.", paths.join(", "));
+        let message = saved(&changes, &theirs);
         Ok(StoreReply::Written(Written { message, matched: 1, written: 1, ids: Vec::new(), can_undo: true }))
+    }
+}
+
+/// What was saved, and what somebody else has changed beside it.
+fn saved(mine: &[Change], theirs: &[Change]) -> String {
+    let paths = |changes: &[Change]| changes.iter().map(|c| c.path.as_str()).collect::<Vec<_>>().join(", ");
+    match theirs {
+        [] => format!("Saved {}.", paths(mine)),
+        [_] => {
+            format!("Saved {}; {} was changed meanwhile by somebody else and is kept.", paths(mine), paths(theirs))
+        }
+        _ => format!("Saved {}; {} were changed meanwhile by somebody else and are kept.", paths(mine), paths(theirs)),
     }
 }
 
@@ -110,6 +123,15 @@ mod tests {
         assert_eq!(merged, canonical(&doc! {"_id": 1, "a": 3, "b": 5, "c": 9}), "yours over theirs, theirs left alone");
         let told: Vec<_> = rows.iter().map(|r| (r.path.as_str(), r.clash)).collect();
         assert_eq!(told, [("a", true), ("b", false), ("c", false)]);
+    }
+
+    #[test]
+    fn what_somebody_else_has_changed_meanwhile_is_said() {
+        let (base, edited) = (doc! {"_id": 1, "type": "a", "note": "x"}, doc! {"_id": 1, "type": "b", "note": "x"});
+        let mine = between(&base, &edited);
+        assert_eq!(saved(&mine, &between(&edited, &edited)), "Saved type.");
+        let now = doc! {"_id": 1, "type": "b", "note": "y"};
+        assert_eq!(saved(&mine, &between(&edited, &now)), "Saved type; note was changed meanwhile by somebody else and is kept.");
     }
 
     #[test]

@@ -27,8 +27,8 @@ pub(crate) enum StoreAsk {
     Write,
     Compare,
     Job,
-    /// An export: what was asked, to be asked again where the file is there already.
-    Export(Box<StoreCommand>),
+    /// An export or an import: what was asked, to be asked again where the file is there already or can not be used.
+    File(Box<StoreCommand>),
     /// What comes out of the stages of a pipeline that is typed.
     Preview(String),
     /// Something to be read in a window; its title.

@@ -3,7 +3,7 @@ use crossterm::event::{KeyCode, KeyEvent};
 use super::super::super::keymap::{Chord, parse};
 use super::super::super::message::{Edit, Effect, Waited};
 use super::super::super::state::{Editor, EditorFor, Overlay, State, StoreAsk};
-use super::super::super::theme::Tone;
+use super::super::super::theme::{Piece, Tone};
 use super::{ask, run};
 use crate::observe::Secret;
 use crate::storage::query::{QueryError, parse_document, parse_value};
@@ -28,7 +28,12 @@ pub(in super::super) fn press(
             return None;
         }
         editor.sure = true;
-        editor.error = Some("What you typed is not saved: Esc once more throws it away, Ctrl-S saves it.".into());
+        let kept = if editor.purpose == EditorFor::Pipeline {
+            "asked: Esc once more throws it away, Ctrl-S asks it"
+        } else {
+            "saved: Esc once more throws it away, Ctrl-S saves it"
+        };
+        editor.error = Some(format!("What you typed is not {kept}."));
     } else if chord == parse("ctrl-s") {
         return submit(state, editor, effects);
     } else if chord == parse("ctrl-o") {
@@ -100,10 +105,14 @@ fn ask_preview(state: &State, editor: &mut Editor, effects: &mut Vec<Effect>) {
         return;
     }
     let text = editor.text();
-    if parse_value(&text).is_ok() {
-        editor.previewed = Some(text.clone());
-        let command = StoreCommand::Preview { target: state.storage.target(), pipeline: text.clone() };
-        ask(effects, StoreAsk::Preview(text), command);
+    match parse_value(&text) {
+        Ok(_) => {
+            editor.previewed = Some(text.clone());
+            let command = StoreCommand::Preview { target: state.storage.target(), pipeline: text.clone() };
+            ask(effects, StoreAsk::Preview(text), command);
+        }
+        // What was shown is of another text.
+        Err(why) => editor.preview = vec![vec![vec![Piece::new(Tone::Bad, format!("✗ {why}"))]]],
     }
 }
 

@@ -352,7 +352,7 @@ fn queries(state: &State) -> Chooser {
     let storage = &state.storage;
     let recent = storage.recent.iter().filter(|q| !storage.favourites.contains(q));
     let all = storage.favourites.iter().map(|q| choice(q, true)).chain(recent.map(|q| choice(q, false)));
-    Chooser::new("Queries of this collection", all.collect())
+    Chooser::new("Queries of this collection", all.collect()).or("nothing asked here yet: `/` types a query")
 }
 
 /// Goes from the trace to a document: that of the selected line, or the first the delivery wrote.

@@ -34,6 +34,20 @@ pub(super) fn prompt(state: &mut State, what: Inspect) {
     })));
 }
 
+/// Asks for a file once more, since the one that was named can't be used.
+pub(super) fn another_file(state: &mut State, refused: &StoreCommand, why: String) {
+    let (what, path) = match refused {
+        StoreCommand::Export { to, .. } => (Inspect::Export, to),
+        StoreCommand::Import { from, .. } => (Inspect::Import, from),
+        _ => return,
+    };
+    prompt(state, what);
+    if let Some(Overlay::Prompt(prompt)) = state.overlays.last_mut() {
+        prompt.input = Input::new(&path.display().to_string());
+        prompt.error = Some(why);
+    }
+}
+
 /// A key while a line is asked for; `None` closes it.
 pub(in super::super) fn press_in_prompt(
     state: &mut State,
@@ -67,11 +81,12 @@ fn submit(state: &mut State, purpose: PromptFor, text: &str, effects: &mut Vec<E
             let to = path(text)?;
             let query = StoreQuery { skip: 0, limit: 0, ..state.storage.query.clone() };
             let command = StoreCommand::Export { target, query, format: format(&to), to, overwrite: false };
-            ask(effects, StoreAsk::Export(Box::new(command.clone())), command);
+            ask(effects, StoreAsk::File(Box::new(command.clone())), command);
         }
         PromptFor::Import => {
             let from = path(text)?;
-            ask(effects, StoreAsk::Job, StoreCommand::Import { target, format: format(&from), from });
+            let command = StoreCommand::Import { target, format: format(&from), from };
+            ask(effects, StoreAsk::File(Box::new(command.clone())), command);
         }
         PromptFor::CreateIndex => {
             let (keys, options) = two_documents(text)?;

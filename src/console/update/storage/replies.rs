@@ -6,7 +6,7 @@ use super::super::super::state::{Choice, Chooser, EditorFor, Overlay, Pager, Pic
 use super::super::super::text;
 use super::super::super::theme::{Piece, Pieces, Tone};
 use super::super::complain;
-use super::{ask, collections, compare, confirm, documents, editor, id_of, line, list};
+use super::{ask, collections, compare, confirm, documents, editor, id_of, line, list, overlays};
 use crate::workbench::{
     Conflict, DatabaseRow, FieldRow, JobRow, JobState, StagePreview, StoreCommand, StoreReply, StoreTarget, WorkbenchError,
     WriterRow, Written,
@@ -62,8 +62,12 @@ pub(in super::super) fn take(
                 ended(state, &job, effects);
             }
         }
-        (StoreAsk::Export(command), Ok(StoreReply::Exists { path })) => overwrite(state, command, &path),
-        (StoreAsk::Export(_), reply) => take(state, &StoreAsk::Job, reply, effects),
+        (StoreAsk::File(command), Ok(StoreReply::Exists { path })) => overwrite(state, command, &path),
+        // Nothing must come between the developer and what is being typed.
+        (StoreAsk::File(command), Err(why)) if state.overlays.is_empty() => {
+            overlays::another_file(state, command, why.to_string());
+        }
+        (StoreAsk::File(_), reply) => take(state, &StoreAsk::Job, reply, effects),
         (StoreAsk::Databases, Ok(StoreReply::Databases { databases })) => {
             let choices = databases.iter().map(database).collect();
             state.overlays.push(Overlay::Chooser(Box::new(Chooser::new("Databases", choices))));

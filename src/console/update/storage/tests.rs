@@ -226,10 +226,48 @@ fn a_file_that_is_there_is_replaced_only_after_a_yes() {
     let effects = press(&mut state, "w enter");
     let [asked @ StoreCommand::Export { overwrite: false, to, .. }] = &stores(&effects)[..] else { panic!("{effects:?}") };
     let exists = StoreReply::Exists { path: to.clone() };
-    assert!(stores(&answer(&mut state, StoreAsk::Export(Box::new((*asked).clone())), exists)).is_empty());
+    assert!(stores(&answer(&mut state, StoreAsk::File(Box::new((*asked).clone())), exists)).is_empty());
     assert!(matches!(state.overlays.last(), Some(Overlay::Confirm(_))));
     let effects = press(&mut state, "enter");
     assert!(matches!(stores(&effects)[..], [StoreCommand::Export { overwrite: true, .. }]), "{effects:?}");
+}
+
+#[test]
+fn a_file_that_cannot_be_used_is_asked_for_again_with_the_reason() {
+    let mut state = storage();
+    let effects = press(&mut state, "W / n o w h e r e enter");
+    let [asked @ StoreCommand::Import { .. }] = &stores(&effects)[..] else { panic!("{effects:?}") };
+    let asked = StoreAsk::File(Box::new((*asked).clone()));
+    tell(&mut state, Message::Reply(Ask::Store(asked), Err(WorkbenchError::Failed("no such file".into()))));
+    let Some(Overlay::Prompt(prompt)) = state.overlays.last() else { panic!("{:?}", state.overlays) };
+    assert_eq!((prompt.input.text(), prompt.error.as_deref()), ("/nowhere", Some("no such file")));
+}
+
+#[test]
+fn a_pipeline_that_cannot_be_read_has_no_preview_but_the_reason() {
+    let mut state = storage();
+    press(&mut state, "p");
+    answer(&mut state, StoreAsk::Preview(String::new()), StoreReply::Preview { stages: Vec::new() });
+    press(&mut state, "z z z");
+    let Some(Overlay::Editor(editor)) = state.overlays.last_mut() else { panic!("no editor") };
+    // The preview of the text before is on its way, and is not of this one.
+    editor.previewed = None;
+    press(&mut state, "z");
+    let Some(Overlay::Editor(editor)) = state.overlays.last() else { panic!("no editor") };
+    let shown: String = editor.preview.iter().flatten().flatten().map(|piece| piece.text.as_str()).collect();
+    assert!(shown.starts_with('✗'), "{shown}");
+    press(&mut state, "esc");
+    let Some(Overlay::Editor(editor)) = state.overlays.last() else { panic!("no editor") };
+    assert!(editor.error.as_deref().is_some_and(|error| error.contains("Ctrl-S asks it")), "{:?}", editor.error);
+}
+
+#[test]
+fn without_any_query_the_history_says_how_to_begin() {
+    let mut state = storage();
+    (state.storage.recent, state.storage.favourites) = (Vec::new(), Vec::new());
+    press(&mut state, "H");
+    let Some(Overlay::Chooser(chooser)) = state.overlays.last() else { panic!("{:?}", state.overlays) };
+    assert!(chooser.all.is_empty() && chooser.empty.contains("`/` types a query"));
 }
 
 #[test]

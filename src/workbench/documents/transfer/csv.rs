@@ -2,7 +2,7 @@
 
 use bson::{Bson, Document};
 
-use crate::storage::query::relaxed_value;
+use crate::storage::query::{canonical_value, relaxed_value};
 
 /// The cells of a document: dotted name and value; an array or an empty document is one cell.
 pub(super) fn cells(document: &Document) -> Vec<(String, &Bson)> {
@@ -22,20 +22,20 @@ pub(super) fn cells(document: &Document) -> Vec<(String, &Bson)> {
 /// A document's row under these columns; what has no column was written after the columns were found, and is left out.
 pub(super) fn row(document: &Document, columns: &[String]) -> String {
     let cells: std::collections::HashMap<String, &Bson> = cells(document).into_iter().collect();
-    let texts: Vec<String> = columns.iter().map(|c| cells.get(c).map(|value| text(value)).unwrap_or_default()).collect();
+    let texts: Vec<String> = columns.iter().map(|c| cells.get(c).map(|value| text(c, value)).unwrap_or_default()).collect();
     line(texts.iter().map(String::as_str))
 }
 
-/// A value as people write it in a table.
-fn text(value: &Bson) -> String {
-    match value {
+/// A value as people write it in a table, or as Extended JSON where that would be read as something else.
+fn text(column: &str, shown: &Bson) -> String {
+    let plain = match shown {
         Bson::String(text) => text.clone(),
         Bson::ObjectId(id) => id.to_hex(),
-        Bson::Null => "null".into(),
-        Bson::Decimal128(number) => number.to_string(),
-        Bson::DateTime(at) => at.try_to_rfc3339_string().unwrap_or_else(|_| relaxed_value(value).to_string()),
         other => relaxed_value(other).to_string(),
-    }
+    };
+    let forms = [plain, relaxed_value(shown).to_string()];
+    let exact = forms.into_iter().find(|form| !form.is_empty() && value(column, form) == *shown);
+    exact.unwrap_or_else(|| canonical_value(shown).to_string())
 }
 
 /// Cells as one line, quoted where they must be.
@@ -76,12 +76,13 @@ fn insert(document: &mut Document, path: &str, value: Bson) -> Result<(), ()> {
 }
 
 /// A table has no types: numbers, `true`, `false`, `null`, arrays and documents are taken for what they look like, the `_id`
-/// that looks like an ObjectId for one, everything else for text. `007` and `+1` stay text.
+/// that looks like an ObjectId for one, what stands in quotes for the text in them, everything else for text. `007` and `+1`
+/// stay text.
 fn value(column: &str, cell: &str) -> Bson {
     let first = cell.chars().next().unwrap_or(' ');
     let number = first.is_ascii_digit() || (first == '-' && cell.len() > 1);
     let padded = cell.trim_start_matches('-').starts_with('0') && cell.trim_start_matches('-').len() > 1 && !cell.contains('.');
-    let looks = matches!(cell, "true" | "false" | "null") || (number && !padded) || matches!(first, '[' | '{');
+    let looks = matches!(cell, "true" | "false" | "null") || (number && !padded) || matches!(first, '[' | '{' | '"');
     if column == "_id"
         && cell.len() == 24
         && let Ok(id) = bson::oid::ObjectId::parse_str(cell)
@@ -137,6 +138,24 @@ mod tests {
         let first = lines.next().unwrap();
         let cells = record(&first, || lines.next()).unwrap();
         assert_eq!(super::document(&columns, &cells).unwrap(), document);
+    }
+
+    #[test]
+    fn what_a_table_cannot_tell_is_extended_json_and_comes_back_as_it_was() {
+        let [pattern, options] = ["^a", "i"].map(|text| bson::raw::CString::try_from(text).unwrap());
+        let search = bson::Regex { pattern, options };
+        let document = doc! {
+            "_id": 1, "at": bson::DateTime::from_millis(1_704_067_200_123), "price": "1.50".parse::<bson::Decimal128>().unwrap(),
+            "yes": "true", "no": "null", "five": "5", "empty": "", "quoted": "\"x\"", "list": "[1]", "long": 5_i64, "whole": 5.0,
+            "of": bson::oid::ObjectId::parse_str("65f0c0ffee65f0c0ffee65f0").unwrap(), "hex": "65f0c0ffee65f0c0ffee65f0",
+            "longs": [1_i64], "day": "2024-01-01T00:00:00Z", "search": search,
+        };
+        let columns: Vec<String> = cells(&document).into_iter().map(|(name, _)| name).collect();
+        let cells = record(&row(&document, &columns), || None).unwrap();
+        assert_eq!(super::document(&columns, &cells).unwrap(), document);
+        let told = |name: &str| cells[columns.iter().position(|c| c == name).unwrap()].clone();
+        assert_eq!(told("at"), r#"{"$date":"2024-01-01T00:00:00.123Z"}"#);
+        assert_eq!([told("yes"), told("day"), told("hex")], ["\"true\"", "2024-01-01T00:00:00Z", "65f0c0ffee65f0c0ffee65f0"]);
     }
 
     #[test]
