@@ -15,8 +15,8 @@ use super::sagas::Watched;
 use super::session::StartError;
 use super::variables::{Mask, Staged};
 use super::{
-    Command, Connect, Delivered, EventTypeRow, OpenOptions, Reply, RunAgain, STOPPED, Source, Status, StoreCommand,
-    StoreReply, WorkbenchError,
+    Command, Connect, Delivered, EventTypeRow, OpenOptions, Reply, RunAgain, STOPPED, Source, Status, StoreCommand, StoreReply,
+    WorkbenchError,
 };
 use crate::extension::Extension;
 use crate::journal::{Follower, Journal, JournalError};

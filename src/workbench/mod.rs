@@ -27,6 +27,7 @@ mod sources;
 mod variables;
 
 pub use crate::exchange::Form;
+pub(crate) use command::STOPPED;
 pub use command::{
     CaptureCommand, CaptureReply, ClockCommand, ClockReply, CollectionRow, Command, Compared, ComparedRow, Conflict, ConflictRow,
     DatabaseRow, Delivered, Difference, Endpoint, EnvironmentCommand, EnvironmentReply, EventTypeRow, FieldRow, FileFormat,
@@ -34,7 +35,6 @@ pub use command::{
     SagaReply, SavedEvent, ScenarioAct, Since, StagePreview, Status, StoreCommand, StoreQuery, StoreReply, StoreTarget,
     VariableChange, VariableRow, VariableState, WaitingRow, WorkbenchError, WriterRow, Written,
 };
-pub(crate) use command::STOPPED;
 pub(crate) use editor::Editing;
 pub use host::Host;
 pub use options::{Connect, OpenOptions, Ports, Source};

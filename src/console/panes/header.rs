@@ -98,11 +98,8 @@ fn of_session(state: &State, status: &Status) -> Vec<Part> {
     }
     // What the banner says, where there is one, is not said twice.
     let said = super::super::layout::areas(state).banner.is_some();
-    let troubles: Vec<&String> = state
-        .trouble
-        .iter()
-        .chain(status.troubles.iter().filter(|trouble| !(said && trouble.starts_with(STOPPED))))
-        .collect();
+    let troubles: Vec<&String> =
+        state.trouble.iter().chain(status.troubles.iter().filter(|trouble| !(said && trouble.starts_with(STOPPED)))).collect();
     if let Some(first) = troubles.first() {
         let more = if troubles.len() > 1 { format!(" (+{})", troubles.len() - 1) } else { String::new() };
         // That nothing is recorded any more is never left out.
