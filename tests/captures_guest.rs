@@ -170,6 +170,23 @@ fn an_extension_with_variables_of_its_own_is_compared_where_it_wrote() {
 }
 
 #[test]
+fn code_that_says_mongodb_without_srv_gets_a_port_in_a_session_and_in_a_case() {
+    let Some(guest) = Guest::with(&[("mongodb+srv://", "mongodb://")]) else { return };
+    let variables = guest.run(&["env", "list", "--json"]).objects();
+    let host = variables.iter().find(|v| v["name"] == "DB_HOST").unwrap()["value"].as_str().unwrap().to_owned();
+    assert!(host.starts_with("127.0.0.1:"), "{host}");
+    let first = guest.trigger();
+    assert_eq!(first["result"], "success", "{first}");
+    let case = guest.dir.path().join("case");
+    assert_eq!(guest.run(&["case", "save", &id(&first), "--to", case.to_str().unwrap()]).status, 0);
+    let mut command = program(&guest.data());
+    command.args(["case", "run", case.to_str().unwrap(), "--extension"]).arg(guest.dir.path().join("project"));
+    command.arg("--python").arg(std::env::var_os("CONNECT_CONSOLE_TEST_PYTHON").unwrap());
+    let ran = support::Ran::of(command.output().unwrap());
+    assert_eq!(ran.status, 0, "{}\n{}", ran.stdout, ran.stderr);
+}
+
+#[test]
 fn a_pinned_delivery_runs_again_whenever_a_source_changes_with_the_difference_on_the_screen() {
     let Some(guest) = Guest::start() else { return };
     let first = guest.trigger();

@@ -127,6 +127,11 @@ fn a_shadow_replay_writes_elsewhere_and_shows_what_is_different() {
     assert_eq!(variable(dir.path(), "DRIVER_COLLECTION"), "driver_requests");
     assert_eq!(shadow_collections(dir.path()), "", "nothing of it is left");
 
+    // Nor of one that nobody waits for.
+    let late = run(dir.path(), &["replay", &id(&first), "--shadow", "--timeout", "0"]);
+    assert!(late.status == 1 && late.stderr.contains("not answered within 0 s"), "{}", late.stderr);
+    assert_eq!(shadow_collections(dir.path()), "");
+
     let other = run(dir.path(), &["replay", &id(&first), "--shadow", "--set", "note=another note", "--json"]);
     assert_eq!(other.status, 1, "{}", other.stderr);
     let compared = &other.objects()[1];
@@ -241,6 +246,29 @@ fn a_case_passes_as_long_as_the_extension_does_the_same_and_fails_with_a_readabl
 }
 
 #[test]
+fn cases_that_are_told_to_stop_leave_nothing_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, case, places) = (dir.path().join("data"), dir.path().join("case"), dir.path().join("tmp"));
+    let first = run(&data, &["trigger", PURCHASE, "--extension", "probe", "--set", "note=bench:success", "--wait", "--json"]);
+    let saved = run(&data, &["case", "save", &id(&first.object()), "--to", case.to_str().unwrap()]);
+    assert_eq!(saved.status, 0, "{}", saved.stderr);
+    let file = case.join("capture.json");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("bench:success", "bench:hang")).unwrap();
+    std::fs::create_dir(&places).unwrap();
+    let mut command = program(&data);
+    command.env("TMPDIR", &places).args(["case", "run", case.to_str().unwrap(), "--extension", "probe"]);
+    let running = Running::start(command);
+    let deadline = std::time::Instant::now() + support::DEADLINE;
+    while std::fs::read_dir(&places).unwrap().next().is_none() {
+        assert!(std::time::Instant::now() < deadline, "it never began");
+        std::thread::yield_now();
+    }
+    assert_eq!(running.terminate().code(), Some(1));
+    assert!(std::fs::read_dir(&places).unwrap().next().is_none(), "its directory is gone");
+}
+
+#[test]
 fn a_capture_goes_into_a_file_and_comes_back_whole_and_a_broken_file_changes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let (here, there) = (dir.path().join("here"), dir.path().join("there"));
@@ -318,7 +346,8 @@ fn pins_and_retention_are_set_and_shown() {
     // What is pinned there is pinned here.
     let (file, there) = (dir.path().join("pinned.json"), dir.path().join("there"));
     run(dir.path(), &["events", "export", &id(&first), "--to", file.to_str().unwrap()]);
-    run(&there, &["events", "import", file.to_str().unwrap()]);
+    let imported = run(&there, &["events", "import", file.to_str().unwrap()]);
+    assert_eq!(imported.status, 0, "{}", imported.stderr);
     assert_eq!(run(&there, &["events", "list", "--filter", "is=pinned is=imported", "--json"]).objects().len(), 1);
     let missing = run(dir.path(), &["events", "pin", "4711"]);
     assert!(missing.status == 2 && missing.stderr.contains("4711"), "{}", missing.stderr);

@@ -98,13 +98,17 @@ async fn run(setting: &Setting, dir: &Path, junit: Option<&Path>, update: bool, 
         ..setting.options.clone()
     };
     let own = Setting { options, output: setting.output, plain: setting.plain, config: setting.config.clone() };
-    let session = tokio::select! {
-        session = own.ready() => session?,
-        () = &mut stop => return Err(stopped(0, dirs.len())),
-    };
+    // What has begun to start is started and stopped: half a session would still write into a directory that is gone.
+    let session = own.session().await?;
     let mut went = Vec::new();
-    let mut outcome = Ok(());
+    let mut outcome = tokio::select! {
+        () = own.until_ready(&session) => Ok(()),
+        () = &mut stop => Err(stopped(0, dirs.len())),
+    };
     for dir in &dirs {
+        if outcome.is_err() {
+            break;
+        }
         let one = tokio::select! {
             one = run_one(&session, dir, update, timeout) => one,
             () = &mut stop => {
@@ -114,9 +118,6 @@ async fn run(setting: &Setting, dir: &Path, junit: Option<&Path>, update: bool, 
         };
         outcome = tell(setting, &one);
         went.push(one);
-        if outcome.is_err() {
-            break;
-        }
     }
     session.close().await;
     if let Some(file) = junit {

@@ -98,10 +98,16 @@ impl Setting {
     /// A session whose extension takes tasks, unless it never gets there.
     async fn ready(&self) -> Result<Session, CliError> {
         let session = self.session().await?;
+        self.until_ready(&session).await;
+        Ok(session)
+    }
+
+    /// Waits until the extension of a session takes tasks, unless it never gets there.
+    async fn until_ready(&self, session: &Session) {
         let guest = matches!(self.options.extension, Source::Python { .. });
         if !guest {
             session.connected(SETTLED_WITHIN).await;
-            return Ok(session);
+            return;
         }
         output::remark("waiting for the official runner to connect; it takes 8 to 15 s");
         let deadline = tokio::time::Instant::now() + GUEST_WITHIN;
@@ -114,7 +120,6 @@ impl Setting {
                 "the official runner has not connected within {seconds} s: `run --headless` with the same --extension shows what it says"
             ));
         }
-        Ok(session)
     }
 
     /// The journal alone, for commands that only read; `None` where nothing was ever recorded.

@@ -70,7 +70,9 @@ impl Recorded {
     /// [`ReplayError::Unknown`], [`ReplayError::Journal`].
     pub fn of(reader: &Reader, id: i64) -> Result<Self, ReplayError> {
         let delivery = reader.delivery(id)?.ok_or(ReplayError::Unknown(id))?;
-        let observations = reader.observations(id)?;
+        let mut observations = reader.observations(id)?;
+        // The summary says that it is pinned; that is no part of what happened.
+        observations.retain(|seen| !matches!(seen.observation.fact, Fact::Pinned { .. }));
         let first = observations.first().map_or(0, |seen| seen.row);
         let (mut extension, mut variables) = (Value::Null, None);
         // An imported one brings its own; otherwise what was said last before it came.
@@ -123,7 +125,8 @@ impl Recorded {
         let variables = field(path, &file, "variables")?;
         let listed: Vec<Value> = field(path, &file, "observations")?;
         let observations: Vec<ObservationRow> =
-            (0..).zip(listed).map(|(n, seen)| one(path, &format!("observations[{n}]"), seen)).collect::<Result<_, _>>()?;
+            // Files of before may hold a pin, which is no part of what happened.
+            (0..).zip(listed).filter(|(_, seen)| seen.get("kind").is_none_or(|kind| kind != "pinned")).map(|(n, seen)| one(path, &format!("observations[{n}]"), seen)).collect::<Result<_, _>>()?;
         if !observations.iter().any(|seen| matches!(seen.observation.fact, Fact::TaskArrived(_))) {
             return Err(wrong("observations", "has no `task_arrived`: without the task nothing can be made of it"));
         }
