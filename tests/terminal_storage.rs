@@ -62,7 +62,7 @@ fn an_edit_keeps_types_saves_only_what_changed_and_is_undone() {
     terminal.press("\x7f\x7f\x7f\x7fnew\"").until_text("\"s\": \"new\"");
     // Meanwhile somebody changes another field.
     store(dir.path(), &["update", "--filter", "{_id: 1}", "{$set: {d: 2.5}}", "--yes"]);
-    terminal.press(SAVE).until_text("Saved s.");
+    terminal.press(SAVE).until_text("Saved s; d was changed meanwhile");
     let document = store(dir.path(), &["find"])["document"].clone();
     assert_eq!(
         document,
