@@ -1,5 +1,5 @@
 //! The loop: keys, signals, the journal's news and answers come in, the screen goes out. It draws when something changed,
-//! at most thirty times a second, and once before anything else.
+//! at most thirty times a second, a key's doing at once, and once before anything else.
 
 use std::future::{pending, poll_fn};
 use std::io;
@@ -31,6 +31,8 @@ use crate::workbench::{self, Editing, WorkbenchError};
 pub(crate) const PLACE: &str = "console.json";
 /// The time between two frames.
 const FRAME: Duration = Duration::from_millis(33);
+/// The same where a key waits to be seen: at once for whoever types, and no busy loop for a key that is held down.
+const FRAME_OF_KEY: Duration = Duration::from_millis(6);
 /// News of the journal is looked at no more often than this.
 const NEWS: Duration = Duration::from_millis(50);
 
@@ -53,6 +55,8 @@ pub(crate) struct App {
     news: Option<watch::Receiver<i64>>,
     news_due: Option<Instant>,
     drawn: Instant,
+    /// Whether a key came since then.
+    pressed: bool,
     /// A text the developer's editor shall open.
     to_edit: Option<(Edit, Editing)>,
     working: Working,
@@ -83,6 +87,7 @@ impl App {
             news: None,
             news_due: None,
             drawn: Instant::now(),
+            pressed: false,
             to_edit: None,
             working: Working::default(),
             ear: Ear::default(),
@@ -103,7 +108,7 @@ impl App {
         let mut arrival = Some(arrival);
         let mut tick = Instant::now() + Duration::from_secs(1);
         while !self.quit {
-            let draw_due = self.drawn + FRAME;
+            let draw_due = self.drawn + self.pause();
             tokio::select! {
                 biased;
                 burst = pressed(&mut keys) => self.keys(burst)?,
@@ -138,7 +143,7 @@ impl App {
             }
             // Something that counts seconds may have appeared since the last tick.
             tick = tick.min(Instant::now() + Duration::from_secs(update::patience(&self.state)));
-            if self.state.dirty && self.drawn.elapsed() >= FRAME {
+            if self.state.dirty && self.drawn.elapsed() >= self.pause() {
                 self.draw()?;
             }
         }
@@ -155,8 +160,13 @@ impl App {
         }
     }
 
+    /// How long after a frame the next one may come.
+    fn pause(&self) -> Duration {
+        if self.pressed { FRAME_OF_KEY } else { FRAME }
+    }
+
     fn draw(&mut self) -> io::Result<()> {
-        self.state.dirty = false;
+        (self.state.dirty, self.pressed) = (false, false);
         self.state.size = self.screen.size()?;
         self.screen.draw(&self.state)?;
         self.drawn = Instant::now();
@@ -164,6 +174,7 @@ impl App {
     }
 
     fn keys(&mut self, burst: Vec<io::Result<Event>>) -> io::Result<()> {
+        self.pressed = true;
         for event in burst {
             match event {
                 Ok(Event::Key(key)) => match self.ear.hear(key) {
