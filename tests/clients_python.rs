@@ -35,6 +35,8 @@ fn the_documentations_example_runs_with_only_its_variables_set() {
     let mut command = program(dir.path());
     command.args(["run", "--headless", "--json", "--python", &python, "--extension"]).arg(&project);
     let session = Running::start(command);
+    // Before it stands, `doctor` would open a session of its own and be in its way.
+    session.until_within(Duration::from_secs(120), "its first row", |_| true);
     let deadline = Instant::now() + Duration::from_secs(120);
     loop {
         // It takes 8 to 15 s to connect on an idle machine.
