@@ -203,7 +203,7 @@ async fn a_runner_that_dies_is_started_again_and_why_it_died_is_told() {
     let Some(shop) = Shop::new(&format!("{once}{FOREVER}")) else { return };
     let guest = shop.start().await.unwrap();
     let line = shop.until_logged("the runner ended").await;
-    let expected = "ERROR guest: the runner ended: exit status 1: SystemError: out of luck; it is started again in 1 s";
+    let expected = "ERROR guest: the runner ended: exit status 1: SystemError: out of luck (behaviour.py, line 3); it is started again in 1 s";
     assert!(line.starts_with(expected), "{line}");
     let mut status = guest.status();
     let again = status.wait_for(|s| s.starts == 2 && s.state == GuestState::Running);

@@ -83,8 +83,9 @@ fn framed(frame: &mut Frame<'_>, state: &State, pane: Pane, area: Rect, about: &
         let room = usize::from(area.width).saturating_sub(title.width() + right.width() + 4);
         title.push_span(state.theme.span(&Piece::new(Tone::Dim, format!("{} ", text::fit(about, room)))));
     }
-    let mut block = widgets::block(state.theme, focused).title(title);
-    if right.width() > 0 {
+    let mut block = widgets::block(state.theme, focused).title(title.clone());
+    // A pane that is too narrow for both keeps its name.
+    if right.width() > 0 && title.width() + right.width() + 2 <= usize::from(area.width) {
         block = block.title(right.right_aligned());
     }
     if pane == Pane::Variables {

@@ -8,15 +8,18 @@ use super::super::widgets::put;
 use super::events;
 
 /// How wide the pane must be to have the list, and how wide the list is then. At its narrowest, on a screen of 120 columns,
-/// the trace beside it keeps its bars.
+/// the trace beside it keeps its bars, and gives up room only where there is something to choose from.
 const WIDTHS: [(u16, u16); 2] = [(130, 40), (118, 30)];
 
 /// The requests with a saga at the left, the one delivered last first. What is left of the area is returned.
 pub(super) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) -> Rect {
     let requests = &state.sagas.requests;
     let fits = WIDTHS.iter().find(|(least, _)| area.width >= *least);
-    let Some(width) = fits.map(|(_, list)| *list).filter(|_| !requests.is_empty()) else { return area };
+    let Some(width) = fits.map(|(_, list)| *list) else { return area };
     let roomy = width == WIDTHS[0].1;
+    if requests.len() < if roomy { 1 } else { 2 } {
+        return area;
+    }
     let list = Rect { width, ..area };
     let noun = match (roomy, requests.len()) {
         (false, _) => "",

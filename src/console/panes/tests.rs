@@ -108,12 +108,14 @@ fn the_saga_of_a_request_stands_above_the_trace_of_one_delivery() {
 
 #[test]
 fn the_requests_with_a_saga_stand_at_the_left_of_a_screen_of_120_columns_and_the_bars_beside_them() {
-    for (columns, heading) in [(119, None), (120, Some("1 WITH A SAGA  { }")), (140, Some("1 REQUEST WITH A SAGA  { }"))] {
+    let cases =
+        [(119, 2, None), (120, 1, None), (120, 2, Some("2 WITH A SAGA  { }")), (140, 1, Some("1 REQUEST WITH A SAGA  { }"))];
+    for (columns, requests, heading) in cases {
         let mut state = zoomed(typical(columns, 40), Pane::Trace);
         state.events.scroll.at = 0;
         trace(&mut state, observations(1, false));
         let last = deliveries().first().unwrap().clone();
-        state.sagas.requests = vec![SagaRequest { last: last.clone(), deliveries: 12 }];
+        state.sagas.requests = vec![SagaRequest { last: last.clone(), deliveries: 12 }; requests];
         let shown = text(&state);
         assert!(shown.contains('━'), "{shown}");
         assert_eq!(shown.contains("WITH A SAGA"), heading.is_some(), "{shown}");

@@ -32,10 +32,10 @@ fn kept(usage: &Usage, plain: bool) -> Pieces {
 }
 
 /// The panel: one block for each span, and how full the journal is.
-pub(crate) fn metrics(all: &[Metrics], usage: Option<&Usage>, plain: bool) -> Pager {
+pub(crate) fn metrics(all: &[Metrics], usage: Option<&Usage>, columns: u16, plain: bool) -> Pager {
     let mut lines: Vec<Pieces> = Vec::new();
     for metrics in all {
-        lines.extend(block(metrics, plain));
+        lines.extend(block(metrics, usize::from(columns), plain));
         lines.push(Vec::new());
     }
     lines.extend(usage.map(|usage| kept(usage, plain)));
@@ -43,7 +43,9 @@ pub(crate) fn metrics(all: &[Metrics], usage: Option<&Usage>, plain: bool) -> Pa
     Pager::new("Tasks by hour, day and week".into(), lines, whole)
 }
 
-fn block(metrics: &Metrics, plain: bool) -> Vec<Pieces> {
+/// One span; the bars take what is left of so many columns beside names, sparklines, counts and the window's frame.
+fn block(metrics: &Metrics, columns: usize, plain: bool) -> Vec<Pieces> {
+    let wide = columns.saturating_sub(4 + 11 + metrics.buckets.len() + 2 + 8).min(24);
     let total: u64 = metrics.buckets.iter().map(Bucket::total).sum();
     let mut lines = vec![vec![
         Piece::new(Tone::Strong, format!("The last {}", metrics.name)),
@@ -54,7 +56,7 @@ fn block(metrics: &Metrics, plain: bool) -> Vec<Pieces> {
     ]];
     let row = |name: &str, tone: Tone, values: &[u64], end: String| {
         vec![
-            Piece::new(Tone::Dim, text::pad(name, 12)),
+            Piece::new(Tone::Dim, text::pad(name, 11)),
             Piece::new(tone, spark(values, plain)),
             Piece::new(Tone::Plain, format!("  {end}")),
         ]
@@ -64,7 +66,7 @@ fn block(metrics: &Metrics, plain: bool) -> Vec<Pieces> {
         let values: Vec<u64> = metrics.buckets.iter().map(|bucket| bucket.count(result)).collect();
         let count = metrics.count(result);
         let mut line = row(result, tone, &values, format!("{count:>7} "));
-        line.push(Piece::new(tone, bar(count, most, plain)));
+        line.push(Piece::new(tone, bar(count, most, wide, plain)));
         lines.push(line);
     }
     type Time = fn(&Bucket) -> Option<u64>;
@@ -75,7 +77,7 @@ fn block(metrics: &Metrics, plain: bool) -> Vec<Pieces> {
         let known = metrics.buckets.iter().filter_map(|bucket| Some((time(bucket)?, bucket.total())));
         let (sum, tasks) = known.fold((0, 0), |(sum, tasks), (time, n)| (sum + u128::from(time) * u128::from(n), tasks + n));
         let mean = match sum.checked_div(u128::from(tasks)) {
-            Some(mean) => format!("{} on average", text::duration(u64::try_from(mean).unwrap_or(u64::MAX))),
+            Some(mean) => format!("mean {}", text::duration(u64::try_from(mean).unwrap_or(u64::MAX))),
             None => "-".to_owned(),
         };
         lines.push(row(name, Tone::Note, &values, mean));
@@ -96,9 +98,9 @@ fn spark(values: &[u64], plain: bool) -> String {
     values.iter().map(one).collect()
 }
 
-fn bar(value: u64, most: u64, plain: bool) -> String {
-    const WIDE: u64 = 24;
-    let filled = if most == 0 { 0 } else { (value.saturating_mul(WIDE)).div_ceil(most) };
+fn bar(value: u64, most: u64, wide: usize, plain: bool) -> String {
+    let wide = u64::try_from(wide).unwrap_or(0);
+    let filled = if most == 0 { 0 } else { (value.saturating_mul(wide)).div_ceil(most) };
     if plain { "#" } else { "█" }.repeat(usize::try_from(filled).unwrap_or(0))
 }
 
@@ -110,8 +112,8 @@ mod tests {
     fn a_column_rises_with_its_value_and_nothing_is_a_dot() {
         assert_eq!(spark(&[0, 1, 4, 8], false), "·▁▄█");
         assert_eq!(spark(&[0, 1, 8], true), ".19");
-        assert_eq!(bar(1, 100, true), "#");
-        assert_eq!(bar(0, 0, true), "");
+        assert_eq!(bar(1, 100, 24, true), "#");
+        assert_eq!(bar(0, 0, 24, true), "");
     }
 
     #[test]
@@ -136,7 +138,15 @@ mod tests {
         let bucket = |micros, n| Bucket { results: vec![("success".into(), n)], wait: Some(micros), ..Bucket::default() };
         let metrics =
             Metrics { name: "hour".into(), each: "2 minutes".into(), buckets: vec![bucket(1_000, 1), bucket(5_000, 3)] };
-        let shown = super::metrics(&[metrics], None, true).whole;
-        assert!(shown.lines().any(|line| line.starts_with("wait") && line.contains("4 ms on average")), "{shown}");
+        let shown = super::metrics(&[metrics], None, 60, true).whole;
+        assert!(shown.lines().any(|line| line.starts_with("wait") && line.contains("mean 4 ms")), "{shown}");
+    }
+
+    #[test]
+    fn on_a_narrow_screen_every_line_fits() {
+        let bucket = Bucket { results: vec![("success".into(), 12_345)], wait: Some(80_000_000), ..Bucket::default() };
+        let metrics = Metrics { name: "hour".into(), each: "2 minutes".into(), buckets: vec![bucket; 30] };
+        let shown = super::metrics(&[metrics], None, 60, false).whole;
+        assert!(shown.lines().all(|line| text::width(line) <= 56), "{shown}");
     }
 }

@@ -50,7 +50,7 @@ pub(crate) fn take(state: &mut State, answer: Answer, effects: &mut Vec<Effect>)
         Answer::Usage(usage) => state.events.usage = Some(usage),
         Answer::Tasks(rows) => captures::compare(state, &rows, effects),
         Answer::Metrics(metrics) => {
-            let pager = story::metrics(&metrics, state.events.usage.as_ref(), state.theme.plain);
+            let pager = story::metrics(&metrics, state.events.usage.as_ref(), state.size.0, state.theme.plain);
             state.overlays.push(super::super::state::Overlay::Pager(pager));
         }
         Answer::Trace { delivery, rows, variables } => {
