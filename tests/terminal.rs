@@ -90,7 +90,7 @@ fn edits_a_variable(terminal: &mut Terminal) {
     terminal.press("3").until_text("ID ");
     terminal.select("DRIVER_COLLECTION");
     terminal.press("e").until_text("Edit DRIVER_COLLECTION");
-    terminal.press("_two\r").until_text("1 staged");
+    terminal.press("driver_requests_two\r").until_text("1 staged");
     terminal.press("a").until_text("Apply changes").until_text("driver_requests → driver_requests_two");
     terminal.press(ENTER).until_text("Extension configuration has been updated.").until_gone("staged");
     terminal.press("3").until_text("1 Events");
