@@ -449,8 +449,17 @@ async fn the_official_runner_serves_a_real_connect_through_the_relay() {
     assert_eq!(answered, ["fail", "retry", "success"]);
     let approved = platform.object("requests", &tasks[0].object_id).unwrap();
     assert_eq!(approved["status"], "approved");
-    let connections = platform.connections();
-    assert!(connections.iter().all(|c| c.instance_id == "far-away") && connections.len() == 2, "{connections:?}");
+    // The runner has a process for each sort of tasks; the one without any may be the slower.
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let connections = loop {
+        let connections = platform.connections();
+        if connections.len() == 2 {
+            break connections;
+        }
+        assert!(Instant::now() < deadline, "{connections:?}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    };
+    assert!(connections.iter().all(|c| c.instance_id == "far-away"), "{connections:?}");
     let calls = printed.lock().unwrap().iter().filter(|line| line.contains(r#""kind":"api_call""#)).count();
     assert!(calls >= 3 * 2 + 2, "two look-ups a task, a template and an approval: {calls}");
 
