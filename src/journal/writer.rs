@@ -19,10 +19,6 @@ const IN_MIND: usize = 4096;
 /// With this much written and nothing to do, the log of SQLite is worked into its file; with the greater one, always.
 const CHECKPOINT_IDLE: usize = 4 << 20;
 const CHECKPOINT_BUSY: usize = 16 << 20;
-/// Where so many came at once, more are on their way: they are given this long to gather, so that pages that many of them
-/// touch are written once.
-const MANY: usize = 64;
-const GATHERING: Duration = Duration::from_millis(4);
 /// How often a batch is tried before the disk counts as broken, and the first pause; each is twice as long.
 const TRIES: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
@@ -181,9 +177,6 @@ impl Writer {
                 }
             }
             announcer.settled.send_modify(|settled| *settled += count);
-            if batch.len() >= MANY {
-                std::thread::sleep(GATHERING);
-            }
             batch.clear();
             self.checkpoint(queue.is_empty());
             self.trim(queue);

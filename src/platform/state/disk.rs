@@ -5,7 +5,6 @@ use std::fs::File;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use rusqlite::{Connection, params};
 use tokio::sync::oneshot;
@@ -48,11 +47,6 @@ const GROUP: usize = 2_000;
 
 /// After so many writes the log of SQLite is worked into its file: when those who waited for them were told, not before.
 const CHECKPOINT: usize = 8_000;
-
-/// Where so many writes came at once, more are on their way: they are given this long to gather, so that pages that many of
-/// them touch are written once.
-const MANY: usize = 64;
-const GATHERING: Duration = Duration::from_millis(4);
 
 /// The way to the writing thread. Cheap to clone.
 #[derive(Clone)]
@@ -171,9 +165,6 @@ fn run(mut db: Connection, inbox: &mpsc::Receiver<Job>, written: &AtomicU64, fai
         written.fetch_add(u64::try_from(writes.len()).unwrap_or(0), Ordering::Release);
         for told in barriers {
             let _ = told.send(outcome.clone());
-        }
-        if open && writes.len() >= MANY {
-            std::thread::sleep(GATHERING);
         }
         since_checkpoint += writes.len();
         if since_checkpoint >= CHECKPOINT {
