@@ -6,6 +6,8 @@
 #![allow(clippy::print_stderr)] // a skipped test says so
 #![cfg(feature = "console")]
 
+mod support;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,6 +24,8 @@ use connect_console::platform::{Observed, Platform, PlatformOptions, Queued, Tls
 use connect_console::runtime::guest::{FindDelivery, Guest, GuestAccess, GuestOptions, Hook, Trace};
 use connect_console::runtime::{Limits, Runtime, RuntimeOptions};
 use connect_console::sandbox::{Sandbox, SandboxOptions};
+use serde_json::Value;
+use support::{Running, program, run};
 use tempfile::TempDir;
 
 const PURCHASE: &str = "asset_purchase_request_processing";
@@ -389,4 +393,132 @@ async fn a_hook_that_cannot_be_loaded_is_one_row_and_the_task_is_answered_all_th
     assert!(row.starts_with("the trace hook could not be loaded: ImportError: not on this Python ("), "{row}");
     assert!(row.ends_with("hook_trace.py line 1); the extension runs without it"), "{row}");
     local.stop().await;
+}
+
+/// A copy of the project whose transaction and handler leave a line in a file, run by the built program.
+struct Program {
+    dir: TempDir,
+    python: PathBuf,
+}
+
+impl Program {
+    fn new() -> Option<Self> {
+        let program = Self { python: python()?, dir: tempfile::tempdir().unwrap() };
+        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/saga"), &program.project());
+        let source = program.project().join("saga/events.py");
+        let text = std::fs::read_to_string(&source).unwrap();
+        let note = "\n\ndef note(line):\n    with open('noted', 'a') as file:\n        file.write(f'{line}\\n')\n";
+        let hooks = "','.join(sorted(name for name in sys.modules if name.startswith('connect_console_hook')))";
+        let resolve = "return Purchase.make(self.config, self.client, self.logger).resolve(request)";
+        let noted = format!(
+            "note('hooks: ' + {hooks})\n        try:\n            {resolve}\n        except BaseException as error:\n            \
+             note(f'{{type(error).__name__}}: {{error}}')\n            raise"
+        );
+        let changes = [
+            ("from pymongo import MongoClient\n", "from pymongo import MongoClient\nimport sys\n"),
+            ("\n\nTENANT = ", &format!("{note}\n\nTENANT = ")),
+            ("self.logger.info('making a tenant')", "note('executed')"),
+            ("self.logger.warning('the tenant is removed again')", "note('compensated')"),
+            (resolve, &noted),
+        ];
+        let text = changes.iter().fold(text, |text, (old, new)| {
+            assert_eq!(text.matches(old).count(), 1, "{old}");
+            text.replace(old, new)
+        });
+        std::fs::write(source, text).unwrap();
+        Some(program)
+    }
+
+    fn project(&self) -> PathBuf {
+        self.dir.path().join("project")
+    }
+
+    fn session(&self, arguments: &[&str]) -> Running {
+        let mut command = program(self.dir.path());
+        command.args(["run", "--headless", "--json", "--extension"]).arg(self.project()).arg("--python").arg(&self.python);
+        let session = Running::start({
+            command.args(arguments);
+            command
+        });
+        let connected = |seen: &Value| {
+            seen["kind"] == "log" && seen["message"].as_str().is_some_and(|m| m.contains("BackgroundEventsWorker connected"))
+        };
+        session.until_within(PATIENCE, "the official runner", connected);
+        session
+    }
+
+    fn run(&self, arguments: &[&str]) -> support::Ran {
+        run(self.dir.path(), arguments)
+    }
+
+    fn noted(&self) -> Vec<String> {
+        let text = std::fs::read_to_string(self.project().join("noted")).unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    /// Whether a process of the guest is alive: all of them work in the project's directory.
+    fn guest_lives(&self) -> bool {
+        let project = self.project().canonicalize().unwrap();
+        std::fs::read_dir("/proc")
+            .unwrap()
+            .flatten()
+            .any(|of| std::fs::read_link(of.path().join("cwd")).is_ok_and(|d| d == project))
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().flatten() {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target)
+        } else {
+            std::fs::copy(entry.path(), target).map(|_| ()).unwrap()
+        }
+    }
+}
+
+#[test]
+fn a_console_that_is_killed_at_a_breakpoint_does_not_run_the_step_and_its_task_comes_again() {
+    let Some(program) = Program::new() else { return };
+    let mut session = program.session(&[]);
+    program.run(&["sagas", "break", "create tenant", "--kind", "execute"]);
+    let task = program.run(&["--json", "trigger", PURCHASE]).object();
+    let held = session.until_within(PATIENCE, "the breakpoint", |seen| seen["kind"] == "held")["delivery"].to_string();
+    session.kill();
+    let deadline = Instant::now() + PATIENCE;
+    while program.guest_lives() {
+        assert!(Instant::now() < deadline, "the extension hangs at a breakpoint nobody can let go");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let hooks = "hooks: connect_console_hook_sandbox,connect_console_hook_stores,connect_console_hook_trace";
+    let aborted = "Aborted: the console went away while this stood at a breakpoint";
+    assert_eq!(program.noted(), [hooks, aborted], "neither executed nor compensated");
+
+    let session = program.session(&[]);
+    let answer = session.until_within(PATIENCE, "the task again", |seen| seen["kind"] == "answered");
+    assert_eq!(answer["result"], "reschedule", "{answer}");
+    assert_eq!(program.noted()[2..], [hooks, "executed"]);
+    let again = program.run(&["--json", "events", "show", &answer["delivery"].to_string()]).object();
+    assert_eq!((&again["task_id"], &again["attempt"]), (&task["task_id"], &2.into()));
+    let shown = program.run(&["sagas", "show", &held]).stdout;
+    assert!(shown.contains("held before execute create tenant") && shown.contains("execute create tenant  not ended"), "{shown}");
+    assert!(session.terminate().success());
+}
+
+#[test]
+fn without_the_trace_no_hook_of_it_is_in_the_extension_and_it_is_said_why_no_step_is_seen() {
+    let Some(program) = Program::new() else { return };
+    let session = program.session(&["--no-trace"]);
+    let delivery = program.run(&["--json", "trigger", PURCHASE, "--wait"]).object();
+    assert_eq!(delivery["result"], "reschedule", "{delivery}");
+    assert_eq!(program.noted(), ["hooks: connect_console_hook_sandbox", "executed"]);
+    let id = delivery["id"].to_string();
+    let shown = program.run(&["sagas", "show", &id]).stdout;
+    assert!(shown.contains("No step was seen of it: this session runs with --no-trace; start it without"), "{shown}");
+    let refused = program.run(&["sagas", "break", "create tenant"]);
+    assert!(refused.status != 0 && refused.stderr.contains("--no-trace"), "{}{}", refused.stdout, refused.stderr);
+    let line = program.run(&["sagas", "show", &id, "--otlp"]).object();
+    assert_eq!(line["resourceSpans"][0]["scopeSpans"][0]["spans"].as_array().unwrap().len(), 1, "the delivery alone: {line}");
+    assert!(session.terminate().success());
 }

@@ -28,7 +28,7 @@ pub(super) struct Args {
     /// The interpreter for a Python extension, or the directory of its environment; with `new`: a project in Python
     #[arg(long, global = true, value_name = "PATH", num_args = 0..=1)]
     pub(super) python: Option<Option<PathBuf>>,
-    /// Do not trace the sagas of a Python extension: it runs without a hook in its processes
+    /// Do not trace the sagas of a Python extension: no trace hook is in its processes
     #[arg(long, global = true)]
     pub(super) no_trace: bool,
 }
