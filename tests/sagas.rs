@@ -3,12 +3,17 @@
 #![allow(clippy::print_stderr)] // a skipped check says so
 
 mod support;
+#[path = "support/viewer.rs"]
+mod viewer;
 
+use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use support::{Running, program, run};
+use viewer::Viewer;
 
 const PURCHASE: &str = "asset_purchase_request_processing";
 
@@ -97,8 +102,73 @@ fn a_write_that_fails_on_purpose_is_compensated_marked_compared_and_exported() {
     assert_eq!(refused.status, 2, "{}", refused.stderr);
     assert!(refused.stderr.contains("faults were injected into it"), "{}", refused.stderr);
     assert!(!to.exists() || std::fs::read_dir(&to).unwrap().next().is_none(), "nothing was saved");
-    is_accepted_by_opentelemetry(&run(dir.path(), &["sagas", "show", &id, "--otlp"]).object(), steps.len());
     assert!(session.terminate().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_viewer_takes_the_exported_line_as_it_is_and_shows_every_step_in_its_place_and_the_failed_ones_failed() {
+    let Some(python) = viewer::python() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let session = session(dir.path());
+    let good = run(dir.path(), &["--json", "trigger", PURCHASE, "--wait"]).object()["id"].to_string();
+    run(dir.path(), &["sagas", "spoil-write", "--backend", "driver"]);
+    run(dir.path(), &["trigger", PURCHASE, "--wait"]);
+    let bad = run(dir.path(), &["--json", "events", "list"]).objects().last().unwrap()["id"].to_string();
+    let viewer = Viewer::start(&python).await;
+    for (id, expected) in [(&good, "success"), (&bad, "retry")] {
+        let line = run(dir.path(), &["sagas", "show", id, "--otlp"]);
+        let shown = run(dir.path(), &["--json", "sagas", "show", id]).object();
+        assert_eq!(shown["result"], expected);
+        assert!(line.stdout.ends_with('\n') && line.stdout.lines().count() == 1, "one line to append to a file");
+        let spans = shown["steps"].as_array().unwrap().len() + 1;
+        is_accepted_by_opentelemetry(&python, &line.object(), spans);
+        assert_eq!(viewer.take(&line.stdout).await, json!({ "accepted_spans": spans }));
+        let trace = line.object()["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["traceId"].as_str().unwrap().to_owned();
+        is_the_delivery(&viewer.trace(&trace).await, &shown);
+    }
+    let listed: Vec<Value> = viewer.traces().await.into_iter().map(|trace| trace["root_span_name"].clone()).collect();
+    assert_eq!(listed, [PURCHASE, PURCHASE], "two traces, each with its delivery as the root");
+    assert!(session.terminate().success());
+}
+
+/// Whether what a viewer shows of a trace is what `sagas show` tells of the delivery.
+fn is_the_delivery(trace: &Value, shown: &Value) {
+    let roots = trace["tree"].as_array().unwrap();
+    assert_eq!(roots.len(), 1, "no span lost its parent: {trace}");
+    let mut spans = HashMap::new();
+    below(&roots[0], "", &mut spans);
+    let root = &spans[PURCHASE].1;
+    let failed = if shown["result"] == "success" { "OK" } else { "ERROR" };
+    assert_eq!((&root["status"], &root["service_name"]), (&failed.into(), &"connect-console".into()));
+    assert_eq!(root["attributes"]["connect.object.id"], shown["object_id"]);
+    assert_eq!(root["start_time"].as_i64().unwrap(), shown["arrived_at"].as_i64().unwrap() * 1_000);
+    assert_eq!(root["attributes"].get("connect.why"), shown.get("why"), "why it is tried again");
+    let steps = shown["steps"].as_array().unwrap();
+    assert_eq!(spans.len(), steps.len() + 1);
+    let name = |step: &Value| {
+        let kind = step["step_kind"].as_str().unwrap();
+        format!("{} {}", if kind == "decision" { "should_execute" } else { kind }, step["name"].as_str().unwrap())
+    };
+    for step in steps {
+        let around = steps.iter().find(|other| other["step"] == step["parent"]).map_or_else(|| PURCHASE.to_owned(), name);
+        let (parent, span) = &spans[&name(step)];
+        assert_eq!(*parent, around, "{span}");
+        let failed = if step["outcome"] == "failed" { "ERROR" } else { "OK" };
+        assert_eq!((&span["status"], &span["attributes"]["connect.step.outcome"]), (&failed.into(), &step["outcome"]));
+        let nanos = |moment: &Value| moment.as_i64().unwrap() * 1_000;
+        assert_eq!((&span["start_time"], &span["end_time"]), (&nanos(&step["begun"]).into(), &nanos(&step["ended"]).into()));
+        assert_eq!(span["attributes"].get("connect.step.detail"), step.get("detail").filter(|detail| !detail.is_null()));
+        assert_eq!(span["attributes"].get("connect.injected").is_some(), step.get("injected").is_some());
+    }
+}
+
+/// The spans of a tree by their names, each with the name of the one around it.
+fn below(node: &Value, around: &str, spans: &mut HashMap<String, (String, Value)>) {
+    let name = node["span"]["name"].as_str().unwrap().to_owned();
+    for child in node["children"].as_array().unwrap() {
+        below(child, &name, spans);
+    }
+    assert!(spans.insert(name, (around.to_owned(), node["span"].clone())).is_none(), "a step is one span");
 }
 
 #[test]
@@ -124,12 +194,9 @@ fn a_step_that_hangs_runs_out_of_its_time_and_a_late_one_ends_all_the_same() {
     assert!(session.terminate().success());
 }
 
-/// Reads the export with OpenTelemetry's own messages, where `OTLP_PYTHON` names a Python that has them. Its JSON takes ids in
-/// base64, where OTLP/JSON has them in hexadecimal, which is the one thing put right before.
-fn is_accepted_by_opentelemetry(line: &Value, steps: usize) {
-    let Some(python) = std::env::var_os("OTLP_PYTHON") else {
-        return eprintln!("skipped: OTLP_PYTHON names no Python with opentelemetry-proto");
-    };
+/// Reads the export with OpenTelemetry's own messages. Their JSON takes ids in base64, where OTLP/JSON has them in hexadecimal,
+/// which is the one thing put right before.
+fn is_accepted_by_opentelemetry(python: &OsStr, line: &Value, spans: usize) {
     let script = "
 import base64, json, sys
 from google.protobuf.json_format import Parse
@@ -148,5 +215,5 @@ print(sum(len(scope.spans) for resource in request.resource_spans for scope in r
     child.stdin.take().unwrap().write_all(line.to_string().as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success());
-    assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), (steps + 1).to_string());
+    assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), spans.to_string());
 }
