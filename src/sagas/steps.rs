@@ -13,7 +13,7 @@ pub struct Trace {
     /// The delivery.
     #[serde(flatten)]
     pub delivery: DeliveryRow,
-    /// Why it was skipped or is tried again, in words.
+    /// Why it was skipped, is tried again or was never answered, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
     /// In the order they began.

@@ -157,6 +157,29 @@ async fn a_task_that_hung_on_purpose_timed_out_on_purpose() {
     assert_eq!(trace.in_words().as_deref(), Some("it timed out in should_execute one"));
 }
 
+#[test]
+fn a_delivery_that_was_never_answered_says_where_it_was() {
+    let at = |row: i64, step, fact| {
+        let observation = Observation { step, at: Timestamp(1_700_000_000_000_000 + row), ..Observation::now(fact) };
+        ObservationRow { row, delivery: Some(7), observation }
+    };
+    let (step_kind, name) = (StepKind::Execute, "create tenant".to_owned());
+    let begun = Fact::StepStarted { parent: 0, step_kind, name: name.clone(), request: None };
+    let held = Fact::Held { step_kind, name, request: None };
+    let gone = Fact::Interrupted { reason: "the process ended".into() };
+    let why = |rows: Vec<ObservationRow>| {
+        let delivery = DeliveryRow { result: None, state: DeliveryState::Interrupted, ..row("", None) };
+        Trace::of(delivery, rows).why
+    };
+    let gone = || at(9, 0, gone.clone());
+    let running = vec![at(1, 1, begun.clone()), gone()];
+    assert_eq!(why(running).as_deref(), Some("interrupted in execute create tenant: the process ended"));
+    let standing = vec![at(1, 1, begun), at(2, 1, held), gone()];
+    assert_eq!(why(standing).as_deref(), Some("interrupted at the breakpoint before execute create tenant: the process ended"));
+    assert_eq!(why(vec![gone()]).as_deref(), Some("interrupted: the process ended"));
+    assert_eq!(why(Vec::new()), None, "one that still runs has no reason");
+}
+
 fn spoilt(kind: StepKind, name: &str, fault: Fault) -> Controls {
     let controls = Controls::default();
     controls.spoil(Place { step_kind: Some(kind), name: Some(name.into()) }, fault);

@@ -1,6 +1,6 @@
 use super::{StepTrace, Trace};
 use crate::observe::control::ABORTED;
-use crate::observe::{StepKind, StepOutcome};
+use crate::observe::{Fact, StepKind, StepOutcome};
 
 /// What the step of a middleware says at the end when nothing inside was asked.
 const SILENT: &str = " (without calling on)";
@@ -9,9 +9,9 @@ const SILENT: &str = " (without calling on)";
 const OVER: &str = "the delivery is over";
 
 impl Trace {
-    /// Why a delivery was skipped, failed or is tried again: what in its steps led to it.
+    /// Why a delivery was skipped, failed, is tried again or was never answered: what in its steps led to it.
     pub(super) fn in_words(&self) -> Option<String> {
-        let result = self.delivery.result.as_deref()?;
+        let Some(result) = self.delivery.result.as_deref() else { return self.of_interruption() };
         let message = self.delivery.message.as_deref().unwrap_or_default();
         if !matches!(result, "skip" | "retry" | "fail") {
             return None;
@@ -91,6 +91,20 @@ impl Trace {
     fn outlives(&self, step: &StepTrace) -> bool {
         let answered = self.delivery.micros.map(|micros| self.delivery.arrived_at.0.saturating_add_unsigned(micros));
         step.given_up() || answered.is_some_and(|answered| step.ended.is_some_and(|ended| ended.0 > answered))
+    }
+
+    /// Where it was when whoever handled it was gone.
+    fn of_interruption(&self) -> Option<String> {
+        let reason = self.outside.iter().rev().find_map(|row| match &row.observation.fact {
+            Fact::Interrupted { reason } => Some(reason),
+            _ => None,
+        })?;
+        let Some(step) = self.steps.iter().rev().find(|step| step.ended.is_none()) else {
+            return Some(format!("interrupted: {reason}"));
+        };
+        let held = matches!(step.seen.last().map(|row| &row.observation.fact), Some(Fact::Held { .. }));
+        let place = if held { "at the breakpoint before" } else { "in" };
+        Some(format!("interrupted {place} {} {}: {reason}", step.step_kind, step.name))
     }
 
     /// Where its time went.
