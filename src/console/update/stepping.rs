@@ -67,7 +67,8 @@ fn toggle_breakpoint(state: &mut State, effects: &mut Vec<Effect>) {
     }
 }
 
-/// Every step of the saga's transactions that can be stopped, those of the trace before those of the grid.
+/// Every step of the saga's transactions that can be stopped, those of the trace before those of the grid. What was executed
+/// without having been asked is a step of a sequence, which never is.
 fn places(state: &State) -> Vec<Place> {
     let of_trace = state.trace.all.iter().filter_map(|line| line.step.as_ref()).map(|(_, name)| name);
     let traced = state.trace.all.iter().filter_map(|line| line.step.as_ref()).filter(|(kind, _)| kind.can_be_stopped());
@@ -79,7 +80,14 @@ fn places(state: &State) -> Vec<Place> {
             names.push(name);
         }
     }
-    let of = |name: &String| KINDS.map(|kind| Place { step_kind: Some(kind), name: Some(name.clone()) });
+    let seen = |kind: StepKind, name: &String| {
+        state.trace.all.iter().filter_map(|line| line.step.as_ref()).any(|(one, of)| *one == kind && of == name)
+    };
+    let asked = |name: &String| seen(StepKind::Decision, name) || !seen(StepKind::Execute, name);
+    let of = |name: &String| {
+        let place = |kind| Place { step_kind: Some(kind), name: Some(name.clone()) };
+        KINDS.into_iter().filter(|kind| *kind != StepKind::Decision || asked(name)).map(place).collect::<Vec<_>>()
+    };
     let mut places: Vec<Place> = names.into_iter().flat_map(of).collect();
     places.extend(KINDS.map(|kind| Place { step_kind: Some(kind), name: None }));
     places
@@ -190,6 +198,8 @@ mod tests {
     use super::super::super::message::{Answer, Message};
     use super::super::super::state::Pane;
     use super::*;
+    use crate::journal::ObservationRow;
+    use crate::observe::Fact;
     use crate::sagas::{Trace, difference};
     use crate::workbench::{HeldRow, Reply, SagaReply};
 
@@ -245,6 +255,27 @@ mod tests {
     }
 
     #[test]
+    fn a_step_of_a_sequence_is_offered_without_the_decision_it_never_has() {
+        let mut state = typical(160, 50);
+        let mut rows = observations(8, false);
+        let execution =
+            |row: &ObservationRow| matches!(&row.observation.fact, Fact::StepStarted { step_kind: StepKind::Execute, .. });
+        let at = rows.iter().position(execution).unwrap();
+        let mut inside = rows[at].clone();
+        let (parent, step_kind, name) = (inside.observation.step, StepKind::Execute, "take seats".to_owned());
+        inside.observation.step = 60;
+        inside.observation.fact = Fact::StepStarted { parent, step_kind, name, request: None };
+        rows.insert(at + 1, inside);
+        let all = state.events.rows.clone();
+        fill(&mut state, all);
+        trace(&mut state, rows);
+        let offered: Vec<String> = places(&state).iter().map(ToString::to_string).collect();
+        let of = |name: &str| offered.iter().filter(|place| place.ends_with(name)).cloned().collect::<Vec<_>>();
+        assert_eq!(of("take seats"), ["execute take seats", "compensate take seats"]);
+        assert_eq!(of("SaveRequest"), ["should_execute SaveRequest", "execute SaveRequest", "compensate SaveRequest"]);
+    }
+
+    #[test]
     fn the_delivery_that_stands_is_let_go_and_without_one_the_key_says_why_not() {
         let mut state = at_step();
         assert!(asked(&mut state, Do::ContinueStep).is_empty());
@@ -281,7 +312,6 @@ mod tests {
         let mut state = at_step();
         let mut rows = observations(8, false);
         for row in &mut rows {
-            use crate::observe::Fact;
             match &mut row.observation.fact {
                 Fact::StepStarted { request, .. } if row.observation.step == 6 => *request = Some(serde_json::json!({"a": 1})),
                 Fact::StepEnded { request, .. } if row.observation.step == 6 => *request = Some(serde_json::json!({"a": 2})),
