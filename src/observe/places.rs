@@ -10,6 +10,9 @@ use super::{DeliveryKey, Fact, Observation};
 /// How many announced log lines are remembered until they come.
 const LINES: usize = 1024;
 
+/// The loggers of the official runner itself: what they say of a delivery is said beside its steps, not in one.
+const RUNNER: &str = "connect.eaas.runner";
+
 /// Where deliveries are that happen in another process: what is seen of them from outside (their API calls, the lines they
 /// log) is put into the step they are in. Cheap to clone; costs nothing while nobody says where anything is.
 #[derive(Clone, Default)]
@@ -89,6 +92,7 @@ impl Places {
             return;
         }
         let announced = match &observation.fact {
+            Fact::Log { target, .. } if target.starts_with(RUNNER) => return,
             Fact::Log { target, message, .. } => self.announced(target, message),
             Fact::ApiCall(_) | Fact::StoreCall(_) => None,
             Fact::Answered(_) | Fact::Interrupted { .. } => return self.over(observation.delivery.as_ref()),
@@ -154,6 +158,10 @@ mod tests {
         assert_eq!(placed(log("hello\nTraceback")), (Some("one".into()), 1));
         assert_eq!(placed(log("hello")), (None, 0), "it came already");
         assert_eq!(placed(Observation { delivery: Some(key.clone()), ..log("other") }), (Some("one".into()), 2));
+        let (target, message) = ("connect.eaas.runner.workers.events".into(), "task submitted for processing".into());
+        let runner =
+            Observation { delivery: Some(key.clone()), ..Observation::now(Fact::Log { level: Level::Info, target, message }) };
+        assert_eq!(placed(runner), (Some("one".into()), 0), "the runner says that of a delivery, whatever step it is in");
         places.leave(&key, 2);
         assert_eq!(placed(Observation { delivery: Some(key.clone()), ..log("other") }), (Some("one".into()), 1));
         places.leave(&key, 1);
