@@ -502,10 +502,7 @@ fn a_console_that_is_killed_at_a_breakpoint_does_not_run_the_step_and_its_task_c
     let again = program.run(&["--json", "events", "show", &answer["delivery"].to_string()]).object();
     assert_eq!((&again["task_id"], &again["attempt"]), (&task["task_id"], &2.into()));
     let shown = program.run(&["sagas", "show", &held]).stdout;
-    assert!(
-        shown.contains("why: interrupted at the breakpoint before execute create tenant: the process that handled it ended"),
-        "{shown}"
-    );
+    assert!(shown.contains("why: interrupted at the breakpoint before execute create tenant: "), "{shown}");
     assert!(shown.contains("held before execute create tenant") && shown.contains("execute create tenant  not ended"), "{shown}");
     assert!(session.terminate().success());
 }
