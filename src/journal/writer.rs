@@ -17,8 +17,8 @@ use crate::observe::{DeliveryKey, Fact, Level, Observation, Timestamp};
 /// How many deliveries are kept in mind; the others are looked up.
 const IN_MIND: usize = 4096;
 /// With this much written and nothing to do, the log of SQLite is worked into its file; with the greater one, always.
-const CHECKPOINT_IDLE: usize = 4 << 20;
-const CHECKPOINT_BUSY: usize = 16 << 20;
+const CHECKPOINT_IDLE: usize = 16 << 20;
+const CHECKPOINT_BUSY: usize = 48 << 20;
 /// How often a batch is tried before the disk counts as broken, and the first pause; each is twice as long.
 const TRIES: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(20);

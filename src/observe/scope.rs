@@ -15,10 +15,10 @@ use super::{Controls, Discard, Fact, Level, Observation, Observer, StepKind, Ste
 pub struct DeliveryKey(Arc<str>);
 
 impl DeliveryKey {
-    /// A new, random one.
+    /// A new, random one. It begins with the moment it is made: who keeps many in an index adds at its end.
     #[must_use]
     pub fn random() -> Self {
-        Self(format!("{:032x}", rand::random::<u128>()).into())
+        Self(format!("{:016x}{:016x}", Timestamp::now().0, rand::random::<u64>()).into())
     }
 
     /// The name as text.

@@ -1,6 +1,10 @@
 //! Connect's identifiers: a prefix and groups of digits.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use rand::Rng;
+
+use crate::observe::Timestamp;
 
 /// `prefix` and one group of random digits for each of `groups`: `random("TQ", &[4, 4])` is `TQ-0123-4567`.
 pub(crate) fn random(prefix: &str, groups: &[usize]) -> String {
@@ -18,9 +22,16 @@ pub(crate) fn digits(length: usize) -> String {
     (0..length).map(|_| char::from(b'0' + rng.random_range(0..10u8))).collect()
 }
 
-/// The id of a new task.
+/// The id of a new task: the microsecond it is made in, so that ids rise. Whoever keeps them in an index, as the journal and
+/// the local Connect's own file do, always adds at its end.
 pub(crate) fn task() -> String {
-    random("TQ", &[4, 4, 4, 4])
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    let now = u64::try_from(Timestamp::now().0).unwrap_or_default();
+    let next = |last: u64| now.max(last.saturating_add(1));
+    let last = LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(next(last)));
+    let digits = format!("{:016}", next(last.unwrap_or_else(|last| last)));
+    let group = |n: usize| digits.get(4 * n..4 * n + 4).unwrap_or_default();
+    format!("TQ-{}-{}-{}-{}", group(0), group(1), group(2), group(3))
 }
 
 /// A random UUID of version 4.
@@ -40,5 +51,20 @@ mod tests {
         let uuid = super::uuid();
         assert_eq!(uuid.split('-').map(str::len).collect::<Vec<_>>(), [8, 4, 4, 4, 12]);
         assert_eq!(&uuid[14..15], "4");
+    }
+
+    #[test]
+    fn tasks_made_at_once_have_ids_of_their_own_that_rise() {
+        let makers: Vec<_> =
+            (0..4).map(|_| std::thread::spawn(|| (0..2_000).map(|_| super::task()).collect::<Vec<_>>())).collect();
+        let mut all = Vec::new();
+        for maker in makers {
+            let made = maker.join().unwrap();
+            assert!(made.is_sorted());
+            all.extend(made);
+        }
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), 8_000);
     }
 }

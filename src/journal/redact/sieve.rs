@@ -1,6 +1,7 @@
 use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use memchr::{memchr, memchr3_iter};
 
 /// Where no secret is known by its value.
 pub(super) static NAMES_ONLY: LazyLock<Sieve> = LazyLock::new(|| Sieve::new([], []));
@@ -46,13 +47,11 @@ impl Sieve {
     /// See [`Secrets::suspects`](super::secrets::Secrets::suspects).
     pub(super) fn look(&self, json: &[u8]) -> Look {
         // Behind an escape there may be anything.
-        let escape = |(at, byte): (usize, &u8)| match byte {
-            b'\\' | b'%' => true,
-            b'+' => self.plus,
-            b'&' => is_entity(json.get(at..).unwrap_or_default()),
-            _ => false,
+        let escape = |at: usize| match json.get(at..) {
+            Some([b'&', ..]) => json.get(at..).is_some_and(is_entity),
+            _ => true,
         };
-        if json.iter().enumerate().any(escape) {
+        if memchr3_iter(b'\\', b'%', b'&', json).any(escape) || (self.plus && memchr(b'+', json).is_some()) {
             return Look::Suspect;
         }
         // A secret may overlap a name.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// The bytes one generation holds; there are two.
-const GENERATION: usize = 4 << 20;
+const GENERATION: usize = 8 << 20;
 
 /// The texts used last. It has two generations: when the young one is full the old one is forgotten and the young one
 /// grows old; what is asked for again becomes young again. So every step is cheap, and memory stays below twice

@@ -29,8 +29,9 @@ impl Objects {
 
     /// Creates or replaces an object.
     pub(crate) fn put(&mut self, collection: &str, id: &str, object: &Value) {
-        let body: Arc<str> = object.to_string().into();
-        self.put_text(collection, id, body);
+        // A value is always JSON: its keys are texts.
+        let body = serde_json::to_string(object).unwrap_or_default();
+        self.put_text(collection, id, body.into());
     }
 
     /// The same with its JSON text.
