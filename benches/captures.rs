@@ -1,6 +1,7 @@
 //! A journal of a million deliveries: `cargo bench --bench captures` (`CAPTURES=100000` for fewer, `CAPTURES_DIR=DIR` to keep
-//! it and use it again). How fast it is written, how soon a filter shows something, how soon the console shows its first
-//! frame and answers a key while 2,000 events a second arrive, and what that costs.
+//! it and use it again). How fast it is written, how long the index of its texts takes and how large it is, how soon a filter
+//! shows something, also where one delivery of all fits or none, how soon the console shows its first frame and answers a
+//! key while 2,000 events a second arrive, and what that costs.
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a measuring program
 
 #[path = "../tests/support/terminal.rs"]
@@ -75,20 +76,46 @@ async fn fill(dir: &Path, count: usize) {
     );
 }
 
-fn filters(dir: &Path) {
+/// What a session does beside its work: the rest of the index of texts, in a journal that has none all of it.
+async fn index(dir: &Path) {
     let reader = Reader::open(dir).unwrap();
-    for line in [
-        "",
-        "result=fail",
-        "type=asset_cancel_request_processing result=fail",
-        "PR-0000-0042",
-        "since=1h",
-        "asset.product.id=PRD-123",
-        "asset.params.value=v777",
-        "body~\"refused order 7\"",
-        "result=fail body~\"refused order 7\"",
-    ] {
-        let filter = DeliveryFilter::parse(line).unwrap();
+    let before = reader.usage().unwrap();
+    let journal = Journal::open(dir).unwrap();
+    let since = Instant::now();
+    while reader.usage().unwrap().unindexed > 1_024 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let (took, after) = (since.elapsed(), reader.usage().unwrap());
+    journal.close().await.unwrap();
+    println!(
+        "index of texts: {} observations taken in within {took:.1?}, {:.1} MiB more than before, {} MiB in all",
+        before.unindexed,
+        after.bytes.saturating_sub(before.bytes) as f64 / 1_048_576.0,
+        after.bytes >> 20
+    );
+}
+
+/// Texts one delivery has, or none: of its line, of its payload, at a path.
+fn rare(dir: &Path) -> Vec<String> {
+    let middle = Reader::open(dir).unwrap().usage().unwrap().deliveries / 2_000 * 1_000 + 7;
+    vec![
+        format!("\"refused order {middle}\""),
+        format!("PR-{:04}-{:04}-", middle / 10_000, middle % 10_000),
+        format!("body~v{middle}"),
+        format!("body~\"refused order {middle}\""),
+        format!("asset.id=AS-{middle}"),
+        format!("type=asset_cancel_request_processing asset.id=AS-{middle}"),
+        "vanished".into(),
+        "body~vanished".into(),
+        "body~zqx".into(),
+        "asset.product.id=PRD-999".into(),
+    ]
+}
+
+fn filters(dir: &Path, lines: impl IntoIterator<Item = String>) {
+    let reader = Reader::open(dir).unwrap();
+    for line in lines {
+        let filter = DeliveryFilter::parse(&line).unwrap();
         let since = Instant::now();
         // As the console asks: a piece of 40 ms at a time, and what it has is shown.
         let mut window = Window::newest(256);
@@ -103,9 +130,12 @@ fn filters(dir: &Path) {
         let found = reader.search(&filter, &Window::newest(256), None).unwrap().rows.len();
         println!("filter {line:55} first results {first:>9.2?}, {found} in {:.2?}", whole.elapsed());
     }
+}
+
+fn metrics(dir: &Path) -> Duration {
     let since = Instant::now();
-    reader.metrics(Timestamp::now()).unwrap();
-    println!("metrics of hour, day and week: {:.2?}", since.elapsed());
+    Reader::open(dir).unwrap().metrics(Timestamp::now()).unwrap();
+    since.elapsed()
 }
 
 /// CPU time of a process in milliseconds, and its resident memory in MiB.
@@ -207,6 +237,18 @@ async fn busy(dir: &Path) {
     println!("events that arrived meanwhile: {rate:.0}/s");
 }
 
+const FILTERS: [&str; 9] = [
+    "",
+    "result=fail",
+    "type=asset_cancel_request_processing result=fail",
+    "PR-0000-0042",
+    "since=1h",
+    "asset.product.id=PRD-123",
+    "asset.params.value=v777",
+    "body~\"refused order 7\"",
+    "result=fail body~\"refused order 7\"",
+];
+
 #[tokio::main]
 async fn main() {
     let count: usize = std::env::var("CAPTURES").ok().and_then(|n| n.parse().ok()).unwrap_or(1_000_000);
@@ -216,7 +258,10 @@ async fn main() {
     if !dir.join("journal.sqlite").exists() {
         fill(&dir, count).await;
     }
-    filters(&dir);
+    index(&dir).await;
+    filters(&dir, FILTERS.map(String::from));
+    filters(&dir, rare(&dir));
+    println!("metrics of hour, day and week: {:.2?}", metrics(&dir));
     tokio::task::block_in_place(|| look(&dir));
     busy(&dir).await;
 }

@@ -10,7 +10,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::types::Value;
 use rusqlite::{Connection, ErrorCode, OpenFlags, params_from_iter};
 
-use super::{JournalError, schema};
+use super::{JournalError, schema, texts};
 use crate::observe::Fact;
 
 /// How many rows are read at once where nothing is in the way.
@@ -19,6 +19,9 @@ const STRIDE: i64 = 512;
 const PAGES: i32 = 1_024;
 /// So many strides without a readable row, each twice as long, are taken for the end.
 const PATIENCE: u32 = 24;
+
+/// What [`Mended`] begins with: a line of the journal that was.
+pub(super) const WAS_DAMAGED: &str = "the journal was damaged (";
 
 /// What became of a damaged journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +42,7 @@ impl std::fmt::Display for Mended {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
-            "the journal was damaged ({}): it is kept as {}; readable and taken over were {} observations of {} deliveries",
+            "{WAS_DAMAGED}{}): it is kept as {}; readable and taken over were {} observations of {} deliveries",
             self.reason,
             self.aside.display(),
             self.observations,
@@ -197,7 +200,9 @@ fn recover(damaged: &Connection, fresh: &mut Connection, mended: &mut Mended) ->
     // Summaries that were lost are made of what their observations say.
     let rebuilt = tx.execute_batch(REBUILD).and_then(|()| tx.query_row("SELECT count(*) FROM deliveries", [], |row| row.get(0)));
     let rebuilt: i64 = rebuilt?;
-    tx.execute("UPDATE meta SET value = max(0, (SELECT coalesce(max(id), 0) FROM deliveries) - ?)", [rebuilt])?;
+    let removed = "UPDATE meta SET value = max(0, (SELECT coalesce(max(id), 0) FROM deliveries) - ?) WHERE name = 'removed'";
+    tx.execute(removed, [rebuilt])?;
+    texts::mended(&tx)?;
     tx.commit()?;
     (mended.observations, mended.gaps) = (observations, gaps);
     mended.deliveries = u64::try_from(rebuilt).unwrap_or(deliveries);

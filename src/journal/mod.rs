@@ -21,6 +21,7 @@ mod row;
 mod schema;
 mod search;
 mod summary;
+mod texts;
 mod window;
 mod writer;
 mod writes;

@@ -9,7 +9,7 @@ use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 
 use super::record::state;
-use super::{JournalError, Reader, schema, search};
+use super::{JournalError, Reader, schema, search, texts};
 use crate::observe::Timestamp;
 
 /// How many deliveries go at once: between two batches, nobody waits longer for it than for a batch.
@@ -96,6 +96,10 @@ pub struct Usage {
     pub removed: u64,
     /// When the oldest arrived.
     pub oldest: Option<Timestamp>,
+    /// How many observations the index of texts has yet to take in: more than some thousand are only so while it is being made,
+    /// and a text few deliveries have takes longer to find until then.
+    #[serde(default)]
+    pub unindexed: u64,
 }
 
 impl Reader {
@@ -116,6 +120,7 @@ impl Reader {
             pinned: count(number("SELECT count(*) FROM deliveries WHERE pinned = 1")?),
             removed: count(number("SELECT value FROM meta WHERE name = 'removed'")?),
             oldest: number("SELECT arrived_at FROM deliveries ORDER BY id LIMIT 1")?.map(Timestamp),
+            unindexed: count(Some(self.last_row()? - texts::indexed(&self.conn).map_err(|source| schema::error(&self.path, source))?)),
         })
     }
 }
@@ -135,17 +140,21 @@ pub(super) fn trim(conn: &mut Connection, retention: &Retention, now: Timestamp)
     // Numbers rise with time: without this every look would read a long journal from end to end to find nothing old in it.
     let below = if full { i64::MAX } else { search::first_since(conn, Timestamp(old))? };
     let tx = conn.transaction()?;
-    // Never the newest: the next number is one more than the greatest there is.
+    // Never the newest, nor that of the newest row: the next number is one more than the greatest there is.
     let gone: Vec<i64> = tx
         .prepare_cached(
             "SELECT id FROM deliveries WHERE id < ? AND pinned = 0 AND state <> ? AND (? OR arrived_at < ?)
-             AND id < (SELECT max(id) FROM deliveries) ORDER BY id LIMIT ?",
+             AND id < (SELECT max(id) FROM deliveries)
+             AND id IS NOT (SELECT delivery FROM observations ORDER BY row DESC LIMIT 1) ORDER BY id LIMIT ?",
         )?
         .query_map(params![below, state::RUNNING, full, old, if full { AT_ONCE } else { AT_ONCE * 2 }], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
     for id in &gone {
         tx.prepare_cached("DELETE FROM observations WHERE delivery = ?")?.execute([id])?;
         tx.prepare_cached("DELETE FROM deliveries WHERE id = ?")?.execute([id])?;
+    }
+    if let (Some(first), Some(last)) = (gone.first(), gone.last()) {
+        texts::trim(&tx, *first, *last)?;
     }
     tx.prepare_cached("UPDATE meta SET value = value + ? WHERE name = 'removed'")?
         .execute([i64::try_from(gone.len()).unwrap_or_default()])?;

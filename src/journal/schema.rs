@@ -91,9 +91,22 @@ pub(super) fn open_for_writing(dir: &Path) -> Result<Connection, JournalError> {
     conn.set_prepared_statement_cache_capacity(64);
     bring_up(&mut conn, found).map_err(at)?;
     super::writes::prepare(&mut conn).map_err(at)?;
+    super::texts::prepare(&mut conn).map_err(at)?;
     // Journals of before do not have it, and older programs do without.
     conn.execute_batch("CREATE INDEX IF NOT EXISTS configurations ON observations (row) WHERE kind = 'configured'")
         .map_err(at)?;
+    Ok(conn)
+}
+
+/// Opens the file once more beside its writer, who made it and whose right to write it is shared.
+pub(super) fn open_beside(dir: &Path) -> Result<Connection, JournalError> {
+    let path = file(dir);
+    let at = |source| error(&path, source);
+    let conn = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(at)?;
+    conn.busy_timeout(Duration::from_secs(5)).map_err(at)?;
+    conn.pragma_update(None, "synchronous", "normal").map_err(at)?;
+    conn.pragma_update(None, "wal_autocheckpoint", 0).map_err(at)?;
+    conn.pragma_update(None, "journal_size_limit", 64 << 20).map_err(at)?;
     Ok(conn)
 }
 

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::filter::{Needle, conditions, fits};
+use super::filter::{Conditions, Needle, Place, conditions, fits};
 use super::reader::{MOST, Reader, delivery, joined};
+use super::texts::{Chosen, Sieve};
 use super::{DeliveryFilter, DeliveryRow, JournalError, Window, schema};
 use crate::observe::Timestamp;
 
@@ -30,6 +31,25 @@ pub struct Found {
     pub reached: Option<i64>,
 }
 
+/// What a search knows before it looks.
+struct Plan<'a> {
+    filter: &'a DeliveryFilter,
+    wanted: Conditions,
+    payloads: bool,
+    upwards: bool,
+    /// The text to look for in payloads, and what the index says of that and others.
+    needle: Option<Needle>,
+    sieve: Option<Sieve>,
+}
+
+/// The deliveries of a stretch that can fit.
+enum Likely {
+    /// Any of them.
+    Any,
+    /// Only those in which a text was seen.
+    These(BTreeSet<i64>),
+}
+
 impl Reader {
     /// Deliveries that fit, oldest first; where `within` is over before, those found until then.
     ///
@@ -37,87 +57,136 @@ impl Reader {
     /// When the file cannot be read.
     pub fn search(&self, filter: &DeliveryFilter, window: &Window, within: Option<Duration>) -> Result<Found, JournalError> {
         let begun = Instant::now();
+        // What the index says is said of the rows as they are now.
+        let _now = self.conn.unchecked_transaction().map_err(|source| schema::error(&self.path, source))?;
         let limit = window.limit.min(MOST);
-        let upwards = window.after.is_some();
-        let wanted = conditions(filter, Timestamp::now(), self.live);
+        let mut plan = self.plan(filter, window.after.is_some())?;
         let (first, last) = self.ends()?;
         let mut low = window.after.map_or(first, |id| id + 1).max(first);
         let mut high = window.before.map_or(last, |id| id - 1).min(last);
-        if let Some(since) = wanted.since {
+        if let Some(since) = plan.wanted.since {
             low = low.max(self.first_at(since, first, last)?);
         }
-        let payloads = filter.reads_payloads();
-        let needle = Needle::of(filter);
-        let stride = match (payloads, within) {
-            (true, _) if needle.is_some() => STRIDE_OF_TEXTS,
-            (true, _) => STRIDE_OF_PAYLOADS,
-            (false, Some(_)) => STRIDE,
-            (false, None) => i64::MAX / 4,
-        };
-        let order = if upwards { "ASC" } else { "DESC" };
+        let stride = plan.stride(within.is_some());
         let mut rows: Vec<DeliveryRow> = Vec::new();
-        while low <= high && rows.len() < limit {
+        let mut reached = None;
+        while low <= high && rows.len() < limit && reached.is_none() {
             let (from, to) =
-                if upwards { (low, high.min(low.saturating_add(stride))) } else { (low.max(high.saturating_sub(stride)), high) };
-            let mut values = wanted.values.clone();
-            values.extend([Value::from(from), Value::from(to)]);
-            // With payloads to read only some of these will be left.
-            let most = if payloads { MOST } else { limit - rows.len() };
-            // Where all of a stretch would have to be read, those that can't fit are passed over first.
-            let mut likely = match &needle {
-                Some(needle) if wanted.sql.is_empty() => Some(self.likely(needle, from, to)?),
-                _ => None,
-            };
-            let listed = likely.as_ref().filter(|ids| ids.len() <= FEW).map(|ids| {
-                let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
-                format!(" AND id IN ({})", ids.join(", "))
-            });
-            let sql = format!(
-                "SELECT * FROM deliveries WHERE {} AND id >= ? AND id <= ?{} ORDER BY id {order} LIMIT {most}",
-                joined(&wanted.sql),
-                listed.unwrap_or_default()
-            );
-            let found = match &likely {
-                Some(ids) if ids.is_empty() => Vec::new(),
-                _ => self.many(&sql, &values, |row| delivery(row, self.live))?,
-            };
-            if let (None, Some(needle), true) = (&likely, &needle, found.len() > FEW) {
-                likely = Some(self.likely(needle, from, to)?);
-            }
-            let unlikely = |id: i64| likely.as_ref().is_some_and(|ids| !ids.contains(&id));
-            for row in found {
-                if rows.len() < limit && !unlikely(row.id) && (!payloads || self.fits(filter, row.id)?) {
-                    rows.push(row);
-                }
-            }
-            if upwards {
+                if plan.upwards { (low, high.min(low.saturating_add(stride))) } else { (low.max(high.saturating_sub(stride)), high) };
+            rows.extend(self.stretch(&mut plan, from, to, limit - rows.len())?);
+            if plan.upwards {
                 low = to + 1;
             } else {
                 high = from - 1;
             }
             if rows.len() < limit && low <= high && within.is_some_and(|within| begun.elapsed() >= within) {
-                let reached = if upwards { to } else { from };
-                return Ok(Found { rows: ordered(rows, upwards), reached: Some(reached) });
+                reached = Some(if plan.upwards { to } else { from });
             }
         }
-        Ok(Found { rows: ordered(rows, upwards), reached: None })
+        if !plan.upwards {
+            rows.reverse();
+        }
+        Ok(Found { rows, reached })
     }
 
-    /// The deliveries between two numbers in which a text stands that those that fit have. Rows are written as things
-    /// happen, so what belongs to neighbours lies together: reading it in the order of the file is many times faster than
-    /// delivery by delivery.
-    fn likely(&self, needle: &Needle, from: i64, to: i64) -> Result<BTreeSet<i64>, JournalError> {
-        let ends =
-            "SELECT coalesce(min(row), 1), coalesce(max(row), 0), count(*) FROM observations WHERE delivery BETWEEN ? AND ?";
+    fn plan<'a>(&self, filter: &'a DeliveryFilter, upwards: bool) -> Result<Plan<'a>, JournalError> {
+        Ok(Plan {
+            filter,
+            wanted: conditions(filter, Timestamp::now(), self.live),
+            payloads: filter.reads_payloads(),
+            upwards,
+            needle: Needle::of(filter),
+            sieve: Sieve::new(&self.conn, Needle::all(filter)).map_err(|source| schema::error(&self.path, source))?,
+        })
+    }
+
+    /// What fits of the deliveries between two numbers, in the order of the search, at most `most`.
+    fn stretch(&self, plan: &mut Plan<'_>, from: i64, to: i64, most: usize) -> Result<Vec<DeliveryRow>, JournalError> {
+        let Some(likely) = self.first_look(plan, from, to)? else { return Ok(Vec::new()) };
+        let listed = match &likely {
+            Likely::These(ids) if ids.is_empty() => return Ok(Vec::new()),
+            Likely::These(ids) if ids.len() <= FEW => {
+                let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
+                format!(" AND id IN ({})", ids.join(", "))
+            }
+            _ => String::new(),
+        };
+        let sql = format!(
+            "SELECT * FROM deliveries WHERE {} AND id >= ? AND id <= ?{listed} ORDER BY id {} LIMIT {}",
+            joined(&plan.wanted.sql),
+            if plan.upwards { "ASC" } else { "DESC" },
+            // With payloads to read only some of these will be left.
+            if plan.payloads { MOST } else { most },
+        );
+        let mut values = plan.wanted.values.clone();
+        values.extend([Value::from(from), Value::from(to)]);
+        let found = self.many(&sql, &values, |row| delivery(row, self.live))?;
+        let likely = match (likely, &plan.needle) {
+            (Likely::Any, Some(needle)) if found.len() > FEW => Likely::These(self.having(needle, from, to, 0)?),
+            (likely, _) => likely,
+        };
+        let mut rows = Vec::new();
+        for row in found {
+            let likely = match &likely {
+                Likely::Any => true,
+                Likely::These(ids) => ids.contains(&row.id),
+            };
+            if rows.len() < most && likely && (!plan.payloads || self.fits(plan.filter, row.id)?) {
+                rows.push(row);
+            }
+        }
+        Ok(rows)
+    }
+
+    /// The deliveries between two numbers that can fit by a text that those that fit have, as far as it pays to see that
+    /// before all else; `None` where none can.
+    fn first_look(&self, plan: &mut Plan<'_>, from: i64, to: i64) -> Result<Option<Likely>, JournalError> {
+        let Some(sieve) = &mut plan.sieve else {
+            // Where all of a stretch would have to be read, those that can't fit are passed over first.
+            return Ok(Some(match &plan.needle {
+                Some(needle) if plan.wanted.sql.is_empty() => Likely::These(self.having(needle, from, to, 0)?),
+                _ => Likely::Any,
+            }));
+        };
+        let indexed = sieve.row;
+        let chosen = sieve.choose(&self.conn, from, to).map_err(|source| schema::error(&self.path, source))?;
+        let Some(Chosen { needle, rows, later, telling }) = chosen else { return Ok(None) };
+        let all_to_be_read = plan.wanted.sql.is_empty() && needle.place != Place::Columns;
+        if !telling && !all_to_be_read {
+            return Ok(Some(Likely::Any));
+        }
+        let mut likely = if later { self.having(needle, from, to, indexed)? } else { BTreeSet::new() };
+        for (first, last) in rows {
+            likely.extend(self.having_in(needle, (first, last), from, to)?);
+        }
+        Ok(Some(Likely::These(likely)))
+    }
+
+    /// The deliveries between two numbers in which a text is after a row. Rows are written as things happen, so what
+    /// belongs to neighbours lies together: reading it in the order of the file is many times faster than delivery by
+    /// delivery.
+    fn having(&self, needle: &Needle, from: i64, to: i64, after: i64) -> Result<BTreeSet<i64>, JournalError> {
+        let ends = "SELECT coalesce(min(row), 1), coalesce(max(row), 0), count(*) FROM observations
+                    WHERE delivery BETWEEN ? AND ? AND row > ?";
         let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get::<_, i64>(2)?));
-        let (first, last, count): (i64, i64, i64) = self.one(ends, &[from.into(), to.into()], read)?.unwrap_or((1, 0, 0));
-        let kinds = if needle.object { " AND kind IN ('object_fetched', 'task_arrived')" } else { "" };
-        let texts = vec!["has(?, body)"; needle.texts.len()].join(" OR ");
-        let together = last - first < count.saturating_mul(8);
-        let rows = if together { "NOT INDEXED WHERE row BETWEEN ? AND ? AND" } else { "WHERE" };
-        let sql = format!("SELECT delivery FROM observations {rows} delivery BETWEEN ? AND ?{kinds} AND ({texts})");
-        let ends = if together { vec![first, last, from, to] } else { vec![from, to] };
-        let values = ends.into_iter().map(Value::from).chain(needle.texts.iter().cloned().map(Value::from)).collect::<Vec<_>>();
+        let (first, last, count): (i64, i64, i64) =
+            self.one(ends, &[from.into(), to.into(), after.into()], read)?.unwrap_or((1, 0, 0));
+        if last - first < count.saturating_mul(8) {
+            return self.having_in(needle, (first, last), from, to);
+        }
+        let condition = has_one(needle);
+        let sql = format!("SELECT delivery FROM observations WHERE delivery BETWEEN ? AND ? AND row > ? AND {condition}");
+        let values = texts([from, to, after], needle);
+        Ok(self.many(&sql, &values, |row| row.get(0))?.into_iter().collect())
+    }
+
+    /// The same in a stretch of rows.
+    fn having_in(&self, needle: &Needle, rows: (i64, i64), from: i64, to: i64) -> Result<BTreeSet<i64>, JournalError> {
+        let sql = format!(
+            "SELECT delivery FROM observations NOT INDEXED WHERE row BETWEEN ? AND ? AND delivery BETWEEN ? AND ? AND {}",
+            has_one(needle)
+        );
+        let values = texts([rows.0, rows.1, from, to], needle);
         Ok(self.many(&sql, &values, |row| row.get(0))?.into_iter().collect())
     }
 
@@ -161,9 +230,24 @@ fn first_at(conn: &Connection, moment: Timestamp, mut low: i64, high: i64) -> ru
     Ok(low)
 }
 
-fn ordered(mut rows: Vec<DeliveryRow>, upwards: bool) -> Vec<DeliveryRow> {
-    if !upwards {
-        rows.reverse();
+/// That a row has one of the texts of a needle.
+fn has_one(needle: &Needle) -> String {
+    let kinds = if needle.place == Place::Object { "kind IN ('object_fetched', 'task_arrived') AND " } else { "" };
+    format!("{kinds}({})", vec!["has(?, body)"; needle.texts.len()].join(" OR "))
+}
+
+fn texts<const N: usize>(numbers: [i64; N], needle: &Needle) -> Vec<Value> {
+    numbers.into_iter().map(Value::from).chain(needle.texts.iter().cloned().map(Value::from)).collect()
+}
+
+impl Plan<'_> {
+    /// How many deliveries are looked at between two looks at the clock, where there is one.
+    fn stride(&self, clock: bool) -> i64 {
+        match (&self.needle, &self.sieve) {
+            (Some(_), _) | (_, Some(_)) => STRIDE_OF_TEXTS,
+            _ if self.payloads => STRIDE_OF_PAYLOADS,
+            _ if clock => STRIDE,
+            _ => i64::MAX / 4,
+        }
     }
-    rows
 }

@@ -11,6 +11,7 @@ use super::feed::{Feed, Place};
 use super::queue::Queue;
 use super::record::{record, severity, state};
 use super::summary::Changes;
+use super::texts::Keeper;
 use super::{JournalError, Mended, Redactor, Retention, damage, retention, schema};
 use crate::observe::{DeliveryKey, Fact, Level, Observation, Timestamp};
 
@@ -40,6 +41,8 @@ pub(super) struct Writer {
     /// How much is kept, and when that was looked at last.
     pub(super) retention: Arc<Mutex<Retention>>,
     trimmed: Instant,
+    /// Held by whoever writes to the file: this one, or the keeper of the index of texts.
+    writing: Arc<Mutex<()>>,
     _lock: File,
 }
 
@@ -69,9 +72,21 @@ impl Writer {
         };
         let path = schema::file(dir);
         let (keys, body, rows_since_checkpoint, last) = (HashMap::new(), Vec::new(), 0, 0);
-        let (retention, trimmed) = (Arc::default(), Instant::now());
-        let mut writer =
-            Self { conn, path, redactor, keys, body, rows_since_checkpoint, last, mended: None, retention, trimmed, _lock: lock };
+        let (retention, trimmed, writing) = (Arc::default(), Instant::now(), Arc::default());
+        let mut writer = Self {
+            conn,
+            path,
+            redactor,
+            keys,
+            body,
+            rows_since_checkpoint,
+            last,
+            mended: None,
+            retention,
+            trimmed,
+            writing,
+            _lock: lock,
+        };
         if let Err(source) = writer.interrupt_running() {
             match schema::error(&writer.path, source) {
                 JournalError::Corrupt { reason, .. } if mended.is_none() => {
@@ -134,6 +149,7 @@ impl Writer {
     }
 
     fn write_all(&mut self, batch: &mut [Observation], rows: &mut Vec<Place>) -> rusqlite::Result<()> {
+        let _alone = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let tx = self.conn.transaction()?;
         let mut changes = Changes::default();
         for observation in batch {
@@ -157,6 +173,8 @@ impl Writer {
     /// Writes whatever comes, until the queue is closed and empty.
     pub(super) fn run(mut self, queue: &Queue<Observation>, announcer: &Announcer) {
         let (mut batch, mut rows) = (Vec::new(), Vec::new());
+        // That there is none makes a search slower, and is no reason to write nothing.
+        let keeper = self.path.parent().and_then(|dir| Keeper::start(dir, Arc::clone(&self.writing)).ok());
         let mut lost = Lost::default();
         while queue.take(&mut batch) {
             let count = batch.len() as u64;
@@ -180,6 +198,9 @@ impl Writer {
             batch.clear();
             self.checkpoint(queue.is_empty());
             self.trim(queue);
+            if let Some(keeper) = &keeper {
+                keeper.tell();
+            }
         }
     }
 
@@ -190,8 +211,7 @@ impl Writer {
         }
         let retention = *self.retention.lock().unwrap_or_else(PoisonError::into_inner);
         let begun = Instant::now();
-        // That it can't be done (the disk is in trouble) is said when something can't be written.
-        while retention::trim(&mut self.conn, &retention, Timestamp::now()).unwrap_or(false) {
+        while self.trim_portion(&retention) {
             self.rows_since_checkpoint += 1024;
             if !queue.is_empty() || begun.elapsed() > TRIM_EVERY {
                 // Goes on after the next batch.
@@ -199,6 +219,12 @@ impl Writer {
             }
         }
         self.trimmed = Instant::now();
+    }
+
+    fn trim_portion(&mut self, retention: &Retention) -> bool {
+        let _alone = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        // That it can't be done (the disk is in trouble) is said when something can't be written.
+        retention::trim(&mut self.conn, retention, Timestamp::now()).unwrap_or(false)
     }
 
     fn try_to_write(&mut self, batch: &mut [Observation], rows: &mut Vec<Place>, tries: u32) -> rusqlite::Result<()> {
@@ -218,6 +244,7 @@ impl Writer {
     /// rising, whatever was lost.
     fn mend(&mut self, error: &rusqlite::Error) -> bool {
         let Some(dir) = self.path.parent().filter(|_| damage::is_damage(error)) else { return false };
+        let _alone = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let Ok(mended) = damage::mend_in_place(dir, &mut self.conn, error.to_string()) else { return false };
         self.keys.clear();
         let mut fact = Fact::Log { level: Level::Error, target: "journal".into(), message: mended.to_string() };

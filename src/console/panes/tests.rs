@@ -465,6 +465,7 @@ fn how_full_the_journal_is_stands_in_the_frame_of_the_stream_where_there_is_room
         pinned: 0,
         removed: 0,
         oldest: None,
+        unindexed: 0,
     };
     for (columns, wanted) in [(120, true), (60, false)] {
         let mut state = typical(columns, 30);

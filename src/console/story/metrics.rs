@@ -125,6 +125,7 @@ mod tests {
             pinned: 1,
             removed: 3,
             oldest: None,
+            unindexed: 0,
         };
         assert_eq!(gauge(&usage, true), "journal ###....... 1.5 GiB of 4.0 GiB");
         usage.bytes = 9 << 30;

@@ -12,7 +12,7 @@ mod sql;
 mod tests;
 
 pub use parse::FilterError;
-pub(super) use payload::{Needle, fits};
+pub(super) use payload::{Needle, Place, fits};
 pub(super) use sql::{Conditions, conditions};
 
 use serde::{Deserialize, Serialize};

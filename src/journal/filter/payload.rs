@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 use serde_json::Value;
 
-use super::{DeliveryFilter, Op, Term};
+use super::{Column, DeliveryFilter, Op, Term};
 
 /// Whether what was seen of a delivery fits.
 pub(in crate::journal) fn fits(conn: &Connection, filter: &DeliveryFilter, delivery: i64) -> rusqlite::Result<bool> {
@@ -31,24 +31,55 @@ pub(in crate::journal) fn fits(conn: &Connection, filter: &DeliveryFilter, deliv
 pub(in crate::journal) struct Needle {
     /// One of these, in lower case.
     pub(in crate::journal) texts: Vec<String>,
-    /// Whether it must be in the object.
-    pub(in crate::journal) object: bool,
+    /// Where it must be.
+    pub(in crate::journal) place: Place,
+}
+
+/// Where a needle must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::journal) enum Place {
+    /// In the object.
+    Object,
+    /// Anywhere in what was seen.
+    Body,
+    /// In the summary: that is made of what was seen, so it is there as well.
+    Columns,
 }
 
 impl Needle {
-    /// That of a filter, if it has one; rather one of the object than of everything.
+    /// That of payloads, if the filter has one; rather one of the object than of everything.
     pub(in crate::journal) fn of(filter: &DeliveryFilter) -> Option<Self> {
-        let needle = |term: &Term| match term {
-            Term::Path { op: Op::Is | Op::Has, values, .. } if values.iter().all(|value| plain(value)) => {
-                Some(Self { texts: values.iter().map(|value| value.to_ascii_lowercase()).collect(), object: true })
-            }
-            Term::Body { text, not: false } => Some(Self { texts: vec![text.clone()], object: false }),
-            _ => None,
-        };
-        let all: Vec<Self> = filter.terms.iter().filter_map(needle).collect();
-        let of_object = all.iter().position(|needle| needle.object).unwrap_or(0);
+        let mut all: Vec<Self> = Self::all(filter);
+        all.retain(|needle| needle.place != Place::Columns);
+        let of_object = all.iter().position(|needle| needle.place == Place::Object).unwrap_or(0);
         all.into_iter().nth(of_object)
     }
+
+    /// All of a filter: what fits has one text of each.
+    pub(in crate::journal) fn all(filter: &DeliveryFilter) -> Vec<Self> {
+        let of_columns = |texts: &[String]| {
+            let texts: Vec<String> = texts.iter().map(|text| text.to_lowercase()).collect();
+            texts.iter().all(|text| verbatim(text)).then_some(Self { texts, place: Place::Columns })
+        };
+        let needle = |term: &Term| match term {
+            Term::Path { op: Op::Is | Op::Has, values, .. } if values.iter().all(|value| plain(value)) => {
+                Some(Self { texts: values.iter().map(|value| value.to_ascii_lowercase()).collect(), place: Place::Object })
+            }
+            Term::Body { text, not: false } => Some(Self { texts: vec![text.clone()], place: Place::Body }),
+            Term::Text { text, not: false } => of_columns(std::slice::from_ref(text)),
+            Term::Column { column: Column::Task | Column::Type | Column::Object | Column::Reason, op: Op::Is | Op::Has, values } => {
+                of_columns(values)
+            }
+            _ => None,
+        };
+        let typed = filter.terms.iter().filter_map(needle);
+        typed.chain(filter.text.as_ref().and_then(|text| of_columns(std::slice::from_ref(text)))).collect()
+    }
+}
+
+/// Whether JSON writes a text in lower case as it is, also one beyond ASCII. (The small sigma depends on its neighbours.)
+fn verbatim(text: &str) -> bool {
+    text.chars().all(|c| c >= ' ' && !matches!(c, '"' | '\\' | 'σ' | 'ς'))
 }
 
 /// Whether JSON writes a text as it is.
