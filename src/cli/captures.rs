@@ -99,9 +99,6 @@ async fn retention(setting: &Setting, size: Option<u64>, age: Option<u64>) -> Re
     change(setting, CaptureCommand::Retain { retention }).await
 }
 
-/// Fewer observations than this wait for the index of texts while it is kept up with what happens.
-const MANY: u64 = 20_000;
-
 /// How full it is, with a bar.
 fn gauge(output: Output, usage: &Usage) -> Result<(), CliError> {
     if output.is_json() {
@@ -118,7 +115,7 @@ fn gauge(output: Output, usage: &Usage) -> Result<(), CliError> {
     if let Some(more) = usage.bytes.checked_sub(usage.retention.bytes).filter(|more| *more > 0 && usage.retention.bytes > 0) {
         output.line(&format!("{} too much: the oldest deliveries go, in a running session, until it fits", size_words(more)))?;
     }
-    if usage.unindexed > MANY {
+    if usage.is_indexing() {
         let left = output::count(usize::try_from(usage.unindexed).unwrap_or(usize::MAX), "observation", "observations");
         output.line(&format!(
             "the index of texts is being made, in a running session: {left} to go; until then a text few deliveries have takes longer to find"

@@ -96,10 +96,20 @@ pub struct Usage {
     pub removed: u64,
     /// When the oldest arrived.
     pub oldest: Option<Timestamp>,
-    /// How many observations the index of texts has yet to take in: more than some thousand are only so while it is being made,
-    /// and a text few deliveries have takes longer to find until then.
+    /// How many observations the index of texts has yet to take in.
     #[serde(default)]
     pub unindexed: u64,
+}
+
+impl Usage {
+    /// Fewer wait for the index of texts while it is kept up with what happens.
+    const WAITING: u64 = 20_000;
+
+    /// Whether the index of texts is still being made.
+    #[must_use]
+    pub fn is_indexing(&self) -> bool {
+        self.unindexed > Self::WAITING
+    }
 }
 
 impl Reader {
@@ -120,7 +130,9 @@ impl Reader {
             pinned: count(number("SELECT count(*) FROM deliveries WHERE pinned = 1")?),
             removed: count(number("SELECT value FROM meta WHERE name = 'removed'")?),
             oldest: number("SELECT arrived_at FROM deliveries ORDER BY id LIMIT 1")?.map(Timestamp),
-            unindexed: count(Some(self.last_row()? - texts::indexed(&self.conn).map_err(|source| schema::error(&self.path, source))?)),
+            unindexed: count(Some(
+                self.last_row()? - texts::indexed(&self.conn).map_err(|source| schema::error(&self.path, source))?,
+            )),
         })
     }
 }

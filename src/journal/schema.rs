@@ -102,7 +102,8 @@ pub(super) fn open_for_writing(dir: &Path) -> Result<Connection, JournalError> {
 pub(super) fn open_beside(dir: &Path) -> Result<Connection, JournalError> {
     let path = file(dir);
     let at = |source| error(&path, source);
-    let conn = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(at)?;
+    let conn =
+        Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(at)?;
     conn.busy_timeout(Duration::from_secs(5)).map_err(at)?;
     conn.pragma_update(None, "synchronous", "normal").map_err(at)?;
     conn.pragma_update(None, "wal_autocheckpoint", 0).map_err(at)?;

@@ -71,8 +71,11 @@ impl Reader {
         let mut rows: Vec<DeliveryRow> = Vec::new();
         let mut reached = None;
         while low <= high && rows.len() < limit && reached.is_none() {
-            let (from, to) =
-                if plan.upwards { (low, high.min(low.saturating_add(stride))) } else { (low.max(high.saturating_sub(stride)), high) };
+            let (from, to) = if plan.upwards {
+                (low, high.min(low.saturating_add(stride)))
+            } else {
+                (low.max(high.saturating_sub(stride)), high)
+            };
             rows.extend(self.stretch(&mut plan, from, to, limit - rows.len())?);
             if plan.upwards {
                 low = to + 1;

@@ -55,7 +55,8 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) {
     let events = &state.events;
     let filtered = events.filter() != crate::journal::DeliveryFilter::default();
     let about = if filtered && events.loaded {
-        let more = events.searched.map(|back| format!(", looking back from #{back} …")).unwrap_or_default();
+        let slow = if events.usage.is_some_and(|usage| usage.is_indexing()) { " while texts are indexed" } else { "" };
+        let more = events.searched.map(|back| format!(", looking back from #{back}{slow} …")).unwrap_or_default();
         let many = if events.rows.len() >= STRETCH { "+" } else { "" };
         format!("{}{many} fit{more}", events.rows.len())
     } else if events.loaded {

@@ -67,9 +67,11 @@ impl Needle {
             }
             Term::Body { text, not: false } => Some(Self { texts: vec![text.clone()], place: Place::Body }),
             Term::Text { text, not: false } => of_columns(std::slice::from_ref(text)),
-            Term::Column { column: Column::Task | Column::Type | Column::Object | Column::Reason, op: Op::Is | Op::Has, values } => {
-                of_columns(values)
-            }
+            Term::Column {
+                column: Column::Task | Column::Type | Column::Object | Column::Reason,
+                op: Op::Is | Op::Has,
+                values,
+            } => of_columns(values),
             _ => None,
         };
         let typed = filter.terms.iter().filter_map(needle);

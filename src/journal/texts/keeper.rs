@@ -1,6 +1,5 @@
 use std::path::Path;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -23,7 +22,7 @@ const TROUBLE: Duration = Duration::from_secs(10);
 
 /// Keeps the index up to what is written, beside the writer and never in its way.
 pub(in crate::journal) struct Keeper {
-    news: Option<SyncSender<()>>,
+    bell: Arc<Bell>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -31,68 +30,90 @@ impl Keeper {
     /// Starts it. Whoever writes to the file holds `writing`.
     pub(in crate::journal) fn start(dir: &Path, writing: Arc<Mutex<()>>) -> Result<Self, JournalError> {
         let conn = schema::open_beside(dir)?;
-        let (news, heard) = sync_channel(1);
+        let bell = Arc::new(Bell::default());
         let thread = std::thread::Builder::new()
             .name("journal-texts".into())
-            .spawn(move || keep(conn, &writing, &Pace { heard }))
+            .spawn({
+                let bell = Arc::clone(&bell);
+                // That it is over is no error.
+                move || drop(work(conn, &writing, &bell))
+            })
             .map_err(|source| JournalError::Create { path: dir.into(), source })?;
-        Ok(Self { news: Some(news), thread: Some(thread) })
+        Ok(Self { bell, thread: Some(thread) })
     }
 
     /// Says that something was written.
     pub(in crate::journal) fn tell(&self) {
-        if let Some(news) = &self.news {
-            // It is told already, or gone: without the index searches take longer, and that is all.
-            let _ = news.try_send(());
-        }
+        self.bell.ring();
     }
 }
 
 impl Drop for Keeper {
     /// Ends it: it is in the middle of nothing that can't be left.
     fn drop(&mut self) {
-        self.news = None;
+        self.bell.end();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
     }
 }
 
-/// When it works and when it rests.
-struct Pace {
-    heard: Receiver<()>,
+/// What the keeper waits for. It is rung with every batch, so only who waits for that is woken.
+#[derive(Default)]
+struct Bell {
+    heard: Mutex<Heard>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Heard {
+    news: bool,
+    waiting: bool,
+    over: bool,
 }
 
 /// The session is over.
 struct Over;
 
-impl Pace {
-    /// Rests; whether something was written meanwhile.
-    fn rest(&self, time: Duration) -> Result<bool, Over> {
-        let until = Instant::now() + time;
-        let mut news = false;
-        loop {
-            match self.heard.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                Ok(()) => news = true,
-                Err(RecvTimeoutError::Timeout) => return Ok(news),
-                Err(RecvTimeoutError::Disconnected) => return Err(Over),
-            }
+impl Bell {
+    fn ring(&self) {
+        let mut heard = self.lock();
+        heard.news = true;
+        if heard.waiting {
+            self.changed.notify_one();
         }
     }
 
+    fn end(&self) {
+        self.lock().over = true;
+        self.changed.notify_one();
+    }
+
+    /// Rests; whether something was written since the last rest.
+    fn rest(&self, time: Duration) -> Result<bool, Over> {
+        let rested = self.changed.wait_timeout_while(self.lock(), time, |heard| !heard.over);
+        let (mut heard, _) = rested.unwrap_or_else(PoisonError::into_inner);
+        if heard.over { Err(Over) } else { Ok(std::mem::take(&mut heard.news)) }
+    }
+
+    /// Waits until something was written, and a little for more.
     fn until_news(&self) -> Result<(), Over> {
-        self.heard.recv().map_err(|_| Over)?;
+        let mut heard = self.lock();
+        heard.waiting = true;
+        let mut heard =
+            self.changed.wait_while(heard, |heard| !heard.news && !heard.over).unwrap_or_else(PoisonError::into_inner);
+        heard.waiting = false;
+        drop(heard);
         self.rest(GATHER).map(drop)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Heard> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn keep(conn: Connection, writing: &Mutex<()>, pace: &Pace) {
-    // That it is over is no error.
-    let _ = work(conn, writing, pace);
-}
-
-fn work(conn: Connection, writing: &Mutex<()>, pace: &Pace) -> Result<(), Over> {
-    pace.rest(START)?;
+fn work(conn: Connection, writing: &Mutex<()>, bell: &Bell) -> Result<(), Over> {
+    bell.rest(START)?;
     let Ok(mut builder) = Builder::new(conn) else { return Ok(()) };
     let mut started_over = false;
     loop {
@@ -106,17 +127,17 @@ fn work(conn: Connection, writing: &Mutex<()>, pace: &Pace) -> Result<(), Over> 
         match done {
             Ok(true) => {
                 let spell = begun.elapsed();
-                if pace.rest(spell * REST_IDLE)? {
-                    pace.rest(spell * (REST_BUSY - REST_IDLE))?;
+                if bell.rest(spell * REST_IDLE)? {
+                    bell.rest(spell * (REST_BUSY - REST_IDLE))?;
                 }
             }
-            Ok(false) => pace.until_news()?,
+            Ok(false) => bell.until_news()?,
             Err(error) if damage::is_damage(&error) && !started_over => {
                 started_over = true;
                 // Where that can't be done either, the journal itself is damaged, which its writer will find.
                 let _ = builder.start_over(writing);
             }
-            Err(_) => pace.rest(TROUBLE).map(drop)?,
+            Err(_) => bell.rest(TROUBLE).map(drop)?,
         }
     }
 }

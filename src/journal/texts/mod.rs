@@ -99,7 +99,8 @@ pub(super) fn indexed(conn: &Connection) -> rusqlite::Result<i64> {
 }
 
 fn known(conn: &Connection) -> rusqlite::Result<bool> {
-    let sql = "SELECT count(*) = 3 FROM sqlite_schema WHERE type = 'table' AND name IN ('text_blocks', 'text_groups', 'text_slices')";
+    let sql =
+        "SELECT count(*) = 3 FROM sqlite_schema WHERE type = 'table' AND name IN ('text_blocks', 'text_groups', 'text_slices')";
     conn.prepare_cached(sql)?.query_row([], |row| row.get(0))
 }
 

@@ -52,13 +52,14 @@ impl Sieve {
             .into_iter()
             .filter(|needle| columns || needle.place != Place::Columns)
             .map(|needle| Sought { bits: needle.texts.iter().map(|text| grams::bits(text)).collect(), needle })
+            // One that is too short to tell anything is looked for without.
+            .filter(|sought: &Sought| sought.bits.iter().all(|bits| !bits.is_empty()))
             .collect();
         if needles.is_empty() {
             return Ok(None);
         }
-        let last: i64 = conn
-            .prepare_cached("SELECT coalesce(max(row), 0) FROM observations")?
-            .query_row([], |found| found.get(0))?;
+        let last: i64 =
+            conn.prepare_cached("SELECT coalesce(max(row), 0) FROM observations")?.query_row([], |found| found.get(0))?;
         let later = match last - row {
             ..=0 => i64::MAX,
             1..=FEW => conn

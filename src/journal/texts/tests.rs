@@ -137,9 +137,17 @@ fn many() -> Vec<Said> {
 
 /// What is asked of those many.
 fn answers(dir: &Path) -> Vec<Vec<i64>> {
-    ["body~\"Nº 77 \"", "refused", "name=\"Nº 399 of all\"", "body~afterthought", "refused body~\"nº 107\"", "tq-33 pr-", "body~nowhere"]
-        .map(|line| found(dir, &DeliveryFilter::parse(line).unwrap()).0)
-        .into()
+    [
+        "body~\"Nº 77 \"",
+        "refused",
+        "name=\"Nº 399 of all\"",
+        "body~afterthought",
+        "refused body~\"nº 107\"",
+        "tq-33 pr-",
+        "body~nowhere",
+    ]
+    .map(|line| found(dir, &DeliveryFilter::parse(line).unwrap()).0)
+    .into()
 }
 
 fn expected() -> Vec<Vec<i64>> {
@@ -229,7 +237,8 @@ fn retention_takes_the_index_of_what_it_takes() {
     assert_eq!(count(&conn, "text_groups"), 3);
     assert_eq!(count(&conn, "text_slices"), 3 * i64::try_from(SLICES).unwrap());
     drop(conn);
-    let left: Vec<Vec<i64>> = expected().into_iter().map(|ids| ids.into_iter().filter(|id| *id > 300 || *id == 6).collect()).collect();
+    let left: Vec<Vec<i64>> =
+        expected().into_iter().map(|ids| ids.into_iter().filter(|id| *id > 300 || *id == 6).collect()).collect();
     assert_eq!(answers(dir.path()), left);
     // And it goes on, without a number coming twice.
     let more = vec![Said { object: "newcomer".into(), ..Said::default() }];
