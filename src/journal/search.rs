@@ -99,7 +99,10 @@ impl Reader {
             payloads: filter.reads_payloads(),
             upwards,
             needle: Needle::of(filter),
-            sieve: Sieve::new(&self.conn, Needle::all(filter)).map_err(|source| schema::error(&self.path, source))?,
+            sieve: match Sieve::new(&self.conn, Needle::all(filter)).map_err(|source| schema::error(&self.path, source)) {
+                Err(JournalError::Corrupt { .. }) => None,
+                read => read?,
+            },
         })
     }
 
@@ -152,7 +155,15 @@ impl Reader {
             }));
         };
         let indexed = sieve.row;
-        let chosen = sieve.choose(&self.conn, from, to).map_err(|source| schema::error(&self.path, source))?;
+        let chosen = match sieve.choose(&self.conn, from, to) {
+            Ok(chosen) => chosen,
+            Err(source) => {
+                // Without it everything is found as well; the next session mends what is damaged.
+                let error = schema::error(&self.path, source);
+                plan.sieve = None;
+                return if let JournalError::Corrupt { .. } = error { self.first_look(plan, from, to) } else { Err(error) };
+            }
+        };
         let Some(Chosen { needle, rows, later, telling }) = chosen else { return Ok(None) };
         let all_to_be_read = plan.wanted.sql.is_empty() && needle.place != Place::Columns;
         if !telling && !all_to_be_read {

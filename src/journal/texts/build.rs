@@ -53,14 +53,6 @@ impl Builder {
         Ok(())
     }
 
-    /// Begins anew, what there is being of no use.
-    pub(super) fn start_over(&mut self, writing: &Mutex<()>) -> rusqlite::Result<()> {
-        let _alone = writing.lock().unwrap_or_else(PoisonError::into_inner);
-        super::anew(&mut self.conn)?;
-        self.begin(0);
-        Ok(())
-    }
-
     /// Reads on a little, and keeps what became a block; whether there may be more to read. Whoever writes holds `writing`.
     pub(super) fn step(&mut self, writing: &Mutex<()>) -> rusqlite::Result<bool> {
         let mut blocks = Vec::new();

@@ -34,9 +34,9 @@ impl Keeper {
         let thread = std::thread::Builder::new()
             .name("journal-texts".into())
             .spawn({
-                let bell = Arc::clone(&bell);
+                let (dir, bell) = (dir.to_owned(), Arc::clone(&bell));
                 // That it is over is no error.
-                move || drop(work(conn, &writing, &bell))
+                move || drop(work(&dir, conn, &writing, &bell))
             })
             .map_err(|source| JournalError::Create { path: dir.into(), source })?;
         Ok(Self { bell, thread: Some(thread) })
@@ -112,10 +112,9 @@ impl Bell {
     }
 }
 
-fn work(conn: Connection, writing: &Mutex<()>, bell: &Bell) -> Result<(), Over> {
+fn work(dir: &Path, conn: Connection, writing: &Mutex<()>, bell: &Bell) -> Result<(), Over> {
     bell.rest(START)?;
     let Ok(mut builder) = Builder::new(conn) else { return Ok(()) };
-    let mut started_over = false;
     loop {
         let begun = Instant::now();
         let done = loop {
@@ -132,10 +131,10 @@ fn work(conn: Connection, writing: &Mutex<()>, bell: &Bell) -> Result<(), Over> 
                 }
             }
             Ok(false) => bell.until_news()?,
-            Err(error) if damage::is_damage(&error) && !started_over => {
-                started_over = true;
-                // Where that can't be done either, the journal itself is damaged, which its writer will find.
-                let _ = builder.start_over(writing);
+            Err(error) if damage::is_damage(&error) => {
+                // Its own tables or the rows: the next session looks at every page, and mends them.
+                damage::note(dir);
+                return Ok(());
             }
             Err(_) => bell.rest(TROUBLE).map(drop)?,
         }

@@ -99,7 +99,7 @@ fn said() -> impl Strategy<Value = Said> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
     #[test]
     fn a_search_finds_the_same_with_the_index_and_without(
         all in proptest::collection::vec(said(), 1..80),
@@ -206,6 +206,34 @@ fn an_index_that_is_damaged_denies_nothing_and_one_of_another_form_is_made_anew(
         drop(index(dir.path(), 5));
         assert_eq!(answers(dir.path()), expected(), "{harm}");
     }
+}
+
+#[test]
+fn pages_of_the_index_that_are_damaged_hide_nothing_and_are_mended_by_the_next_session() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), &many());
+    drop(index(dir.path(), 5));
+    let file = schema::file(dir.path());
+    let conn = Connection::open(&file).unwrap();
+    let root = |table: &str| -> usize {
+        let page: i64 = conn.query_row("SELECT rootpage FROM sqlite_schema WHERE name = ?", [table], |row| row.get(0)).unwrap();
+        usize::try_from(page).unwrap() * 4096
+    };
+    let roots = ["text_slices", "text_groups"].map(root);
+    conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    drop(conn);
+    for end in roots {
+        let mut bytes = std::fs::read(&file).unwrap();
+        bytes[end - 4096..end].fill(0xa5);
+        std::fs::write(&file, bytes).unwrap();
+        assert_eq!(answers(dir.path()), expected());
+    }
+    let journal = Journal::open(dir.path()).unwrap();
+    assert!(journal.mended().unwrap().gaps.is_empty(), "{:?}", journal.mended());
+    drop(journal);
+    assert_eq!(progress(dir.path()), 0);
+    drop(index(dir.path(), 5));
+    assert_eq!(answers(dir.path()), expected());
 }
 
 #[test]
