@@ -476,6 +476,23 @@ fn how_full_the_journal_is_stands_in_the_frame_of_the_stream_where_there_is_room
 }
 
 #[test]
+fn a_search_that_looks_far_back_says_why_while_texts_are_indexed() {
+    for (unindexed, wanted) in [(3_000_000, true), (900, false)] {
+        let mut state = typical(120, 30);
+        state.events.narrow("x");
+        let usage =
+            Usage { bytes: 1, retention: Retention::ALL, deliveries: 1_000_000, pinned: 0, removed: 0, oldest: None, unindexed };
+        tell(&mut state, Message::Read(Answer::Usage(usage)));
+        let (filter, span) = (state.events.filter(), state.events.span);
+        let found = Answer::Deliveries { filter, span, rows: Vec::new(), reached: Some(500), total: 0, failures: 0 };
+        tell(&mut state, Message::Read(found));
+        let shown = text(&state);
+        assert!(shown.contains("looking back from #500"), "{shown}");
+        assert_eq!(shown.contains("#500 while texts are indexed …"), wanted, "{shown}");
+    }
+}
+
+#[test]
 fn a_time_without_a_link_is_a_row_of_the_stream() {
     let mut state = typical(120, 60);
     let gap = |from, until, why: &str| Gap { from: at(from), until, why: why.into() };
