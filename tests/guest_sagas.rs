@@ -353,6 +353,8 @@ async fn bad_sagas_are_one_readable_row_each(local: &Local) {
         ("none", "retry", "TransactionNotSelected: Unable to select a transaction. (adapters.py line"),
         ("missing", "retry", "DependencyBuildingFailure: NeedsMore needs nowhere, which nothing provides (application.py line"),
         ("broken", "retry", "ValueError: the vendor is away (events.py line"),
+        // What it calls is not its own: told is where it calls it.
+        ("unreadable", "retry", "JSONDecodeError: Expecting value: line 1 column 1 (char 0) (events.py line"),
         ("silent", "skip", "skip: nothing to do here (without calling on)"),
     ];
     for (note, expected, why) in cases {

@@ -120,8 +120,14 @@ def snapshot(request):
         return None
 
 
+def own(frame):
+    """Whether a frame is in the extension's own files."""
+    file = frame.tb_frame.f_code.co_filename
+    return not file.startswith('<') and not any(part in file for part in ('/site-packages/', '/lib/python'))
+
+
 def report(error):
-    """An error in words, with the place in the extension it comes from."""
+    """An error in words, with the place in the extension it comes from, or else in what the extension called."""
     frames = []
     frame = error.__traceback__
     while frame is not None:
@@ -130,8 +136,8 @@ def report(error):
         frame = frame.tb_next
     place = ''
     if frames:
-        code = frames[-1].tb_frame.f_code
-        place = ' (%s line %d)' % (os.path.basename(code.co_filename), frames[-1].tb_lineno)
+        frame = ([one for one in frames if own(one)] or frames)[-1]
+        place = ' (%s line %d)' % (os.path.basename(frame.tb_frame.f_code.co_filename), frame.tb_lineno)
     return '%s: %s%s' % (type(error).__name__, error, place) if not isinstance(error, (Aborted, InjectedFault)) else str(error)
 
 

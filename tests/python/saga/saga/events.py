@@ -1,4 +1,6 @@
 """What `examples/onboarding.rs` does, in the framework for Python, as far as its trace is compared with that one's."""
+import json
+
 from connect.eaas.core.decorators import event, variables
 from connect.eaas.core.extension import EventsApplicationBase
 from connect.eaas.core.responses import BackgroundResponse
@@ -62,6 +64,8 @@ class Purchase(Saga):
             return []
         if note == 'missing':
             return [NeedsMore]
+        if note == 'unreadable':
+            return [('read', lambda request: True, lambda request: json.loads('no json'))]
         if note == 'broken':
             return [('break', lambda request: True, broken)]
         return [CreateTenant, APPROVE]
