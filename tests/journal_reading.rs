@@ -3,7 +3,7 @@
 
 mod journal_support;
 
-use connect_console::journal::{DeliveryFilter, DeliveryState, Journal, LogFilter, ObservationRow, Window};
+use connect_console::journal::{DeliveryFilter, DeliveryState, Journal, LogFilter, ObservationRow, Reader, Window};
 use connect_console::observe::{Backend, DeliveryKey, Fact, Level, Observation, Observer, Origin, StoreCall, Timestamp};
 use journal_support::{PURCHASE, answer, arrival, arrive, log, of};
 use serde_json::json;
@@ -75,6 +75,38 @@ async fn a_delivery_is_summed_up_from_what_was_seen_of_it() {
     journal.flush().await.unwrap();
     assert_eq!(reader.delivery(1).unwrap().unwrap().state, DeliveryState::Sent);
     assert_eq!(reader.observations(1).unwrap().len(), 7);
+}
+
+#[tokio::test]
+async fn a_delivery_without_a_runner_says_so_and_is_found_by_it_until_the_runner_is_back_or_the_session_is_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = Journal::open(dir.path()).unwrap();
+    let key = arrive(&journal, "TQ-1", "PR-1");
+    arrive(&journal, "TQ-2", "PR-2");
+    let gone = || of(&key, Fact::RunnerGone { reason: "it was killed".into() });
+    journal.observe(gone());
+    journal.flush().await.unwrap();
+    let reader = journal.reader().unwrap();
+    let state = || reader.delivery(1).unwrap().unwrap().state;
+    let found = |filter| -> Vec<i64> {
+        let filter = DeliveryFilter::parse(filter).unwrap();
+        reader.deliveries(&filter, &Window::newest(10)).unwrap().iter().map(|row| row.id).collect()
+    };
+    assert_eq!(state(), DeliveryState::NoRunner);
+    assert_eq!((found("result=no_runner"), found("result=running"), found("result!=no_runner")), (vec![1], vec![2], vec![2]));
+
+    journal.observe(of(&key, Fact::RunnerBack { instance: "one".into() }));
+    journal.flush().await.unwrap();
+    assert_eq!((state(), found("result=no_runner")), (DeliveryState::Running, vec![]));
+
+    journal.observe(gone());
+    journal.flush().await.unwrap();
+    drop((reader, journal));
+    let reader = Reader::open(dir.path()).unwrap();
+    assert_eq!(reader.delivery(1).unwrap().unwrap().state, DeliveryState::Interrupted, "nobody waits for anything");
+    let journal = Journal::open(dir.path()).unwrap();
+    let last = journal.reader().unwrap().observations(1).unwrap().pop().unwrap().observation.fact;
+    assert!(matches!(&last, Fact::Interrupted { reason } if reason.starts_with("the session ended before a runner")), "{last:?}");
 }
 
 #[tokio::test]

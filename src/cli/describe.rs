@@ -44,6 +44,8 @@ pub(super) fn describe(fact: &Fact, whole: bool) -> String {
         }
         Fact::ResultSent { task_id } => format!("result of {task_id} sent"),
         Fact::Interrupted { reason } => format!("interrupted: {reason}"),
+        Fact::RunnerGone { reason } => format!("no runner: {reason}"),
+        Fact::RunnerBack { instance } => format!("the runner {instance} is back and still has the task"),
         Fact::RedeliveryScheduled { task_id, object_id, due } => {
             format!("{object_id} ({task_id}) comes again at {}", super::output::clock(*due))
         }

@@ -41,6 +41,7 @@ pub(super) fn delivery_cells(row: &DeliveryRow) -> Vec<String> {
         (_, DeliveryState::Interrupted) => "interrupted".into(),
         (Some(result), _) if row.countdown > 0 => format!("{result} {}s", row.countdown),
         (Some(result), _) => result.clone(),
+        (None, DeliveryState::NoRunner) => "no runner".into(),
         (None, _) => "running".into(),
     };
     let origin = match (&row.origin, row.replay_of) {

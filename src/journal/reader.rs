@@ -345,8 +345,9 @@ pub(super) fn delivery(row: &Row<'_>, live: bool) -> rusqlite::Result<DeliveryRo
         object_status: row.get("object_status")?,
         state: match row.get::<_, i64>("state")? {
             // Whoever handled it is gone.
-            state::RUNNING if !live => DeliveryState::Interrupted,
+            state::RUNNING | state::NO_RUNNER if !live => DeliveryState::Interrupted,
             state::RUNNING => DeliveryState::Running,
+            state::NO_RUNNER => DeliveryState::NoRunner,
             state::ANSWERED => DeliveryState::Answered,
             state::SENT => DeliveryState::Sent,
             _ => DeliveryState::Interrupted,

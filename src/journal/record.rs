@@ -12,6 +12,7 @@ pub(super) mod state {
     pub(in crate::journal) const ANSWERED: i64 = 1;
     pub(in crate::journal) const SENT: i64 = 2;
     pub(in crate::journal) const INTERRUPTED: i64 = 3;
+    pub(in crate::journal) const NO_RUNNER: i64 = 4;
 }
 
 /// Writes one observation, already redacted, whose fact is `body` in JSON. What it means for the summary of its delivery
@@ -158,6 +159,8 @@ fn kind(fact: &Fact) -> &'static str {
         Fact::Answered(_) => "answered",
         Fact::ResultSent { .. } => "result_sent",
         Fact::Interrupted { .. } => "interrupted",
+        Fact::RunnerGone { .. } => "runner_gone",
+        Fact::RunnerBack { .. } => "runner_back",
         Fact::RedeliveryScheduled { .. } => "redelivery_scheduled",
         Fact::Marked { .. } => "marked",
         Fact::Pinned { .. } => "pinned",

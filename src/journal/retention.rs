@@ -155,11 +155,14 @@ pub(super) fn trim(conn: &mut Connection, retention: &Retention, now: Timestamp)
     // Never the newest, nor that of the newest row: the next number is one more than the greatest there is.
     let gone: Vec<i64> = tx
         .prepare_cached(
-            "SELECT id FROM deliveries WHERE id < ? AND pinned = 0 AND state <> ? AND (? OR arrived_at < ?)
+            "SELECT id FROM deliveries WHERE id < ? AND pinned = 0 AND state NOT IN (?, ?) AND (? OR arrived_at < ?)
              AND id < (SELECT max(id) FROM deliveries)
              AND id IS NOT (SELECT delivery FROM observations ORDER BY row DESC LIMIT 1) ORDER BY id LIMIT ?",
         )?
-        .query_map(params![below, state::RUNNING, full, old, if full { AT_ONCE } else { AT_ONCE * 2 }], |row| row.get(0))?
+        .query_map(
+            params![below, state::RUNNING, state::NO_RUNNER, full, old, if full { AT_ONCE } else { AT_ONCE * 2 }],
+            |row| row.get(0),
+        )?
         .collect::<rusqlite::Result<_>>()?;
     for id in &gone {
         tx.prepare_cached("DELETE FROM observations WHERE delivery = ?")?.execute([id])?;

@@ -85,6 +85,8 @@ pub enum DeliveryState {
     Sent,
     /// Will never be answered: the process ended meanwhile.
     Interrupted,
+    /// Its runner is gone: it waits for the runner to come back, or for another one to take the task.
+    NoRunner,
 }
 
 /// A log line with its place in the journal.

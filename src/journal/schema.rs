@@ -92,9 +92,12 @@ pub(super) fn open_for_writing(dir: &Path) -> Result<Connection, JournalError> {
     bring_up(&mut conn, found).map_err(at)?;
     super::writes::prepare(&mut conn).map_err(at)?;
     super::texts::prepare(&mut conn).map_err(at)?;
-    // Journals of before do not have it, and older programs do without.
-    conn.execute_batch("CREATE INDEX IF NOT EXISTS configurations ON observations (row) WHERE kind = 'configured'")
-        .map_err(at)?;
+    // Journals of before do not have these, and older programs do without.
+    conn.execute_batch(
+        "CREATE INDEX IF NOT EXISTS configurations ON observations (row) WHERE kind = 'configured';
+         CREATE INDEX IF NOT EXISTS deliveries_without_runner ON deliveries (id) WHERE state = 4;",
+    )
+    .map_err(at)?;
     Ok(conn)
 }
 

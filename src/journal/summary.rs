@@ -63,6 +63,8 @@ impl Changes {
             }
             Fact::ResultSent { .. } => change.state = Some(state::SENT),
             Fact::Interrupted { .. } => change.state = Some(state::INTERRUPTED),
+            Fact::RunnerGone { .. } => change.state = Some(state::NO_RUNNER),
+            Fact::RunnerBack { .. } => change.state = Some(state::RUNNING),
             _ => {}
         }
     }

@@ -123,12 +123,21 @@ impl Writer {
         self.last = self.conn.query_row("SELECT coalesce(max(row), 0) FROM observations", [], |row| row.get(0))?;
         let mut left: Vec<Observation> = self
             .conn
-            // Said in the text, not as a value: so the index of those that run is used.
-            .prepare(&format!("SELECT key FROM deliveries WHERE state = {} ORDER BY id", state::RUNNING))?
-            .query_map([], |row| row.get::<_, String>(0))?
-            .map(|key| {
-                let reason = "the process that handled it ended before it was answered; replay it to run it again".into();
-                let delivery = Some(DeliveryKey::from(key?.as_str()));
+            // Said in the text, not as values: so the indexes of those that run, and that wait for a runner, are used.
+            .prepare(&format!(
+                "SELECT key, state FROM deliveries WHERE state = {} UNION ALL SELECT key, state FROM deliveries WHERE state = {}",
+                state::RUNNING,
+                state::NO_RUNNER
+            ))?
+            .query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?
+            .map(|row| {
+                let (key, stood) = row?;
+                let ended = match stood {
+                    state::NO_RUNNER => "the session ended before a runner came for it",
+                    _ => "the process that handled it ended before it was answered",
+                };
+                let reason = format!("{ended}; replay it to run it again");
+                let delivery = Some(DeliveryKey::from(key.as_str()));
                 Ok(Observation { delivery, ..Observation::now(Fact::Interrupted { reason }) })
             })
             .collect::<rusqlite::Result<_>>()?;

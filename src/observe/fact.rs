@@ -136,6 +136,16 @@ pub enum Fact {
         /// What happened.
         reason: String,
     },
+    /// The runner that has the task is gone: the task waits for it to come back, or for another one.
+    RunnerGone {
+        /// What happened.
+        reason: String,
+    },
+    /// The runner came back and still has the task in hand.
+    RunnerBack {
+        /// Which.
+        instance: String,
+    },
     /// Connect will deliver the object again by itself.
     RedeliveryScheduled {
         /// The task that is waiting.

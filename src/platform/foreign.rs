@@ -57,6 +57,8 @@ struct Out {
     instance: String,
     object_id: String,
     fetched: bool,
+    /// Whether its runner is gone.
+    gone: bool,
 }
 
 /// A call that belongs to a delivery.
@@ -122,18 +124,26 @@ impl Foreign {
         }
     }
 
-    /// A task goes out to a runner: the delivery that is, where it is observed.
-    pub(crate) fn sent(&self, instance: &str, task: impl FnOnce() -> TaskArrived) -> Option<DeliveryKey> {
+    /// A task goes out to a runner: the delivery that is, where it is observed. If it was out before, that delivery is over.
+    pub(crate) fn sent(&self, instance: &str, task_id: &str, task: impl FnOnce() -> TaskArrived) -> Option<DeliveryKey> {
         if !self.observes(instance) {
+            self.lost(task_id);
             return None;
         }
         let (key, task) = (DeliveryKey::random(), task());
-        let (task_id, object_id) = (task.task_id.clone(), task.object_id.clone());
+        let object_id = task.object_id.clone();
+        // First the new one: who waits for the task's result finds that there is more to come.
         self.scope.delivery(key.clone()).emit(Fact::TaskArrived(task));
-        self.is_out(
-            task_id,
-            Out { key: key.clone(), since: Some(Instant::now()), instance: instance.into(), object_id, fetched: false },
-        );
+        self.lost(task_id);
+        let out = Out {
+            key: key.clone(),
+            since: Some(Instant::now()),
+            instance: instance.into(),
+            object_id,
+            fetched: false,
+            gone: false,
+        };
+        self.is_out(task_id.into(), out);
         Some(key)
     }
 
@@ -141,8 +151,31 @@ impl Foreign {
     pub(crate) fn was_sent(&self, instance: &str, task_id: &str, object_id: &str, key: DeliveryKey) {
         if self.observes(instance) {
             let (instance, object_id) = (instance.into(), object_id.into());
-            self.is_out(task_id.into(), Out { key, since: None, instance, object_id, fetched: true });
+            self.is_out(task_id.into(), Out { key, since: None, instance, object_id, fetched: true, gone: false });
+            self.waits(task_id);
         }
+    }
+
+    /// Its runner is gone; the task waits for it to come back, or for another one.
+    pub(crate) fn waits(&self, task_id: &str) {
+        let Some((key, instance)) = self.turned(task_id, true) else { return };
+        let reason = format!("the runner {instance} is gone and has not answered; the task waits for a runner");
+        self.scope.delivery(key).emit(Fact::RunnerGone { reason });
+    }
+
+    /// Its runner is back, and still has it in hand.
+    pub(crate) fn kept(&self, task_id: &str) {
+        if let Some((key, instance)) = self.turned(task_id, false) {
+            self.scope.delivery(key).emit(Fact::RunnerBack { instance });
+        }
+    }
+
+    /// Notes whether the runner of a task is gone; the delivery and the runner, if that was not known.
+    fn turned(&self, task_id: &str, gone: bool) -> Option<(DeliveryKey, String)> {
+        let mut inside = self.inside();
+        let out = inside.by_task.get_mut(task_id).filter(|out| out.gone != gone)?;
+        out.gone = gone;
+        Some((out.key.clone(), out.instance.clone()))
     }
 
     fn is_out(&self, task_id: String, out: Out) {
@@ -167,8 +200,11 @@ impl Foreign {
         Some(scope)
     }
 
-    /// Its runner is gone, and it goes out again.
+    /// It goes out again, or will at a later time: nobody answers that delivery any more.
     pub(crate) fn lost(&self, task_id: &str) {
+        if self.out.load(Ordering::Acquire) == 0 {
+            return;
+        }
         let Some(out) = self.take(task_id) else { return };
         let reason = format!("the runner {} was gone before it answered; the task is delivered again", out.instance);
         self.scope.delivery(out.key).emit(Fact::Interrupted { reason });
@@ -190,10 +226,11 @@ impl Foreign {
         let inside = self.inside();
         match task_id {
             Some(id) => inside.of_task(id),
-            None => match inside.by_task.len() {
-                1 => inside.by_task.values().next().map(|out| out.key.clone()),
-                _ => None,
-            },
+            None => {
+                let mut at_a_runner = inside.by_task.values().filter(|out| !out.gone);
+                let only = at_a_runner.next()?;
+                at_a_runner.next().is_none().then(|| only.key.clone())
+            }
         }
     }
 

@@ -322,10 +322,11 @@ impl Platform {
         self.0.core.lock().tasks.pending()
     }
 
-    /// How many tasks are out at a runner.
+    /// How many tasks are out at a runner that is connected.
     #[must_use]
     pub fn sent(&self) -> usize {
-        self.0.core.lock().tasks.sent().count()
+        let state = self.0.core.lock();
+        state.tasks.sent().filter(|task| state.runners.has(task)).count()
     }
 
     /// Delivers a waiting task now.

@@ -62,6 +62,9 @@ pub(crate) struct Task {
     /// The delivery it was sent out with last, where the platform observes it.
     #[serde(default)]
     pub(crate) delivery: Option<DeliveryKey>,
+    /// The runner that has that delivery, or had it when it was lost.
+    #[serde(default)]
+    pub(crate) runner: Option<String>,
     /// Where it is.
     pub(crate) state: TaskState,
 }
@@ -107,6 +110,7 @@ impl Task {
             once: false,
             ahead: false,
             delivery: None,
+            runner: None,
             state: TaskState::Queued,
         }
     }
@@ -141,11 +145,21 @@ impl Task {
         }
     }
 
-    /// Where it went out to a runner before this process began, its result is of the delivery it went out with.
+    /// Where it went out to a runner before this process began, its result is of the delivery it went out with. A task that
+    /// runs only once ended with that process.
     pub(crate) fn is_out_still(&self, foreign: &Foreign) {
-        if let (TaskState::Sent { instance, .. }, Some(key)) = (&self.state, &self.delivery) {
+        let runner = match &self.state {
+            TaskState::Sent { instance, .. } => Some(instance),
+            _ => self.runner.as_ref(),
+        };
+        if let (Some(instance), Some(key), false) = (runner, &self.delivery, self.once) {
             foreign.was_sent(instance, &self.id, &self.object_id, key.clone());
         }
+    }
+
+    /// Nobody answers the delivery it was sent out with last any more.
+    pub(crate) fn is_over(&mut self) {
+        (self.delivery, self.runner) = (None, None);
     }
 
     fn wire(&self, key: Option<Secret>) -> WireTask {

@@ -60,7 +60,7 @@ impl Line {
             return FromConnect::Keep;
         }
         self.in_hand.insert(key_of(&task.options), id.clone());
-        self.shared.foreign.sent(&self.way.instance, || arrived(task));
+        self.shared.foreign.sent(&self.way.instance, &task.options.task_id, || arrived(task));
         FromConnect::Pass
     }
 

@@ -127,6 +127,7 @@ fn why_not(row: &DeliveryRow) -> String {
     let said = row.message.as_deref().map(|message| format!(" ({message})")).unwrap_or_default();
     match (row.state, row.result.as_deref()) {
         (DeliveryState::Interrupted, _) => "the process that handled it ended before it had fetched the object".into(),
+        (DeliveryState::NoRunner, _) => "its runner was gone before it had fetched the object, and no other has taken it".into(),
         (DeliveryState::Running, _) => "it is being handled and has not fetched the object yet; try again in a moment".into(),
         (_, Some("skip")) => {
             format!("Connect had no object {} in a status this event is for, so there was nothing to handle{said}", row.object_id)

@@ -216,6 +216,8 @@ fn event(row: &ObservationRow, at: Timestamp) -> Option<Value> {
             ("let go".into(), attributes)
         }
         Fact::Interrupted { reason } => ("interrupted".into(), vec![text("connect.reason", reason)]),
+        Fact::RunnerGone { reason } => ("runner gone".into(), vec![text("connect.reason", reason)]),
+        Fact::RunnerBack { instance } => ("runner back".into(), vec![text("connect.runner", instance)]),
         _ => return None,
     };
     Some(json!({"timeUnixNano": nanos(at), "name": name, "attributes": attributes}))

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use connect_console::observe::{Fact, Memory, Observation};
+use connect_console::observe::{DeliveryKey, Fact, Memory, Observation};
 use connect_console::platform::{Observed, Platform, PlatformOptions};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -36,9 +36,11 @@ async fn call(local: &Local, method: &str, path: &str, agent: &str, task: Option
 
 /// Kinds of what was seen of a delivery, calls with their path's first word.
 fn story(local: &Local, task: &str) -> Vec<String> {
-    let key = local.platform.delivery(Some(task)).expect("a delivery");
-    let of_delivery = local.seen.seen().into_iter().filter(|o| o.delivery.as_ref() == Some(&key));
-    of_delivery.map(told).collect()
+    story_of(local, &local.platform.delivery(Some(task)).expect("a delivery"))
+}
+
+fn story_of(local: &Local, key: &DeliveryKey) -> Vec<String> {
+    local.seen.seen().into_iter().filter(|o| o.delivery.as_ref() == Some(key)).map(told).collect()
 }
 
 fn told(observation: Observation) -> String {
@@ -49,6 +51,8 @@ fn told(observation: Observation) -> String {
         Fact::Answered(answer) => format!("answered {} {}", answer.result, answer.message.unwrap_or_default()),
         Fact::ResultSent { .. } => "sent".into(),
         Fact::Interrupted { reason } => format!("interrupted: {reason}"),
+        Fact::RunnerGone { reason } => format!("no runner: {reason}"),
+        Fact::RunnerBack { instance } => format!("{instance} is back"),
         other => format!("{other:?}"),
     }
 }
@@ -99,23 +103,65 @@ async fn a_runner_that_observes_itself_is_not_observed_twice() {
     assert_eq!(local.seen.seen().into_iter().filter(|o| is_foreign(o.fact.clone())).count(), 0);
 }
 
+const GONE: &str = "no runner: the runner one is gone and has not answered; the task waits for a runner";
+const ELSEWHERE: &str = "interrupted: the runner one was gone before it answered; the task is delivered again";
+
 #[tokio::test]
-async fn a_foreign_runner_that_goes_leaves_an_interrupted_delivery_and_the_next_one_is_another() {
+async fn a_delivery_whose_runner_is_gone_waits_for_one_until_the_next_takes_the_task_as_another_delivery() {
     let local = observing(Observed::Everybody).await;
     let mut runner = Runner::purchases(&local).await;
     local.trigger(PURCHASE).await;
     let task = runner.task().await;
     let first = local.platform.delivery(Some(&id_of(&task))).unwrap();
+    assert_eq!(local.platform.sent(), 1);
     runner.send(&json!({"version": 2, "message_type": "shutdown", "data": null})).await;
     until("it leaves", || local.logged("is shutting down")).await;
     runner.close().await;
-    let interrupted =
-        || local.seen.seen().iter().any(|o| matches!(o.fact, Fact::Interrupted { .. }) && o.delivery.as_ref() == Some(&first));
-    until("the delivery is interrupted", interrupted).await;
+    let arrived = format!("arrived {}", object_of(&task));
+    until("it waits for a runner", || story_of(&local, &first) == [arrived.as_str(), GONE]).await;
+    assert_eq!((local.platform.sent(), local.platform.pending()), (0, 1), "nobody has it, and it is not done");
+    assert_eq!(local.platform.delivery(None), None, "what is logged now is not of it");
     let (mut next, _) = Runner::attach(&local, "two", "running_tasks=0", json!({PURCHASE: ["pending"]})).await;
     let again = next.task().await;
     assert_eq!(id_of(&again), id_of(&task));
     assert_ne!(local.platform.delivery(Some(&id_of(&again))).unwrap(), first);
+    assert_eq!(story_of(&local, &first), [arrived.as_str(), GONE, ELSEWHERE]);
+}
+
+#[tokio::test]
+async fn a_runner_that_comes_back_with_its_task_in_hand_goes_on_with_the_same_delivery() {
+    let local = observing(Observed::Everybody).await;
+    let mut runner = Runner::purchases(&local).await;
+    local.trigger(PURCHASE).await;
+    let task = runner.task().await;
+    let id = id_of(&task);
+    drop(runner);
+    let arrived = format!("arrived {}", object_of(&task));
+    until("it waits for a runner", || story(&local, &id) == [arrived.as_str(), GONE]).await;
+    let (mut again, _) = Runner::attach(&local, "one", "running_tasks=1", json!({PURCHASE: ["pending"]})).await;
+    until("it is back", || story(&local, &id).len() == 3).await;
+    assert_eq!(local.platform.sent(), 1);
+    again.answer(&task, json!({"result": "success"})).await;
+    until("the result", || story(&local, &id).len() == 5).await;
+    assert_eq!(story(&local, &id), [arrived.as_str(), GONE, "one is back", "answered success ", "sent"]);
+}
+
+#[tokio::test]
+async fn a_delivery_that_waits_for_a_runner_still_does_after_a_restart() {
+    let local = observing(Observed::Everybody).await;
+    let mut runner = Runner::purchases(&local).await;
+    local.trigger(PURCHASE).await;
+    let id = id_of(&runner.task().await);
+    let key = local.platform.delivery(Some(&id)).unwrap();
+    runner.send(&json!({"version": 2, "message_type": "shutdown", "data": null})).await;
+    until("it leaves", || local.logged("is shutting down")).await;
+    runner.close().await;
+    until("it waits for a runner", || local.platform.sent() == 0).await;
+    local.platform.stop().await;
+    let local = observing_in(local.dir, Observed::Everybody).await;
+    assert_eq!(story_of(&local, &key), [GONE]);
+    let _runner = Runner::purchases(&local).await;
+    until("it is delivered again", || story_of(&local, &key) == [GONE, ELSEWHERE]).await;
 }
 
 #[tokio::test]
@@ -131,7 +177,7 @@ async fn a_result_that_comes_after_a_restart_ends_the_delivery_it_is_of() {
     let (mut again, _) = Runner::attach(&local, "one", "running_tasks=1", json!({PURCHASE: ["pending"]})).await;
     again.answer(&task, json!({"result": "success", "runtime": 1.5})).await;
     until("the result", || story(&local, &id_of(&task)).iter().any(|line| line == "sent")).await;
-    assert_eq!(story(&local, &id_of(&task)), ["answered success ", "sent"]);
+    assert_eq!(story(&local, &id_of(&task)), [GONE, "one is back", "answered success ", "sent"]);
 }
 
 #[tokio::test]

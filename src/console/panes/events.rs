@@ -256,6 +256,7 @@ pub(super) fn result(state: &State, delivery: &DeliveryRow) -> (Tone, String) {
     match (delivery.state, delivery.result.as_deref()) {
         (DeliveryState::Running, _) if state.sagas.held(delivery.id).is_some() => (Tone::Warn, "‖ held".into()),
         (DeliveryState::Interrupted, _) => (Tone::Warn, "‖ interrupted".into()),
+        (DeliveryState::NoRunner, _) => (Tone::Warn, "‖ no runner".into()),
         (DeliveryState::Running, _) | (_, None) => (Tone::Note, "● running".into()),
         (_, Some(result)) => {
             let (symbol, tone) = story::outcome(result);

@@ -67,6 +67,11 @@ fn of_session(state: &State, status: &Status) -> Vec<Part> {
     }
     let count = |n: usize, word: &str, tone: Tone| vec![Piece::new(if n > 0 { tone } else { Tone::Dim }, format!("{n} {word}"))];
     parts.push((1, count(status.running, "running", Tone::Note)));
+    // What nobody has taken yet is no delivery, so the stream does not have it.
+    let queued = status.pending.saturating_sub(status.running);
+    if queued > 0 && status.link.state != LinkState::Connected {
+        parts.push((1, vec![Piece::new(Tone::Warn, format!("‖ {queued} without a runner"))]));
+    }
     if status.held > 0 {
         parts.push((0, vec![Piece::new(Tone::Warn, format!("‖ {} held", status.held))]));
     }

@@ -12,8 +12,9 @@ use super::super::story;
 use super::super::theme::{Theme, Tone};
 use super::super::update::perform;
 use super::draw;
-use crate::journal::{Gap, Retention, Usage};
-use crate::workbench::{CollectionRow, Compared, ComparedRow, Difference, Found, WorkbenchError};
+use crate::journal::{DeliveryState, Gap, Retention, Usage};
+use crate::observe::LinkState;
+use crate::workbench::{CollectionRow, Compared, ComparedRow, Difference, Found, LinkStatus, WorkbenchError};
 
 pub(super) fn drawn(state: &State) -> Buffer {
     let mut terminal = Terminal::new(TestBackend::new(state.size.0, state.size.1)).unwrap();
@@ -435,6 +436,22 @@ fn that_deliveries_are_held_is_seen_whatever_else_is_wrong() {
         (status.notes, status.holding) = (vec!["port 1 was taken".into()], true);
         let shown = text(&state);
         assert!(shown.lines().next().unwrap().contains("‖ deliveries held"), "{shown}");
+    }
+}
+
+#[test]
+fn a_delivery_whose_runner_is_gone_waits_for_one_and_what_nobody_took_is_counted_at_the_top() {
+    for (columns, rows) in [(60, 16), (120, 40)] {
+        let mut state = typical(columns, rows);
+        state.events.rows.last_mut().unwrap().state = DeliveryState::NoRunner;
+        state.trace.delivery.as_mut().unwrap().state = DeliveryState::NoRunner;
+        let status = state.status.as_mut().unwrap();
+        (status.pending, status.link) = (2, LinkStatus { state: LinkState::Connecting, last_seen: None });
+        let shown = text(&state);
+        assert!(shown.lines().next().unwrap().contains("‖ 2 without a runner"), "{shown}");
+        assert!(shown.contains("‖ no runner") && !shown.contains("● running"), "{shown}");
+        state.status.as_mut().unwrap().link.state = LinkState::Connected;
+        assert!(!text(&state).contains("without a runner"), "they are on their way");
     }
 }
 

@@ -89,7 +89,7 @@ impl Trace {
     pub(crate) fn stands(&self) -> bool {
         let step = |row: &ObservationRow| match &row.observation.fact {
             Fact::Held { .. } => Some(true),
-            Fact::Released { .. } | Fact::Answered(_) | Fact::Interrupted { .. } => Some(false),
+            Fact::Released { .. } | Fact::Answered(_) | Fact::Interrupted { .. } | Fact::RunnerGone { .. } => Some(false),
             _ => None,
         };
         self.rows.iter().rev().find_map(step).unwrap_or(false)

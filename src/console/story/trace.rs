@@ -295,6 +295,10 @@ impl Teller<'_> {
                 (vec![Piece::new(Tone::Warn, format!("✱ {word}{what}"))], None)
             }
             Fact::Interrupted { reason } => (vec![Piece::new(Tone::Warn, format!("‖ interrupted: {reason}"))], None),
+            Fact::RunnerGone { reason } => (vec![Piece::new(Tone::Warn, format!("‖ no runner: {reason}"))], None),
+            Fact::RunnerBack { instance } => {
+                (vec![Piece::new(Tone::Note, format!("● the runner {instance} is back and still has the task"))], None)
+            }
             Fact::RedeliveryScheduled { task_id, due, .. } => {
                 let seconds = due.0.saturating_sub(row.observation.at.0) / 1_000_000;
                 (vec![Piece::new(Tone::Note, format!("» task {task_id} comes again {seconds} s later"))], None)

@@ -107,7 +107,7 @@ pub enum Column {
     Object,
     /// The object's status as it was fetched.
     Status,
-    /// How it ended; `running` and `interrupted` count as results here.
+    /// How it ended; `running`, `no_runner` and `interrupted` count as results here.
     Result,
     /// The reason.
     Reason,

@@ -19,7 +19,7 @@ fn wrong<T>(at: usize, message: impl Into<String>) -> Result<T, FilterError> {
     Err(FilterError { at, message: message.into() })
 }
 
-const RESULTS: [&str; 7] = ["success", "fail", "skip", "reschedule", "retry", "running", "interrupted"];
+const RESULTS: [&str; 8] = ["success", "fail", "skip", "reschedule", "retry", "running", "no_runner", "interrupted"];
 const MARKS: [&str; 8] = ["pinned", "replay", "edited", "variables", "hermetic", "shadow", "fault", "imported"];
 
 /// A piece of the line.

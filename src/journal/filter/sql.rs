@@ -125,13 +125,16 @@ impl Conditions {
     fn result(&mut self, not: bool, values: &[String], live: bool) {
         let one = |value: &String| match (value.as_str(), live) {
             ("running", true) => format!("state = {}", state::RUNNING),
-            ("running", false) => "0".into(),
+            ("no_runner", true) => format!("state = {}", state::NO_RUNNER),
+            ("running" | "no_runner", false) => "0".into(),
             ("interrupted", true) => format!("state = {}", state::INTERRUPTED),
-            ("interrupted", false) => format!("state IN ({}, {})", state::INTERRUPTED, state::RUNNING),
+            ("interrupted", false) => {
+                format!("state IN ({}, {}, {})", state::INTERRUPTED, state::RUNNING, state::NO_RUNNER)
+            }
             _ => "result = ?".to_owned(),
         };
         let any = values.iter().map(one).collect::<Vec<_>>().join(" OR ");
-        let named = values.iter().filter(|v| !matches!(v.as_str(), "running" | "interrupted"));
+        let named = values.iter().filter(|v| !matches!(v.as_str(), "running" | "no_runner" | "interrupted"));
         let sql = match (not, values.len()) {
             (false, 1) => any,
             (false, _) => format!("({any})"),

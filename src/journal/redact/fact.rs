@@ -62,7 +62,8 @@ pub(super) fn redact(secrets: &Secrets, fact: &mut Fact) {
             secrets.texts(&mut answer.message);
             answer.data.iter_mut().for_each(|data| secrets.value(data));
         }
-        Fact::Interrupted { reason } => secrets.text(reason),
+        Fact::Interrupted { reason } | Fact::RunnerGone { reason } => secrets.text(reason),
+        Fact::RunnerBack { instance } => secrets.text(instance),
     }
 }
 

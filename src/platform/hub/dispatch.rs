@@ -62,7 +62,7 @@ impl Core {
     pub(crate) fn release(&self, state: &mut State, id: &str) {
         let Some(mut task) = state.tasks.get(id).cloned() else { return };
         if matches!(task.state, TaskState::Sent { .. }) {
-            self.foreign.lost(id);
+            self.foreign.waits(id);
             task.origin = Origin::Redelivery;
         }
         self.enqueue(state, task);
@@ -88,6 +88,7 @@ impl Core {
         for mut task in mine {
             task.state = TaskState::Sent { connection: number, instance: instance.clone() };
             state.runners.get_mut(number).into_iter().for_each(|runner| runner.in_hand += 1);
+            self.foreign.kept(&task.id);
             state.tasks.put(task);
         }
     }
@@ -95,6 +96,7 @@ impl Core {
     /// A connection is gone; what it had in hand is delivered again at once if its runner had announced its end.
     pub(crate) fn farewell(self: &Arc<Self>, state: &mut State, runner: &Runner) {
         let left: Vec<Task> = orphans(state).cloned().collect();
+        left.iter().for_each(|task| self.foreign.waits(&task.id));
         if runner.leaving {
             left.iter().for_each(|task| self.release(state, &task.id));
         } else {
@@ -114,7 +116,8 @@ impl Core {
             return Some(task);
         }
         runner.in_hand += 1;
-        task.delivery = self.foreign.sent(&runner.instance_id, || task.arrived());
+        task.delivery = self.foreign.sent(&runner.instance_id, &task.id, || task.arrived());
+        task.runner = task.delivery.is_some().then(|| runner.instance_id.clone());
         task.state = TaskState::Sent { connection: number, instance: runner.instance_id.clone() };
         state.tasks.put(task);
         None
@@ -147,12 +150,13 @@ impl Core {
         let mut suspects = 0;
         for mut task in tasks {
             task.lost += 1;
-            self.foreign.lost(&task.id);
             let Some(more) = task.lost.checked_sub(SUSPECT) else {
                 task.origin = Origin::Redelivery;
                 self.enqueue(state, task);
                 continue;
             };
+            self.foreign.lost(&task.id);
+            task.is_over();
             let pause = retry_pause(more) + APART * suspects;
             suspects += 1;
             let (id, times, seconds) = (&task.id, task.lost, pause.as_secs());
@@ -220,10 +224,7 @@ impl Core {
 
 /// Tasks sent over a connection that is no more.
 fn orphans(state: &State) -> impl Iterator<Item = &Task> {
-    state.tasks.sent().filter(|task| match &task.state {
-        TaskState::Sent { connection, .. } => !state.runners.contains(*connection),
-        _ => false,
-    })
+    state.tasks.sent().filter(|task| !state.runners.has(task))
 }
 
 fn after(moment: Timestamp, pause: Duration) -> Timestamp {

@@ -40,6 +40,7 @@ impl Core {
         task.runtime_total += output.runtime;
         task.lost = 0;
         task.said.clone_from(&output.message);
+        task.is_over();
         self.recordings.end(&id);
         match (output.result, task.category()) {
             (_, _) if task.once => state.tasks.finish(&id, output, task.runtime_total),

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 
 use crate::observe::Timestamp;
 use crate::platform::catalogue::Category;
+use crate::platform::tasks::{Task, TaskState};
 
 /// Which tasks a connection is for. The official runner opens one of each; a connection of no type takes all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -145,8 +146,9 @@ impl Runners {
         self.by_number.remove(&number)
     }
 
-    pub(crate) fn contains(&self, number: u64) -> bool {
-        self.by_number.contains_key(&number)
+    /// Whether the task is out at one that is connected.
+    pub(crate) fn has(&self, task: &Task) -> bool {
+        matches!(&task.state, TaskState::Sent { connection, .. } if self.by_number.contains_key(connection))
     }
 
     /// The one to give a task to: of those who take it the one with the least in hand.
