@@ -170,6 +170,38 @@ fn an_extension_with_variables_of_its_own_is_compared_where_it_wrote() {
 }
 
 #[test]
+fn a_secret_of_several_lines_that_is_printed_is_seen_in_no_log_row_and_is_not_in_the_journals_file() {
+    let told = "        for line in self.config['PRIVATE_KEY'].splitlines():\n            print('line', line)\n        \
+                print(self.config['PRIVATE_KEY'], flush=True)\n        \
+                self.logger.warning(repr(self.config['PRIVATE_KEY']))\n        \
+                self.logger.info(f\"Received";
+    let guest = Guest::with(&[("        self.logger.info(f\"Received", told)]);
+    let Some(guest) = guest else { return };
+    let lines =
+        ["MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcw", "ggSjAgEAAoIBAQC7VJTUt9Us8cKjMzEfYyji", "WA4R4/M2bS1GB4t7NXp98C3SC6dVMvDuictG"];
+    let key = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n"));
+    let set = guest.run(&["env", "set", &format!("PRIVATE_KEY={key}"), "--secure", "--apply"]);
+    assert_eq!(set.status, 0, "{}", set.stderr);
+    let delivery = guest.trigger();
+    assert_eq!(delivery["result"], "success", "{delivery}");
+
+    let all = guest.run(&["events", "show", &id(&delivery), "--json"]).stdout;
+    assert!(all.contains("line «secret:PRIVATE_KEY") && all.contains("WARNING"), "{all}");
+    for line in lines {
+        assert!(!all.contains(line), "{line}: {all}");
+    }
+    let files = std::fs::read_dir(guest.data()).unwrap().flatten().map(|entry| entry.path());
+    let of_journal: Vec<PathBuf> = files.filter(|path| path.to_string_lossy().contains("journal.sqlite")).collect();
+    assert!(of_journal.len() > 1, "{of_journal:?}");
+    for path in of_journal {
+        let bytes = std::fs::read(&path).unwrap();
+        for line in lines {
+            assert!(!bytes.windows(line.len()).any(|part| part == line.as_bytes()), "{line} is in {}", path.display());
+        }
+    }
+}
+
+#[test]
 fn code_that_says_mongodb_without_srv_gets_a_port_in_a_session_and_in_a_case() {
     let Some(guest) = Guest::with(&[("mongodb+srv://", "mongodb://")]) else { return };
     let variables = guest.run(&["env", "list", "--json"]).objects();

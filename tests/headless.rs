@@ -4,6 +4,8 @@
 mod support;
 
 use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
 
 use serde_json::Value;
 use support::{Running, program, run};
@@ -55,6 +57,57 @@ fn a_test_subscription_ends_up_in_both_collections() {
         writes.iter().any(|w| w["backend"] == backend && w["operation"] == operation && w["error"].is_null())
     };
     assert!(through("data-api", "insertOne") && through("driver", "insertOne"), "{writes:?}");
+}
+
+#[test]
+fn on_a_full_disk_capture_stops_and_says_so_the_runtime_goes_on_and_with_room_again_capture_does_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, said) = (dir.path().join("data"), dir.path().join("said"));
+    let mut command = program(&data);
+    command.args(["run", "--headless", "--json"]);
+    let mut limited = support::on_a_small_disk(&command, 3_000);
+    let session = Running::start({
+        limited.stderr(std::fs::File::create(&said).unwrap());
+        limited
+    });
+    session.until_connected();
+    let is_said = |what: &str| std::fs::read_to_string(&said).unwrap().contains(what);
+
+    // The journal sees an object several times, the stores save it once: its file is the one that reaches the limit.
+    let note = format!("note={}", "x".repeat(100_000));
+    let mut before = 0;
+    let refused = loop {
+        let ran = run(&data, &["trigger", PURCHASE, "--set", &note, "--wait", "--json"]);
+        if ran.status != 0 {
+            break ran;
+        }
+        before += 1;
+        assert!(before < 200, "the limit does not hold");
+    };
+    assert!(before > 0 && refused.stderr.contains("capture stopped: "), "{before}: {}", refused.stderr);
+    until("it is said", || is_said("capture stopped: "));
+
+    let object = run(&data, &["trigger", PURCHASE, "--json"]).object()["object_id"].clone();
+    let filter = format!("{{id: {object}}}");
+    let saved = || documents(&data, &["--backend", "both", "--filter", &filter]).len();
+    until("what is triggered now is handled as ever", || saved() == 2);
+
+    let pid = session.child.id().to_string();
+    assert!(Command::new("prlimit").args(["--pid", &pid, "--fsize=unlimited"]).status().unwrap().success());
+    let captured = run(&data, &["trigger", PURCHASE, "--set", &note, "--wait", "--json"]).object();
+    assert_eq!(captured["result"], "success");
+    until("it is said", || is_said("capture goes on"));
+    let lost = |seen: &Value| seen["message"].as_str().is_some_and(|line| line.contains("lost on the way to the disk"));
+    session.until("the gap as a line of the log", |seen| seen["kind"] == "log" && lost(seen));
+    assert!(session.terminate().success());
+}
+
+fn until(what: &str, holds: impl Fn() -> bool) {
+    let deadline = Instant::now() + support::DEADLINE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "never: {what}");
+        std::thread::yield_now();
+    }
 }
 
 #[test]

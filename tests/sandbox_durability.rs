@@ -78,14 +78,7 @@ async fn every_acknowledged_write_is_there_after_a_kill_in_the_middle_of_others(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_refuses_the_write_and_loses_nothing_acknowledged() {
     let dir = tempfile::tempdir().unwrap();
-    // No file of the process may grow beyond this: for a program that is as good as a full disk.
-    let plain_command = plain(dir.path());
-    let mut limited = Command::new("bash");
-    limited
-        .args(["-c", "trap '' XFSZ; ulimit -f 12000; exec \"$0\" \"$@\""])
-        .arg(plain_command.get_program())
-        .args(plain_command.get_args());
-    let (running, orders) = listening(limited).await;
+    let (running, orders) = listening(support::on_a_small_disk(&plain(dir.path()), 12_000)).await;
     let text = "x".repeat(200_000);
     let mut acknowledged = Vec::new();
     let refusal = loop {

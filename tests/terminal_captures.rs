@@ -44,6 +44,23 @@ fn the_stream_is_filtered_as_one_types_and_errors_are_pointed_at() {
 }
 
 #[test]
+fn what_was_imported_happened_elsewhere_and_is_in_no_metrics() {
+    let dir = tempfile::tempdir().unwrap();
+    let (here, there, file) = (dir.path().join("here"), dir.path().join("there"), dir.path().join("capture.json"));
+    run(&here, &["trigger", PURCHASE, "--wait"]);
+    let file = file.to_str().unwrap();
+    assert_eq!(run(&here, &["events", "export", "1", "--to", file]).status, 0);
+    assert_eq!(run(&there, &["events", "import", file]).status, 0);
+    let mut terminal = start(&there);
+    row(&mut terminal, "the imported delivery", &["#1 ", "✓ success"]);
+    terminal.press("M").until_text("The last hour  0 tasks").press(ESC).until_gone("The last hour");
+    run(&there, &["trigger", PURCHASE, "--wait"]);
+    row(&mut terminal, "a delivery of here", &["#2 ", "✓ success"]);
+    terminal.press("M").until_text("The last hour  1 task,").press(ESC).until_gone("The last hour").press("q");
+    assert!(terminal.ended().success());
+}
+
+#[test]
 fn everything_about_a_delivery_is_in_tabs_that_fold_and_are_searched() {
     let dir = tempfile::tempdir().unwrap();
     run(dir.path(), &["trigger", PURCHASE, "--wait"]);

@@ -22,6 +22,24 @@ pub(crate) fn program(data_dir: &Path) -> Command {
     command
 }
 
+/// The command with no file of it growing beyond so many KiB: for a program that is as good as a full disk. `prlimit` can
+/// lift it.
+pub(crate) fn on_a_small_disk(command: &Command, kib: u64) -> Command {
+    let mut limited = Command::new("bash");
+    limited
+        .args(["-c", &format!("trap '' XFSZ; ulimit -S -f {kib}; exec \"$0\" \"$@\"")])
+        .arg(command.get_program())
+        .args(command.get_args())
+        .stdin(Stdio::null());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => limited.env(name, value),
+            None => limited.env_remove(name),
+        };
+    }
+    limited
+}
+
 /// What a command printed, and how it ended.
 pub(crate) struct Ran {
     pub(crate) status: i32,
@@ -76,7 +94,7 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(mut command: Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let (tell, lines) = channel();
         std::thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
