@@ -204,7 +204,7 @@ fn delivering_twice_shows_what_happened_twice() {
 #[test]
 fn a_case_passes_as_long_as_the_extension_does_the_same_and_fails_with_a_readable_difference() {
     let dir = tempfile::tempdir().unwrap();
-    let case = dir.path().join("cases/purchase");
+    let case = dir.path().join("cases/shop/purchase");
     let data = dir.path().join("data");
     let first = run(&data, &["trigger", PURCHASE, "--wait", "--json"]).object();
     let saved = run(&data, &["case", "save", &id(&first), "--to", case.to_str().unwrap()]);
@@ -216,7 +216,7 @@ fn a_case_passes_as_long_as_the_extension_does_the_same_and_fails_with_a_readabl
     let elsewhere = dir.path().join("elsewhere");
     let passed = run(&elsewhere, &["case", "run", cases.to_str().unwrap()]);
     assert_eq!(passed.status, 0, "{}\n{}", passed.stdout, passed.stderr);
-    assert!(passed.stdout.contains("ok      purchase"), "{}", passed.stdout);
+    assert!(passed.stdout.contains("ok      shop/purchase"), "{}", passed.stdout);
     assert!(!elsewhere.join("journal.sqlite").exists(), "a case touches nothing of the developer's");
 
     // Something else is expected, as if the extension had changed since.
@@ -239,7 +239,7 @@ fn a_case_passes_as_long_as_the_extension_does_the_same_and_fails_with_a_readabl
     let ran = run(&elsewhere, &["case", "run", cases.to_str().unwrap(), "--junit", report.to_str().unwrap()]);
     assert_eq!(ran.status, 1, "{}", ran.stderr);
     assert!(ran.stdout.contains("ERROR   broken") && ran.stdout.contains("`outcome`"), "{}", ran.stdout);
-    assert!(ran.stdout.contains("ok      purchase"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("ok      shop/purchase"), "{}", ran.stdout);
     assert!(ran.stdout.contains("2 cases, 0 failed, 1 could not be run"), "{}", ran.stdout);
     let xml = std::fs::read_to_string(&report).unwrap();
     assert!(xml.contains("failures=\"0\" errors=\"1\"") && xml.contains("expected.json: the field `outcome`"), "{xml}");

@@ -87,10 +87,10 @@ impl Verdict {
     }
 }
 
-async fn run(setting: &Setting, dir: &Path, junit: Option<&Path>, update: bool, timeout: u64) -> Result<(), CliError> {
+async fn run(setting: &Setting, root: &Path, junit: Option<&Path>, update: bool, timeout: u64) -> Result<(), CliError> {
     // Listens from here on: what is asked to end clears its directory away first.
     let mut stop = std::pin::pin!(stop_signal());
-    let dirs = Saved::find(dir)?;
+    let dirs = Saved::find(root)?;
     let place = Place::new()?;
     let options = OpenOptions {
         data_dir: place.0.clone(),
@@ -110,7 +110,7 @@ async fn run(setting: &Setting, dir: &Path, junit: Option<&Path>, update: bool, 
             break;
         }
         let one = tokio::select! {
-            one = run_one(&session, dir, update, timeout) => one,
+            one = run_one(&session, name(root, dir), dir, update, timeout) => one,
             () = &mut stop => {
                 outcome = Err(stopped(went.len(), dirs.len()));
                 break;
@@ -143,10 +143,17 @@ fn counts(went: &[Went]) -> (usize, usize) {
     (count(|verdict| matches!(verdict, Verdict::Differs(_))), count(|verdict| matches!(verdict, Verdict::Error(_))))
 }
 
+/// What a case is called in a report: by its place, for two may have directories of one name.
+fn name(root: &Path, dir: &Path) -> String {
+    match dir.strip_prefix(root) {
+        Ok(below) if !below.as_os_str().is_empty() => below.display().to_string(),
+        _ => Saved::name(dir),
+    }
+}
+
 /// Runs a case; one that can't be read or run says so, and is in nobody's way.
-async fn run_one(session: &Session, dir: &Path, update: bool, timeout: u64) -> Went {
+async fn run_one(session: &Session, name: String, dir: &Path, update: bool, timeout: u64) -> Went {
     let since = Instant::now();
-    let name = Saved::name(dir);
     let verdict = match Saved::read(dir).map_err(CliError::from) {
         Ok(case) => verdict(session, dir, &case, update, timeout).await,
         Err(error) => Err(error),

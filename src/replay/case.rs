@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+use std::fs::DirEntry;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -52,7 +54,7 @@ pub enum CaseError {
     #[error("{} holds a case already: give another directory, or say --force to replace it", .0.display())]
     There(PathBuf),
     /// There is none.
-    #[error("there is no case in {}: `case save DELIVERY --to DIR` makes one", .0.display())]
+    #[error("there is no case in {} or below: `case save DELIVERY --to DIR` makes one", .0.display())]
     None(PathBuf),
 }
 
@@ -117,18 +119,29 @@ impl Case {
         dir.file_name().map_or_else(|| dir.display().to_string(), |name| name.to_string_lossy().into_owned())
     }
 
-    /// The directories of cases below one, or itself; by name.
+    /// The directories of cases below one, however deep, or itself; in the order of their paths. What is below a case is
+    /// the case's own, and what two ways lead to is found once.
     ///
     /// # Errors
-    /// [`CaseError::None`] where there is none.
+    /// [`CaseError::None`] where there is none; [`CaseError::File`] for a directory that can't be read.
     pub fn find(dir: &Path) -> Result<Vec<PathBuf>, CaseError> {
-        if dir.join(CAPTURE).exists() {
-            return Ok(vec![dir.into()]);
+        let (mut found, mut seen) = (Vec::new(), HashSet::new());
+        let mut left = vec![dir.to_path_buf()];
+        while let Some(dir) = left.pop() {
+            let unread = |source| FileError::Io { path: dir.clone(), what: "read", source };
+            // Links may lead in a circle.
+            if !seen.insert(dir.canonicalize().map_err(unread)?) {
+                continue;
+            }
+            if dir.join(CAPTURE).exists() {
+                found.push(dir);
+                continue;
+            }
+            let entries = std::fs::read_dir(&dir).and_then(Iterator::collect::<Result<Vec<_>, _>>).map_err(unread)?;
+            let mut below: Vec<PathBuf> = entries.iter().map(DirEntry::path).filter(|path| path.is_dir()).collect();
+            below.sort_by(|a, b| b.cmp(a));
+            left.append(&mut below);
         }
-        let below = std::fs::read_dir(dir).map_err(|source| FileError::Io { path: dir.into(), what: "read", source })?;
-        let mut found: Vec<PathBuf> =
-            below.flatten().map(|entry| entry.path()).filter(|path| path.join(CAPTURE).exists()).collect();
-        found.sort();
         if found.is_empty() { Err(CaseError::None(dir.into())) } else { Ok(found) }
     }
 
@@ -136,5 +149,52 @@ impl Case {
     #[must_use]
     pub fn differences(&self, outcome: &Outcome) -> Vec<Difference> {
         compare(&self.expected.outcome, outcome, &self.expected.rules)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    /// A directory with cases at these places.
+    fn cases(places: &[&str]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        for place in places {
+            std::fs::create_dir_all(dir.path().join(place)).unwrap();
+            std::fs::write(dir.path().join(place).join(CAPTURE), "{}").unwrap();
+        }
+        dir
+    }
+
+    fn found(dir: &Path) -> Vec<String> {
+        let names = |path: PathBuf| path.strip_prefix(dir).unwrap().display().to_string();
+        Case::find(dir).unwrap().into_iter().map(names).collect()
+    }
+
+    #[test]
+    fn cases_are_found_at_any_depth_in_the_order_of_their_paths_and_none_within_another() {
+        let dir = cases(&["shop/refund/late", "shop/a", "b", "a/b/c/d/e", "b/inner", "a-z"]);
+        assert_eq!(found(dir.path()), ["a/b/c/d/e", "a-z", "b", "shop/a", "shop/refund/late"]);
+        assert_eq!(found(&dir.path().join("b")), [""], "itself");
+        std::fs::create_dir(dir.path().join("empty")).unwrap();
+        let none = Case::find(&dir.path().join("empty")).unwrap_err().to_string();
+        assert!(none.contains("empty or below: `case save"), "{none}");
+    }
+
+    #[test]
+    fn links_that_lead_in_a_circle_or_nowhere_end_and_what_two_ways_lead_to_is_found_once() {
+        let dir = cases(&["shop/one", "shop/two"]);
+        symlink(dir.path(), dir.path().join("shop/up")).unwrap();
+        symlink(dir.path().join("shop"), dir.path().join("other")).unwrap();
+        symlink(dir.path().join("nothing"), dir.path().join("broken")).unwrap();
+        assert_eq!(found(dir.path()), ["other/one", "other/two"]);
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_read_is_named_for_its_cases_would_be_missed() {
+        let missing = Case::find(Path::new("/no/such/cases")).unwrap_err().to_string();
+        assert!(missing.contains("/no/such/cases"), "{missing}");
     }
 }
