@@ -231,7 +231,9 @@ async fn twice(
     let collections = begun_first.shadows.iter().map(|(name, _, own)| (name.clone(), own.clone())).collect();
     let Some(again) = begun(setting, session, args, RunAgain { collections, ..run }).await? else { return Ok(true) };
     let second = again.result(session, args).await?;
-    let reply = ask(session, CaptureCommand::Repeated { first: first.id, second: second.id }).await?;
+    // They are cleared away by whoever began.
+    let command = CaptureCommand::Repeated { first: first.id, second: second.id, collections: Vec::new() };
+    let reply = ask(session, command).await?;
     let CaptureReply::Repeated { repeated, differences, notes } = reply else { return Ok(true) };
     if setting.output.is_json() {
         let (first, second) = (first.id, second.id);

@@ -71,6 +71,20 @@ pub(crate) enum Ask {
     Captures,
     /// A shadow run of this delivery, or one with another variable: when it is over, it is compared.
     Shadow(i64),
+    /// The first of two runs of this delivery.
+    Twice(i64),
+    /// The second, into the same shadow collections: variable, the collection it names, the one it names for the runs.
+    Again {
+        of: i64,
+        first: i64,
+        shadows: Vec<(String, String, String)>,
+    },
+    /// What happened twice in these two runs of a delivery.
+    Repeated {
+        of: i64,
+        first: i64,
+        second: i64,
+    },
     /// A run of the delivery that is watched.
     Watch(i64),
     /// The comparison of such a run.

@@ -22,12 +22,7 @@ impl Workbench {
             CaptureCommand::Compare { before, after, documents } => self.compare(before, after, documents).await,
             CaptureCommand::CompareAndClear { before, after, collections } => {
                 let compared = self.compare(before, after, true).await;
-                // That something is left of it is no reason to keep back what was found.
-                let left = match self.clear(&collections).await {
-                    Ok(CaptureReply::Cleared { notes, .. }) => notes,
-                    Ok(_) => Vec::new(),
-                    Err(error) => vec![error.to_string()],
-                };
+                let left = self.left_of(&collections).await;
                 match compared? {
                     CaptureReply::Compared(found) => {
                         Ok(CaptureReply::Compared(RunsCompared { notes: [found.notes, left].concat(), ..found }))
@@ -35,7 +30,16 @@ impl Workbench {
                     other => Ok(other),
                 }
             }
-            CaptureCommand::Repeated { first, second } => self.repeated(first, second).await,
+            CaptureCommand::Repeated { first, second, collections } => {
+                let found = self.repeated(first, second).await;
+                let left = self.left_of(&collections).await;
+                match found? {
+                    CaptureReply::Repeated { repeated, differences, notes } => {
+                        Ok(CaptureReply::Repeated { repeated, differences, notes: [notes, left].concat() })
+                    }
+                    other => Ok(other),
+                }
+            }
             CaptureCommand::Clear { collections } => self.clear(&collections).await,
             CaptureCommand::SaveEvent { name, event } => {
                 // Its file outlives the session, and may be shown: secrets stay out of it, and come back when it is triggered.
@@ -53,6 +57,18 @@ impl Workbench {
                 self.tell(Level::Info, "platform", message.into());
                 Ok(CaptureReply::Held { held: platform.is_held() })
             }
+        }
+    }
+
+    /// Drops shadow collections, and says what is left of them: that is no reason to keep back what was found in them.
+    async fn left_of(&self, collections: &[String]) -> Vec<String> {
+        if collections.is_empty() {
+            return Vec::new();
+        }
+        match self.clear(collections).await {
+            Ok(CaptureReply::Cleared { notes, .. }) => notes,
+            Ok(_) => Vec::new(),
+            Err(error) => vec![error.to_string()],
         }
     }
 

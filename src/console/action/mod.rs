@@ -45,6 +45,7 @@ pub(crate) enum Do {
     Replay,
     ReplayHermetic,
     ReplayShadow,
+    ReplayTwice,
     ReplayEdited,
     Watch,
     ReplayVariable,
@@ -206,6 +207,14 @@ pub(crate) const ACTIONS: &[Action] = &[
         "replay into shadow collections",
         "run the selected delivery again into shadow collections and show what is different",
         &["S"],
+        &[In(Events)],
+    )
+    .when(has_local_delivery),
+    act(
+        Do::ReplayTwice,
+        "deliver twice",
+        "run the selected delivery twice into the same shadow collections and show what happened twice",
+        &["D"],
         &[In(Events)],
     )
     .when(has_local_delivery),

@@ -119,10 +119,22 @@ pub(crate) struct Asked {
 pub(crate) struct Comparing {
     pub(crate) original: i64,
     pub(crate) task_id: String,
-    /// Whether it is a run of the delivery that is watched.
-    pub(crate) watched: bool,
     /// Variable, the collection it names, the one it named for the run.
     pub(crate) shadows: Vec<(String, String, String)>,
+    pub(crate) then: Then,
+}
+
+/// What is done with a run when it is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Then {
+    /// It is compared with its original.
+    Compare,
+    /// The same; it is a run of the delivery that is watched.
+    Watch,
+    /// It is run once more.
+    Again,
+    /// It is asked what happened twice: this was the first run.
+    Repeated(i64),
 }
 
 /// See [`State::watch`].
@@ -183,7 +195,7 @@ pub(crate) struct State {
     pub(crate) event_types: Vec<EventTypeRow>,
     /// Whether deliveries are held back, as far as is known here.
     pub(crate) held: bool,
-    /// Runs that are compared with their originals when they are over.
+    /// Runs that something is done with when they are over.
     pub(crate) comparing: Vec<Comparing>,
     /// The delivery that is run again whenever the sources change.
     pub(crate) watch: Option<Watch>,

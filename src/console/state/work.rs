@@ -43,8 +43,8 @@ impl Work {
 fn words(ask: &Ask) -> Option<&'static str> {
     Some(match ask {
         Ask::Trigger => "creating an object",
-        Ask::Replay(_) | Ask::Shadow(_) => "running it again",
-        Ask::Captures => "working on captures",
+        Ask::Replay(_) | Ask::Shadow(_) | Ask::Twice(_) | Ask::Again { .. } => "running it again",
+        Ask::Captures | Ask::Repeated { .. } => "working on captures",
         Ask::Reveal(_) => "asking for the secret",
         Ask::Release => "having it delivered",
         Ask::Forward => "putting the clock forward",

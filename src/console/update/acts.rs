@@ -36,6 +36,7 @@ pub(crate) fn perform(state: &mut State, what: Do, effects: &mut Vec<Effect>) {
         | Do::Hold
         | Do::ReplayHermetic
         | Do::ReplayShadow
+        | Do::ReplayTwice
         | Do::ReplayEdited
         | Do::ReplayVariable
         | Do::Metrics => {

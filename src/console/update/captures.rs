@@ -4,12 +4,11 @@ use serde_json::Value;
 
 use super::super::action::Do;
 use super::super::message::{Ask, Effect, Query};
-use super::super::state::{Choice, Chooser, Comparing, Editor, EditorFor, Form, Input, Overlay, Pager, Purpose, State, Watch};
-use super::super::theme::{Piece, Pieces, Tone};
+use super::super::state::{Choice, Chooser, Editor, EditorFor, Form, Input, Overlay, Purpose, State, Watch};
+use super::super::theme::Tone;
 use super::super::{story, text};
-use super::acts;
 use super::replies::await_delivery;
-use crate::journal::{DeliveryRow, DeliveryState};
+use super::{acts, runs};
 use crate::observe::Fact;
 use crate::platform::Platform;
 use crate::workbench::{CaptureCommand, CaptureReply, Command, RunAgain, RunsCompared, SavedEvent, VariableRow, VariableState};
@@ -42,6 +41,10 @@ pub(crate) fn perform(state: &mut State, what: Do, effects: &mut Vec<Effect>) {
         Do::ReplayShadow => {
             state.say(Tone::Note, format!("Replaying #{delivery} into shadow collections ..."));
             ask(effects, Ask::Shadow(delivery), CaptureCommand::Run(Box::new(RunAgain { shadow: true, ..run })));
+        }
+        Do::ReplayTwice => {
+            state.say(Tone::Note, format!("Delivering #{delivery} twice into shadow collections ..."));
+            ask(effects, Ask::Twice(delivery), CaptureCommand::Run(Box::new(RunAgain { shadow: true, ..run })));
         }
         Do::ReplayEdited => match object(state) {
             Some(object) => {
@@ -174,14 +177,10 @@ fn offer_saved(state: &mut State, events: Vec<(String, SavedEvent)>) {
 pub(crate) fn take(state: &mut State, ask: &Ask, reply: CaptureReply, effects: &mut Vec<Effect>) {
     match reply {
         CaptureReply::Started { delivered, shadows } => {
-            if let Ask::Shadow(original) | Ask::Watch(original) = ask {
-                let watched = matches!(ask, Ask::Watch(_));
-                let task_id = delivered.task_id.clone();
-                state.comparing.push(Comparing { original: *original, task_id, watched, shadows });
-            }
+            runs::begun(state, ask, &delivered, shadows);
             if matches!(ask, Ask::Watch(_)) {
                 // Whoever edits the sources has the selection where it is wanted.
-                return look(state, effects);
+                return runs::look(state, effects);
             }
             await_delivery(state, ask, delivered, effects);
         }
@@ -198,32 +197,14 @@ pub(crate) fn take(state: &mut State, ask: &Ask, reply: CaptureReply, effects: &
         }
         CaptureReply::Saved { events } => offer_saved(state, events),
         CaptureReply::Compared(compared) if matches!(ask, Ask::Watched(_)) => show_watched(state, &compared),
-        CaptureReply::Compared(compared) => state.overlays.push(Overlay::Pager(pager(&compared, "replay"))),
-        _ => {}
-    }
-}
-
-/// Asks how the runs stand that are to be compared: they may be outside of what is in memory, or of the filter.
-pub(crate) fn look(state: &State, effects: &mut Vec<Effect>) {
-    if !state.comparing.is_empty() {
-        let tasks = state.comparing.iter().map(|run| run.task_id.clone()).collect();
-        effects.push(Effect::Read(Query::Tasks(tasks)));
-    }
-}
-
-/// Compares the runs that are over with their originals.
-pub(crate) fn compare(state: &mut State, rows: &[DeliveryRow], effects: &mut Vec<Effect>) {
-    let over = |row: &&DeliveryRow| matches!(row.state, DeliveryState::Sent | DeliveryState::Interrupted);
-    for run in std::mem::take(&mut state.comparing) {
-        match rows.iter().filter(over).find(|row| row.task_id == run.task_id) {
-            Some(row) => {
-                let collections = run.shadows.into_iter().map(|(_, _, own)| own).collect();
-                let command = CaptureCommand::CompareAndClear { before: run.original, after: row.id, collections };
-                let ask = if run.watched { Ask::Watched(run.original) } else { Ask::Captures };
-                effects.push(Effect::Command(ask, Command::Captures(command)));
+        CaptureReply::Compared(compared) => state.overlays.push(Overlay::Pager(runs::compared(&compared, "replay"))),
+        CaptureReply::Repeated { repeated, differences, notes } => {
+            if let Ask::Repeated { of, first, second } = ask {
+                let pager = runs::repeated(*of, (*first, *second), &repeated, &differences, &notes);
+                state.overlays.push(Overlay::Pager(pager));
             }
-            None => state.comparing.push(run),
         }
+        _ => {}
     }
 }
 
@@ -273,7 +254,7 @@ fn show_watched(state: &mut State, compared: &RunsCompared) {
         n => (Tone::Warn, format!("#{} with the changed sources: {}.", compared.before, text::count(n, "difference"))),
     };
     state.say(tone, said);
-    let pager = pager(compared, WATCHED);
+    let pager = runs::compared(compared, WATCHED);
     let earlier = matches!(state.overlays.last(), Some(Overlay::Pager(shown)) if shown.title.contains(WATCHED));
     if earlier {
         state.overlays.pop();
@@ -281,30 +262,6 @@ fn show_watched(state: &mut State, compared: &RunsCompared) {
     if state.overlays.is_empty() && state.typing.is_none() {
         state.overlays.push(Overlay::Pager(pager));
     }
-}
-
-fn pager(compared: &RunsCompared, run: &str) -> Pager {
-    let took = |micros: Option<u64>| micros.map_or_else(|| "-".into(), text::duration);
-    let (before, after) = compared.micros;
-    let mut lines: Vec<Pieces> =
-        vec![vec![Piece::new(Tone::Dim, format!("took {} then, {} now", took(before), took(after)))], Vec::new()];
-    lines.extend(compared.notes.iter().map(|note| vec![Piece::new(Tone::Warn, note)]));
-    lines.extend(compared.unrecorded.iter().map(|call| vec![Piece::new(Tone::Bad, format!("not recorded: {call}"))]));
-    if compared.differences.is_empty() {
-        lines.push(vec![Piece::new(Tone::Good, "✓ no difference: the same result, reason, steps, API calls and documents")]);
-    }
-    for difference in &compared.differences {
-        lines.push(vec![Piece::new(Tone::Strong, &difference.path)]);
-        for (sign, tone, value) in [("- ", Tone::Bad, &difference.before), ("+ ", Tone::Good, &difference.after)] {
-            if let Some(value) = value {
-                lines.extend(
-                    super::super::json::pretty(value).lines().map(|line| vec![Piece::new(tone, format!("  {sign}{line}"))]),
-                );
-            }
-        }
-    }
-    let whole = lines.iter().map(|line| line.iter().map(|p| p.text.as_str()).collect::<String>() + "\n").collect();
-    Pager::new(format!("#{} and its {run} #{}", compared.before, compared.after), lines, whole)
 }
 
 #[cfg(test)]

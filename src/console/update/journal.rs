@@ -3,7 +3,7 @@ use super::super::reader::STRETCH;
 use super::super::state::{Overlay, Pane, State};
 use super::super::story;
 use super::super::theme::Tone;
-use super::captures;
+use super::runs;
 use crate::journal::DeliveryRow;
 
 /// Reads again what the journal panes show; while that is being done, once more afterwards.
@@ -19,7 +19,7 @@ pub(crate) fn refresh(state: &mut State, effects: &mut Vec<Effect>) {
     effects.push(Effect::Read(Query::Deliveries { filter: state.events.filter(), span: state.events.span }));
     effects.push(Effect::Read(Query::Logs(state.logs.filter.clone())));
     effects.push(Effect::Read(Query::Gaps));
-    captures::look(state, effects);
+    runs::look(state, effects);
 }
 
 /// Takes in what was read.
@@ -48,7 +48,7 @@ pub(crate) fn take(state: &mut State, answer: Answer, effects: &mut Vec<Effect>)
         }
         Answer::Gaps(gaps) => state.events.gaps = gaps,
         Answer::Usage(usage) => state.events.usage = Some(usage),
-        Answer::Tasks(rows) => captures::compare(state, &rows, effects),
+        Answer::Tasks(rows) => runs::over(state, &rows, effects),
         Answer::Metrics(metrics) => {
             let pager = story::metrics(&metrics, state.events.usage.as_ref(), state.size.0, state.theme.plain);
             state.overlays.push(super::super::state::Overlay::Pager(pager));

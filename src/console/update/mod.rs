@@ -15,6 +15,7 @@ mod mouse;
 mod moves;
 mod overlays;
 mod replies;
+mod runs;
 mod sizes;
 mod stepping;
 mod storage;

@@ -1,7 +1,7 @@
 use super::super::message::{Ask, Effect};
 use super::super::state::{Pane, Revealed, Span, State};
 use super::super::theme::Tone;
-use super::{acts, captures, complain, environment, journal, storage};
+use super::{acts, captures, complain, environment, journal, runs, storage};
 use crate::observe::{LinkState, Secret, Timestamp};
 use crate::workbench::{ClockReply, Command, Delivered, Reply, SagaCommand, Status, StoreReply, VariableRow, WorkbenchError};
 
@@ -122,6 +122,10 @@ pub(crate) fn take(state: &mut State, ask: &Ask, reply: Result<Reply, WorkbenchE
             state.variables.busy = true;
             effects.push(Effect::Command(Ask::Variables, Command::Variables));
         }
+        (Ask::Again { shadows, .. }, Err(why)) => {
+            complain(state, why.to_string());
+            runs::not_again(shadows, effects);
+        }
         (_, Err(why)) => complain(state, why.to_string()),
         (ask, Ok(other)) => complain(state, format!("The session answered {ask:?} with something else: {other:?}")),
     }
@@ -163,6 +167,8 @@ pub(super) fn await_delivery(state: &mut State, ask: &Ask, delivered: Delivered,
     let Delivered { task_id, object_id, note, .. } = delivered;
     let said = match ask {
         Ask::Replay(of) | Ask::Shadow(of) => format!("Replaying #{of}: {object_id} is on its way again."),
+        Ask::Twice(of) => format!("Delivering #{of} twice: {object_id} is on its way."),
+        Ask::Again { of, .. } => format!("Delivering #{of} the second time: {object_id} is on its way."),
         _ => format!("{object_id} is created and on its way."),
     };
     match note {

@@ -57,6 +57,9 @@ pub enum CaptureCommand {
         first: i64,
         /// The second.
         second: i64,
+        /// The shadow collections of both, to be dropped then.
+        #[serde(default)]
+        collections: Vec<String>,
     },
     /// Drop shadow collections. [`CaptureReply::Cleared`].
     Clear {
