@@ -14,6 +14,8 @@ mod keys;
 mod mouse;
 mod moves;
 mod overlays;
+#[cfg(test)]
+mod pane_tests;
 mod replies;
 mod runs;
 mod sizes;
