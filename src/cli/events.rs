@@ -174,36 +174,10 @@ async fn tail(setting: &Setting, filter: &DeliveryFilter) -> Result<(), CliError
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observe::Timestamp;
 
     #[test]
     fn of_a_long_reason_its_beginning_is_in_the_table() {
-        let row = |message: String| DeliveryRow {
-            id: 1,
-            task_id: "TQ-1".into(),
-            category: "background".into(),
-            event_type: "asset_purchase_request_processing".into(),
-            object_id: "PR-1".into(),
-            arrived_at: Timestamp(0),
-            object_status: None,
-            state: DeliveryState::Sent,
-            result: Some("retry".into()),
-            message: Some(message),
-            countdown: 0,
-            micros: None,
-            attempt: 1,
-            origin: None,
-            marks: Vec::new(),
-            pinned: false,
-            wait: None,
-            replay_of: None,
-            api_calls: 0,
-            store_calls: 0,
-            store_errors: 0,
-            logs: 0,
-            saga: None,
-            injected: 0,
-        };
+        let row = |message: String| DeliveryRow { message: Some(message), ..DeliveryRow::example(1, Some("retry")) };
         let reason = |message: String| delivery_cells(&row(message)).pop().unwrap();
         assert_eq!(reason("é".repeat(10_000)), format!("{}…", "é".repeat(200)));
         assert_eq!(reason("x".repeat(200)), "x".repeat(200));

@@ -24,31 +24,17 @@ pub(crate) fn at(seconds: f64) -> Timestamp {
 
 pub(crate) fn delivery(id: i64, result: Option<&str>) -> DeliveryRow {
     DeliveryRow {
-        id,
         task_id: format!("TQ-9481-7650-8096-{id:04}"),
-        category: "background".into(),
-        event_type: "asset_purchase_request_processing".into(),
         object_id: format!("PR-5512-0934-7781-{:03}", id % 1000),
         #[allow(clippy::cast_precision_loss)] // small numbers
         arrived_at: at(id as f64 * 1.5),
-        object_status: Some("pending".into()),
-        state: if result.is_some() { DeliveryState::Sent } else { DeliveryState::Running },
-        result: result.map(Into::into),
-        message: None,
-        countdown: 0,
         micros: result.map(|_| 84_000),
-        attempt: 1,
         origin: Some("trigger".into()),
-        replay_of: None,
-        marks: Vec::new(),
-        pinned: false,
-        wait: None,
         api_calls: 2,
         store_calls: 2,
-        store_errors: 0,
         logs: 1,
         saga: Some("save the request".into()),
-        injected: 0,
+        ..DeliveryRow::example(id, result)
     }
 }
 

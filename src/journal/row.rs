@@ -114,6 +114,39 @@ impl DeliveryRow {
     }
 }
 
+#[cfg(test)]
+impl DeliveryRow {
+    /// One for tests: answered with `result`, or still running.
+    pub(crate) fn example(id: i64, result: Option<&str>) -> Self {
+        Self {
+            id,
+            task_id: format!("TQ-{id}"),
+            category: "background".into(),
+            event_type: "asset_purchase_request_processing".into(),
+            object_id: format!("PR-{id}"),
+            arrived_at: Timestamp(1_700_000_000_000_000),
+            object_status: Some("pending".into()),
+            state: if result.is_some() { DeliveryState::Sent } else { DeliveryState::Running },
+            result: result.map(Into::into),
+            message: None,
+            countdown: 0,
+            micros: result.map(|_| 2_000),
+            attempt: 1,
+            origin: None,
+            replay_of: None,
+            api_calls: 0,
+            store_calls: 0,
+            store_errors: 0,
+            logs: 0,
+            saga: None,
+            injected: 0,
+            marks: Vec::new(),
+            pinned: false,
+            wait: None,
+        }
+    }
+}
+
 fn in_one_line(message: &str) -> Option<&str> {
     let mut lines = message.lines().map(str::trim).filter(|line| !line.is_empty());
     if message.starts_with("Traceback (most recent call last)") { lines.next_back() } else { lines.next() }

@@ -7,7 +7,7 @@ use super::*;
 use crate::connect::ClientBuilder;
 use crate::extension::{Background, Config, Context, TaskInfo};
 use crate::fulfillment::{FnMiddleware, FnStep, FnTransaction, Request, Saga, Sequence};
-use crate::journal::{DeliveryRow, DeliveryState, ObservationRow};
+use crate::journal::{DeliveryRow, ObservationRow};
 use crate::observe::control::{Fault, Place, Release};
 use crate::observe::{
     ApiCall, Controls, DeliveryKey, Fact, Level, Memory, Observation, Observer, Scope, StepKind, StepOutcome, Timestamp,
@@ -27,32 +27,7 @@ impl Observer for Watched {
 }
 
 fn row(result: &str, message: Option<String>) -> DeliveryRow {
-    DeliveryRow {
-        id: 7,
-        task_id: "TQ-1".into(),
-        category: "background".into(),
-        event_type: "asset_purchase_request_processing".into(),
-        object_id: "PR-1".into(),
-        arrived_at: Timestamp(1_700_000_000_000_000),
-        object_status: Some("pending".into()),
-        state: DeliveryState::Sent,
-        result: Some(result.into()),
-        message,
-        countdown: 0,
-        micros: Some(2_000),
-        attempt: 1,
-        origin: None,
-        marks: Vec::new(),
-        pinned: false,
-        wait: None,
-        replay_of: None,
-        api_calls: 0,
-        store_calls: 0,
-        store_errors: 0,
-        logs: 0,
-        saga: Some("purchase".into()),
-        injected: 0,
-    }
+    DeliveryRow { message, saga: Some("purchase".into()), ..DeliveryRow::example(7, Some(result)) }
 }
 
 /// The trace of a saga that is really resolved.
