@@ -3,7 +3,6 @@
 //!
 //! Needs what `guest_official_runner.rs` needs.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test that fails is a test that panics
-#![allow(clippy::print_stderr)] // a skipped test says so
 
 mod support;
 #[path = "support/terminal.rs"]
@@ -13,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use support::{Running, program, run};
+use support::{Running, program, python, run};
 use terminal::{Terminal, console};
 
 const PURCHASE: &str = "asset_purchase_request_processing";
@@ -33,10 +32,7 @@ impl Guest {
 
     /// The same with a source that is changed before it starts.
     fn with(changes: &[(&str, &str)]) -> Option<Self> {
-        let Some(python) = std::env::var_os("CONNECT_CONSOLE_TEST_PYTHON") else {
-            eprintln!("skipped: CONNECT_CONSOLE_TEST_PYTHON names no Python with connect-extension-runner, motor and pymongo");
-            return None;
-        };
+        let python = python()?;
         let dir = tempfile::tempdir().unwrap();
         let project = dir.path().join("project");
         copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/tutorial"), &project);
@@ -213,7 +209,7 @@ fn code_that_says_mongodb_without_srv_gets_a_port_in_a_session_and_in_a_case() {
     assert_eq!(guest.run(&["case", "save", &id(&first), "--to", case.to_str().unwrap()]).status, 0);
     let mut command = program(&guest.data());
     command.args(["case", "run", case.to_str().unwrap(), "--extension"]).arg(guest.dir.path().join("project"));
-    command.arg("--python").arg(std::env::var_os("CONNECT_CONSOLE_TEST_PYTHON").unwrap());
+    command.arg("--python").arg(python().unwrap());
     let ran = support::Ran::of(command.output().unwrap());
     assert_eq!(ran.status, 0, "{}\n{}", ran.stdout, ran.stderr);
 }

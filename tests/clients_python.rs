@@ -4,7 +4,6 @@
 //! Needs a Python with `connect-extension-runner`, `motor` and `pymongo`: its path is taken from the variable
 //! `CONNECT_CONSOLE_TEST_PYTHON`. Where that is not set these tests say `skipped: ...` and pass.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers outside #[test] functions fail by panicking
-#![allow(clippy::print_stderr)] // a skipped test says so
 #![cfg(feature = "console")]
 
 mod support;
@@ -13,15 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use support::{Running, judged, program, run, sandbox};
-
-fn python() -> Option<PathBuf> {
-    let python = std::env::var_os("CONNECT_CONSOLE_TEST_PYTHON").map(PathBuf::from);
-    if python.is_none() {
-        eprintln!("skipped: CONNECT_CONSOLE_TEST_PYTHON names no Python with connect-extension-runner, motor and pymongo");
-    }
-    python
-}
+use support::{Running, judged, program, python, run, sandbox};
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python").join(name)

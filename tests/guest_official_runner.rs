@@ -3,8 +3,9 @@
 //! Needs a Python with `connect-extension-runner`, `motor` and `pymongo`: its path is taken from the variable
 //! `CONNECT_CONSOLE_TEST_PYTHON`. Where that is not set these tests say `skipped: ...` and pass.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers outside #[test] functions fail by panicking
-#![allow(clippy::print_stderr)] // a skipped test says so
 #![cfg(feature = "console")]
+
+mod support;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,19 +19,12 @@ use connect_console::sandbox::{self, Sandbox, SandboxOptions};
 use connect_console::storage::{self, Find, Settings};
 use connect_console::workbench::Host;
 use serde_json::Value;
+use support::python;
 use tempfile::TempDir;
 
 const PURCHASE: &str = "asset_purchase_request_processing";
 /// The official runner takes 8 to 15 s to connect on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(120);
-
-fn python() -> Option<PathBuf> {
-    let python = std::env::var_os("CONNECT_CONSOLE_TEST_PYTHON").map(PathBuf::from);
-    if python.is_none() {
-        eprintln!("skipped: CONNECT_CONSOLE_TEST_PYTHON names no Python with connect-extension-runner, motor and pymongo");
-    }
-    python
-}
 
 struct Local {
     dir: TempDir,

@@ -3,7 +3,6 @@
 //!
 //! Needs what `guest_official_runner.rs` needs.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers outside #[test] functions fail by panicking
-#![allow(clippy::print_stderr)] // a skipped test says so
 #![cfg(feature = "console")]
 
 mod support;
@@ -25,19 +24,11 @@ use connect_console::runtime::guest::{FindDelivery, Guest, GuestAccess, GuestOpt
 use connect_console::runtime::{Limits, Runtime, RuntimeOptions};
 use connect_console::sandbox::{Sandbox, SandboxOptions};
 use serde_json::Value;
-use support::{Running, program, run};
+use support::{Running, program, python, run};
 use tempfile::TempDir;
 
 const PURCHASE: &str = "asset_purchase_request_processing";
 const PATIENCE: Duration = Duration::from_secs(120);
-
-fn python() -> Option<PathBuf> {
-    let python = std::env::var_os("CONNECT_CONSOLE_TEST_PYTHON").map(PathBuf::from);
-    if python.is_none() {
-        eprintln!("skipped: CONNECT_CONSOLE_TEST_PYTHON names no Python with connect-extension-runner, motor and pymongo");
-    }
-    python
-}
 
 /// What a session's observer is, without its journal.
 #[derive(Default)]

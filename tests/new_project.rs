@@ -1,6 +1,5 @@
 //! `new`: what it writes runs as it is; and what else the command line does without a session.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test that fails is a test that panics
-#![allow(clippy::print_stderr)] // a skipped test says so
 
 mod support;
 /// The project `new` writes, compiled as it is.
@@ -77,9 +76,7 @@ fn the_project_in_python_runs_at_once_under_the_official_runner() {
     let made = new(dir.path(), "python", "corner-shop").object();
     let project = dir.path().join("corner-shop");
     assert!(made["files"].as_array().unwrap().iter().any(|f| f.as_str().unwrap().ends_with("corner_shop/events.py")));
-    let Some(python) = std::env::var_os("CONNECT_CONSOLE_TEST_PYTHON") else {
-        return eprintln!("skipped: CONNECT_CONSOLE_TEST_PYTHON names no Python with connect-extension-runner");
-    };
+    let Some(python) = support::python() else { return };
     let data = dir.path().join("data");
     let (project, python) = (project.to_str().unwrap(), python.to_str().unwrap());
     let arguments =

@@ -4,7 +4,6 @@
 //! The official runner needs a Python that has it: its path is taken from the variable `CONNECT_CONSOLE_TEST_PYTHON`.
 //! Where that is not set its test says `skipped: ...` and passes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers outside #[test] functions fail by panicking
-#![allow(clippy::print_stderr)] // a skipped test says so
 #![cfg(feature = "console")]
 
 mod fake;
@@ -340,10 +339,7 @@ fn processes_with(name: &str, text: &str) -> Vec<PathBuf> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_relay_goes_through_the_proxy_the_environment_names_which_never_sees_the_key() {
-    let Some(python) = std::env::var_os("CONNECT_CONSOLE_TEST_PYTHON") else {
-        eprintln!("skipped: CONNECT_CONSOLE_TEST_PYTHON names no Python with connect-extension-runner");
-        return;
-    };
+    let Some(python) = support::python() else { return };
     connect_console::connect::tls::install();
     let dir = tempfile::tempdir().unwrap();
     let authority = Authority::open(dir.path()).unwrap();
@@ -396,10 +392,7 @@ async fn the_relay_goes_through_the_proxy_the_environment_names_which_never_sees
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_official_runner_serves_a_real_connect_through_the_relay() {
-    let Some(python) = std::env::var_os("CONNECT_CONSOLE_TEST_PYTHON") else {
-        eprintln!("skipped: CONNECT_CONSOLE_TEST_PYTHON names no Python with connect-extension-runner");
-        return;
-    };
+    let Some(python) = support::python() else { return };
     connect_console::connect::tls::install();
     let (there, here) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let authority = Authority::open(there.path()).unwrap();

@@ -4,7 +4,9 @@
 #![cfg(feature = "console")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)] // helpers of tests, outside #[test] functions
 
-use std::process::{Child, Command, Stdio};
+#[path = "support/secantus.rs"]
+mod secantus;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,16 +21,7 @@ use rstest::rstest;
 /// Whoever serves the documents of a test; it ends with the test.
 enum Server {
     Sandbox { _sandbox: Sandbox, _dir: tempfile::TempDir },
-    Independent(Child),
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        if let Self::Independent(process) = self {
-            let _ = process.kill();
-            let _ = process.wait();
-        }
-    }
+    Independent { _server: secantus::Server },
 }
 
 /// Where a promise is tried.
@@ -66,25 +59,15 @@ async fn sandbox(backend: Backend) -> Option<(Server, Arc<dyn Store>)> {
 }
 
 async fn independent() -> Option<(Server, Arc<dyn Store>)> {
-    let program = std::env::var("SECANTUSD").unwrap_or_else(|_| "secantusd-py".into());
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let started = Command::new(&program)
-        .args(["--port", &free.port().to_string(), "--storage-path", ":memory:"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn();
-    let Ok(process) = started else {
-        eprintln!("skipped: the independent server `{program}` is not installed");
-        return None;
-    };
-    let server = Server::Independent(process);
-    let settings = Settings { db_host: free.to_string(), ..Settings::default() };
+    let server = secantus::Server::start()?;
+    let address = server.address.clone();
+    let settings = Settings { db_host: address.clone(), ..Settings::default() };
     let store = connect(Backend::Driver, &settings).await.unwrap();
     let deadline = Instant::now() + Duration::from_secs(60);
     while let Err(error) = store.collections("shop").await {
-        assert!(Instant::now() < deadline, "{free} does not answer: {error}");
+        assert!(Instant::now() < deadline, "{address} does not answer: {error}");
     }
-    Some((server, store))
+    Some((Server::Independent { _server: server }, store))
 }
 
 fn at() -> Namespace {

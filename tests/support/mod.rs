@@ -1,12 +1,13 @@
 //! The built program, as the end-to-end tests use it.
-#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)] // shared by several test programs
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)] // shared by several test programs
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
+use connect_console::platform::Access;
 use serde_json::Value;
 
 /// How long anything may take before a test gives up on it.
@@ -20,6 +21,28 @@ pub(crate) fn program(data_dir: &Path) -> Command {
         command.env_remove(name);
     }
     command
+}
+
+/// The program as a runtime before a Connect that is elsewhere, as the official runner's environment names it.
+pub(crate) fn before_connect(here: &Path, access: &Access) -> Command {
+    let mut command = program(here);
+    command
+        .args(["run", "--headless", "--remote", "--unsecure", "--extension", "probe", "--json"])
+        .env("API_KEY", access.api_key.reveal())
+        .env("ENVIRONMENT_ID", &access.environment_id)
+        .env("INSTANCE_ID", "somewhere-else")
+        .env("SERVER_ADDRESS", &access.server_address)
+        .env("API_ADDRESS", &access.api_address);
+    command
+}
+
+/// A Python with the official runner, Motor and PyMongo; without one says that the test is skipped.
+pub(crate) fn python() -> Option<PathBuf> {
+    let python = std::env::var_os("CONNECT_CONSOLE_TEST_PYTHON").map(PathBuf::from);
+    if python.is_none() {
+        eprintln!("skipped: CONNECT_CONSOLE_TEST_PYTHON names no Python with connect-extension-runner, motor and pymongo");
+    }
+    python
 }
 
 /// The command with no file of it growing beyond so many KiB: for a program that is as good as a full disk. `prlimit` can
