@@ -11,7 +11,7 @@ use std::sync::Arc;
 use connect_console::observe::Memory;
 use connect_console::platform::{Platform, PlatformOptions};
 use serde_json::Value;
-use support::{Running, program, run};
+use support::{Running, before_connect, program, run};
 
 /// The variables as `env list` shows them, by name.
 fn variable(dir: &Path, name: &str) -> Value {
@@ -78,6 +78,20 @@ fn what_is_exported_can_be_imported_elsewhere_and_withholds_secrets() {
 }
 
 #[test]
+fn what_cannot_be_read_is_named_by_its_file_or_as_standard_input_with_its_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("wrong.env");
+    std::fs::write(&file, "A=1\n\nno value\n").unwrap();
+    let refused = run(dir.path(), &["env", "import", file.to_str().unwrap()]);
+    let expected = format!("{}: line 3: NAME=VALUE is expected", file.display());
+    assert!(refused.status == 2 && refused.stderr.contains(&expected), "{}", refused.stderr);
+    let mut command = program(dir.path());
+    command.args(["env", "import", "-", "--format", "env"]).stdin(std::fs::File::open(&file).unwrap());
+    let refused = support::Ran::of(command.output().unwrap());
+    assert!(refused.status == 2 && refused.stderr.contains("standard input: line 3: NAME=VALUE"), "{}", refused.stderr);
+}
+
+#[test]
 fn all_variables_are_edited_in_the_developers_editor() {
     let dir = tempfile::tempdir().unwrap();
     done(dir.path(), &["env", "set", "COLOUR=red", "GONE=1", "--apply"]);
@@ -134,15 +148,7 @@ async fn variables_of_a_connect_elsewhere_are_staged_and_applied_over_its_api() 
     platform.set_variable("COLOUR", "red", false).await.unwrap();
     platform.set_variable("TOKEN", "hunter2", true).await.unwrap();
     let access = platform.access();
-    let mut command = program(here.path());
-    command
-        .args(["run", "--headless", "--remote", "--unsecure", "--extension", "probe", "--json"])
-        .env("API_KEY", access.api_key.reveal())
-        .env("ENVIRONMENT_ID", &access.environment_id)
-        .env("INSTANCE_ID", "somewhere-else")
-        .env("SERVER_ADDRESS", &access.server_address)
-        .env("API_ADDRESS", &access.api_address);
-    let running = Running::start(command);
+    let running = Running::start(before_connect(here.path(), access));
     tokio::task::block_in_place(|| {
         running.until_connected();
         let token = variable(here.path(), "TOKEN");

@@ -12,13 +12,13 @@ use crate::workbench::{Command, Editing, EnvironmentCommand, EnvironmentReply, F
 pub(super) fn content_of(file: &Path, format: Option<Format>) -> Result<EnvironmentCommand, CliError> {
     let form = form_of(file, format)?;
     let mut content = Vec::new();
-    let read = if file == Path::new("-") {
-        std::io::stdin().lock().read_to_end(&mut content).map(drop)
+    let (name, read) = if file == Path::new("-") {
+        ("standard input".into(), std::io::stdin().lock().read_to_end(&mut content).map(drop))
     } else {
-        std::fs::read(file).map(|bytes| content = bytes)
+        (file.display().to_string(), std::fs::read(file).map(|bytes| content = bytes))
     };
-    read.map_err(|e| CliError::usage(format!("{} can't be read: {e}", file.display())))?;
-    Ok(EnvironmentCommand::Import { form, content })
+    read.map_err(|e| CliError::usage(format!("{name} can't be read: {e}")))?;
+    Ok(EnvironmentCommand::Import { form, content, name })
 }
 
 fn form_of(file: &Path, format: Option<Format>) -> Result<Form, CliError> {

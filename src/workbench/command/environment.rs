@@ -25,6 +25,8 @@ pub enum EnvironmentCommand {
         form: Form,
         /// What is in it.
         content: Vec<u8>,
+        /// What it is called, for errors.
+        name: String,
     },
     /// The same with a file the session reads itself.
     ImportFile {

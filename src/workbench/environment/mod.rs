@@ -45,17 +45,13 @@ impl Workbench {
                 let message = if changes.is_empty() { "Nothing was changed.".into() } else { staged(changes.len()) };
                 self.stage_saying(changes, Some(message)).await
             }
-            EnvironmentCommand::Import { form, content } => {
-                let content = exchange::read(form, &content).map_err(WorkbenchError::Usage)?;
-                self.import_variables(content).await
-            }
+            EnvironmentCommand::Import { form, content, name } => self.import_variables(read(form, &content, &name)?).await,
             EnvironmentCommand::ImportFile { path } => {
                 let path = at_home(path);
                 let file = Path::new(&path);
                 let form = Form::of(file).ok_or_else(|| WorkbenchError::Usage(unknown_form(&path)))?;
                 let bytes = std::fs::read(file).map_err(|e| WorkbenchError::Usage(format!("{path} can't be read: {e}")))?;
-                let content = exchange::read(form, &bytes).map_err(|why| WorkbenchError::Usage(format!("{path}: {why}")))?;
-                self.import_variables(content).await
+                self.import_variables(read(form, &bytes, &path)?).await
             }
             EnvironmentCommand::Export { form, reveal } => {
                 let content = self.export(form, reveal).await?;
@@ -310,6 +306,11 @@ impl Workbench {
             live
         })
     }
+}
+
+/// What a file of that name has.
+fn read(form: Form, content: &[u8], name: &str) -> Result<exchange::Content, WorkbenchError> {
+    exchange::read(form, content).map_err(|why| WorkbenchError::Usage(format!("{name}: {why}")))
 }
 
 fn staged(n: usize) -> String {
