@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use connect_console::observe::Memory;
 use connect_console::platform::{Platform, PlatformOptions};
-use support::{Running, program, run};
+use support::{Running, before_connect, program, run};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_runtime_serves_the_connect_its_environment_names() {
@@ -16,15 +16,7 @@ async fn the_runtime_serves_the_connect_its_environment_names() {
     let options = PlatformOptions { dir: there.path().to_owned(), port: 0, ..PlatformOptions::default() };
     let platform = Platform::start(options, Arc::new(Memory::default())).await.unwrap();
     let access = platform.access();
-    let mut command = program(here.path());
-    command
-        .args(["run", "--headless", "--remote", "--unsecure", "--extension", "probe", "--json"])
-        .env("API_KEY", access.api_key.reveal())
-        .env("ENVIRONMENT_ID", &access.environment_id)
-        .env("INSTANCE_ID", "somewhere-else")
-        .env("SERVER_ADDRESS", &access.server_address)
-        .env("API_ADDRESS", &access.api_address);
-    let running = Running::start(command);
+    let running = Running::start(before_connect(here.path(), access));
     tokio::task::block_in_place(|| running.until_connected());
     let set = [("note".to_owned(), "bench:fail".to_owned())];
     let queued = platform.trigger("asset_purchase_request_processing", None, &set).await.unwrap();
@@ -45,21 +37,64 @@ fn platform(dir: &std::path::Path) -> (Running, serde_json::Value) {
     (running, access)
 }
 
-#[test]
-fn the_local_connect_alone_takes_the_commands_of_the_command_line_for_a_runner_started_elsewhere() {
-    let (there, here) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let (connect, access) = platform(there.path());
-    let mut command = program(here.path());
+/// A runner started elsewhere.
+fn runner(here: &std::path::Path, access: &serde_json::Value) -> Running {
+    let mut command = program(here);
     command.args(["run", "--headless", "--remote", "--unsecure", "--extension", "probe", "--json"]);
     for (name, value) in access["env"].as_object().unwrap() {
         command.env(name, value.as_str().unwrap());
     }
     // Our runtime takes both without TLS.
-    let runner = Running::start({
-        command.env("API_ADDRESS", access["api_address"].as_str().unwrap());
-        command
-    });
+    command.env("API_ADDRESS", access["api_address"].as_str().unwrap());
+    let runner = Running::start(command);
     runner.until_connected();
+    runner
+}
+
+#[test]
+fn a_task_whose_runner_was_killed_says_that_it_waits_for_one_and_goes_out_again_when_one_comes_after_a_restart() {
+    let (there, here) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (connect, access) = platform(there.path());
+    let purchase = "asset_purchase_request_processing";
+    let nobody = run(there.path(), &["trigger", purchase, "--wait", "--timeout", "1"]);
+    assert!(nobody.status == 1 && nobody.stderr.contains("no runner has taken it yet"), "{}", nobody.stderr);
+
+    let mut first = runner(here.path(), &access);
+    let set = "note=bench:hang";
+    let object = run(there.path(), &["trigger", purchase, "--set", set, "--json"]).object()["object_id"].clone();
+    first.until("the task", |seen| seen["kind"] == "task_arrived" && seen["object_id"] == object);
+    let deliveries = || run(there.path(), &["events", "list", "--object", object.as_str().unwrap(), "--json"]).objects();
+    let until = |what: &str, wanted: &[&str]| {
+        let deadline = std::time::Instant::now() + support::DEADLINE;
+        loop {
+            let states: Vec<String> = deliveries().iter().map(|row| row["state"].as_str().unwrap().to_owned()).collect();
+            if states == wanted {
+                return;
+            }
+            assert!(std::time::Instant::now() < deadline, "{what}: {states:?}");
+        }
+    };
+    until("it is handled", &["running"]);
+    first.kill();
+    until("its runner is gone", &["no_runner"]);
+    let table = run(there.path(), &["events", "list", "--filter", "result=no_runner"]).stdout;
+    assert!(table.contains("no runner"), "{table}");
+
+    assert!(connect.terminate().success());
+    until("nobody runs anything", &["interrupted"]);
+    let (_connect, access) = platform(there.path());
+    until("it still waits", &["no_runner"]);
+    let _second = runner(here.path(), &access);
+    until("it runs again", &["interrupted", "running"]);
+    let told = run(there.path(), &["events", "show", &deliveries()[0]["id"].to_string()]).stdout;
+    assert!(told.contains("no runner: the runner") && told.contains("the task is delivered again"), "{told}");
+}
+
+#[test]
+fn the_local_connect_alone_takes_the_commands_of_the_command_line_for_a_runner_started_elsewhere() {
+    let (there, here) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (connect, access) = platform(there.path());
+    let runner = runner(here.path(), &access);
     let purchase = "asset_purchase_request_processing";
     let trigger = |note: &str| {
         let set = format!("note=bench:{note}");

@@ -169,9 +169,15 @@ pub(super) async fn result_of(session: &Session, task_id: &str, within: Duration
             }
         }
     };
-    tokio::time::timeout(within, over)
-        .await
-        .map_err(|_| CliError::failed(format!("task {task_id} was not answered within {} s", within.as_secs())))?
+    let late = |_| {
+        let why = match reader.delivery_of_task(task_id).ok().flatten().map(|row| row.state) {
+            None => ": no runner has taken it yet",
+            Some(DeliveryState::NoRunner) => ": its runner is gone, and it waits for one",
+            Some(_) => "",
+        };
+        CliError::failed(format!("task {task_id} was not answered within {} s{why}", within.as_secs()))
+    };
+    tokio::time::timeout(within, over).await.map_err(late)?
 }
 
 /// What is not as it should be.

@@ -169,7 +169,9 @@ fn result(state: &State, rows: &[ObservationRow]) -> Vec<Pieces> {
                 }
                 lines.extend(json::lines(&serde_json::to_value(answer).unwrap_or_default()));
             }
-            Fact::Interrupted { reason } => heading(&mut lines, vec![Piece::new(Tone::Warn, reason)]),
+            Fact::Interrupted { reason } | Fact::RunnerGone { reason } => {
+                heading(&mut lines, vec![Piece::new(Tone::Warn, reason)])
+            }
             _ => {}
         }
     }
