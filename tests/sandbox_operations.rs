@@ -9,7 +9,7 @@ use connect_console::sandbox::{Sandbox, SandboxOptions};
 use futures::TryStreamExt;
 use mongodb::bson::{Document, doc};
 use mongodb::error::{ErrorKind, WriteFailure};
-use mongodb::options::{IndexOptions, ReturnDocument};
+use mongodb::options::{Hint, IndexOptions, ReturnDocument};
 use mongodb::{Client, Database, IndexModel};
 
 async fn start() -> (tempfile::TempDir, Sandbox, Database) {
@@ -83,6 +83,30 @@ async fn a_pipeline_can_end_in_a_collection() {
     let sums = database.collection::<Document>("sums").find(doc! {}).await.unwrap();
     let sums: Vec<Document> = sums.try_collect().await.unwrap();
     assert_eq!(sums, [doc! { "_id": 0, "n": 5 }, doc! { "_id": 1, "n": 5 }]);
+    sandbox.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hidden_index_is_in_no_plan_and_takes_no_hint_until_it_is_shown_again_but_stays_true() {
+    let (_dir, sandbox, database) = start().await;
+    let orders = database.collection::<Document>("orders");
+    orders.insert_many((0..100).map(|n| doc! { "_id": n, "k": n % 10 })).await.unwrap();
+    let hidden = IndexOptions::builder().hidden(true).build();
+    orders.create_index(IndexModel::builder().keys(doc! { "k": 1 }).options(hidden).build()).await.unwrap();
+    assert_eq!(plan(&database, doc! { "k": 3 }).await.get_str("stage").unwrap(), "COLLSCAN");
+    assert_eq!(orders.count_documents(doc! { "k": 3 }).await.unwrap(), 10);
+    let hinted = orders.find(doc! { "k": 3 }).hint(Hint::Name("k_1".into())).await.unwrap_err();
+    assert!(code(&hinted) == 2 && hinted.to_string().contains("does not correspond to an existing index"), "{hinted}");
+
+    // Written to while it was hidden.
+    orders.insert_one(doc! { "_id": 100, "k": 3 }).await.unwrap();
+    let show = |hidden: bool| doc! { "collMod": "orders", "index": { "name": "k_1", "hidden": hidden } };
+    database.run_command(show(false)).await.unwrap();
+    let used = plan(&database, doc! { "k": 3 }).await;
+    assert_eq!(used.get_document("inputStage").unwrap().get_str("indexName").unwrap(), "k_1");
+    assert_eq!(orders.count_documents(doc! { "k": 3 }).hint(Hint::Name("k_1".into())).await.unwrap(), 11);
+    database.run_command(show(true)).await.unwrap();
+    assert_eq!(plan(&database, doc! { "k": 3 }).await.get_str("stage").unwrap(), "COLLSCAN");
     sandbox.stop().await;
 }
 
