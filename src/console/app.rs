@@ -304,6 +304,15 @@ impl App {
                 Err(why) => self.state.say(Tone::Bad, why),
             },
             Effect::Cancel(waited) => self.working.stop(&waited),
+            Effect::Complete(typed) => {
+                let sender = self.sender.clone();
+                // A directory on a slow disk is no reason for the screen to stand still.
+                self.outside.spawn_blocking(move || {
+                    let completed = workbench::complete(&typed);
+                    // Nobody listens any more when the console is closing.
+                    let _ = sender.blocking_send(Message::Completed(typed, completed));
+                });
+            }
             Effect::Copy(text) => self.screen.copy(&text)?,
             Effect::Redraw => self.screen.clear()?,
             Effect::Mouse(ours) => self.screen.mouse(ours)?,

@@ -6,7 +6,7 @@ use super::state::{EditorFor, Saga, SagaRequest, Span, StoreAsk};
 use crate::journal::{DeliveryFilter, DeliveryRow, Gap, LogFilter, LogRow, Metrics, ObservationRow, Usage};
 use crate::observe::{Secret, SeenVariable, Timestamp};
 use crate::sagas::Difference;
-use crate::workbench::{Command, Reply, WorkbenchError};
+use crate::workbench::{Command, Completed, Reply, WorkbenchError};
 
 /// Something happened.
 #[derive(Debug)]
@@ -33,6 +33,8 @@ pub(crate) enum Message {
     Panic(String),
     /// A text came back from the editor: what was saved, or `None` where that is what it was before; or why it did not.
     Edited(Edit, Result<Option<Secret>, String>),
+    /// What the beginning of a path can become.
+    Completed(String, Completed),
     /// A signal asks the program to end.
     Terminate,
 }
@@ -206,6 +208,8 @@ pub(crate) enum Effect {
     },
     /// Wait no longer for this: what is done for it stops.
     Cancel(Waited),
+    /// Complete the path that is typed.
+    Complete(String),
     /// Put the text on the terminal's clipboard.
     Copy(String),
     Redraw,

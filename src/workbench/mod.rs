@@ -7,6 +7,7 @@ mod bench;
 mod captures;
 mod clock;
 mod command;
+mod complete;
 mod control;
 mod documents;
 mod editor;
@@ -35,6 +36,7 @@ pub use command::{
     SagaReply, SavedEvent, ScenarioAct, Since, StagePreview, Status, StoreCommand, StoreQuery, StoreReply, StoreTarget,
     VariableChange, VariableRow, VariableState, WaitingRow, WorkbenchError, WriterRow, Written,
 };
+pub(crate) use complete::{Completed, complete, path};
 pub(crate) use editor::Editing;
 pub use host::Host;
 pub use options::{Connect, OpenOptions, Ports, Source};

@@ -131,6 +131,17 @@ pub(crate) enum PromptFor {
     Import,
     CreateIndex,
     DropIndex,
+    /// A file with variables to be staged.
+    ImportVariables,
+    /// A file to write the variables to.
+    ExportVariables,
+}
+
+impl PromptFor {
+    /// Whether the line is the name of a file.
+    pub(crate) fn is_file(self) -> bool {
+        !matches!(self, Self::CreateIndex | Self::DropIndex)
+    }
 }
 
 /// One line that is asked for.
@@ -141,6 +152,14 @@ pub(crate) struct Prompt {
     pub(crate) input: Input,
     pub(crate) purpose: PromptFor,
     pub(crate) error: Option<String>,
+    /// The names the line can become, until it is another.
+    pub(crate) names: Vec<String>,
+}
+
+impl Prompt {
+    pub(crate) fn new(title: String, hint: &str, text: &str, purpose: PromptFor) -> Self {
+        Self { title, hint: hint.into(), input: Input::new(text), purpose, error: None, names: Vec::new() }
+    }
 }
 
 #[cfg(test)]

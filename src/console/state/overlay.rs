@@ -1,7 +1,7 @@
 use super::super::action::Do;
 use super::super::message::Ask;
 use super::super::theme::Pieces;
-use super::{Detail, Editor, FileName, Input, Pick, Prompt, Scroll, StoreAsk};
+use super::{Detail, Editor, Input, Pick, Prompt, Scroll, StoreAsk};
 use crate::workbench::{Command, StoreCommand};
 
 /// What lies over the panes and takes the keys.
@@ -15,7 +15,6 @@ pub(crate) enum Overlay {
     Form(Box<Form>),
     Editor(Box<Editor>),
     Prompt(Box<Prompt>),
-    FileName(Box<FileName>),
     /// Where to go from here.
     Go,
 }

@@ -2,7 +2,7 @@ use super::super::action::{self, ACTIONS, Context, Do, Inspect};
 use super::super::keymap;
 use super::super::message::{Ask, Effect, Query, Waited};
 use super::super::state::{
-    Choice, Chooser, Confirm, Form, Input, Overlay, Pane, Part, Pending, Purpose, Scroll, State, Typing, Wanted,
+    Choice, Chooser, Confirm, Form, Input, Overlay, Pane, Part, Pending, PromptFor, Purpose, Scroll, State, Typing,
 };
 use super::super::story;
 use super::super::theme::{Piece, Tone};
@@ -92,8 +92,8 @@ pub(crate) fn perform(state: &mut State, what: Do, effects: &mut Vec<Effect>) {
             pending: Pending::Apply,
         })),
         Do::EditAll => environment::edit_all(state, effects),
-        Do::ImportVariables => environment::prompt(state, Wanted::Import),
-        Do::ExportVariables => environment::prompt(state, Wanted::Export),
+        Do::ImportVariables => environment::prompt(state, PromptFor::ImportVariables),
+        Do::ExportVariables => environment::prompt(state, PromptFor::ExportVariables),
         Do::History => environment::history(effects),
         Do::RanWith => environment::ran_with(state, effects),
         Do::Go => go::ask(state),

@@ -1,13 +1,11 @@
-use crossterm::event::{KeyCode, KeyEvent};
-
 use super::super::message::{Ask, Edit, Effect};
-use super::super::state::{Choice, Chooser, FileName, Input, Overlay, Pager, Purpose, State, Wanted};
+use super::super::state::{Choice, Chooser, Overlay, Pager, Prompt, PromptFor, Purpose, State};
 use super::super::text;
 use super::super::theme::{Piece, Tone};
 use super::complain;
 use crate::observe::Secret;
 use crate::workbench::{
-    Command, EnvironmentCommand, EnvironmentReply, HistoryChange, HistoryRow, RanWith, Since, WorkbenchError,
+    Command, EnvironmentCommand, EnvironmentReply, HistoryChange, HistoryRow, RanWith, Since, WorkbenchError, path,
 };
 
 fn ask(command: EnvironmentCommand, effects: &mut Vec<Effect>) {
@@ -31,41 +29,30 @@ pub(crate) fn edited(state: &mut State, text: Secret, effects: &mut Vec<Effect>)
 }
 
 /// Asks for the name of a file.
-pub(crate) fn prompt(state: &mut State, wanted: Wanted) {
-    let (title, hint) = match wanted {
-        Wanted::Import => (
+pub(crate) fn prompt(state: &mut State, purpose: PromptFor) {
+    let (title, hint) = match purpose {
+        PromptFor::ImportVariables => (
             "Import variables from a file",
             "A .env, .json, .connect-deployment.yml or .xlsx file. What it has is staged, what it does not name stays as it is.",
         ),
-        Wanted::Export => (
+        _ => (
             "Export the stored variables to a new file",
             ".env, .json, .yml or .xlsx: the name tells the form. The values of secrets are withheld.",
         ),
     };
-    let input = Input::new("");
-    state.overlays.push(Overlay::FileName(Box::new(FileName { title: title.into(), hint, input, wanted })));
+    state.overlays.push(Overlay::Prompt(Box::new(Prompt::new(title.into(), hint, "", purpose))));
 }
 
-/// A key while the name is typed.
-pub(crate) fn press(state: &mut State, mut prompt: Box<FileName>, key: KeyEvent, effects: &mut Vec<Effect>) -> Option<Overlay> {
-    if key.code != KeyCode::Enter {
-        prompt.input.key(key);
-        return Some(Overlay::FileName(prompt));
-    }
-    let typed = prompt.input.text().trim();
-    if typed.is_empty() {
-        return Some(Overlay::FileName(prompt));
-    }
-    // The session may run in another directory.
-    let path = std::path::absolute(typed).map_or_else(|_| typed.to_owned(), |path| path.display().to_string());
-    let path = if typed.starts_with("~/") { typed.to_owned() } else { path };
+/// Takes the name. The session may run in another directory, so it gets the whole path.
+pub(crate) fn submit(state: &mut State, purpose: PromptFor, typed: &str, effects: &mut Vec<Effect>) -> Result<(), String> {
+    let path = path(typed)?.display().to_string();
     state.variables.busy = true;
-    let command = match prompt.wanted {
-        Wanted::Import => EnvironmentCommand::ImportFile { path },
-        Wanted::Export => EnvironmentCommand::ExportFile { path, reveal: false },
+    let command = match purpose {
+        PromptFor::ImportVariables => EnvironmentCommand::ImportFile { path },
+        _ => EnvironmentCommand::ExportFile { path, reveal: false },
     };
     effects.push(Effect::Command(Ask::Stage, Command::Environment(command)));
-    None
+    Ok(())
 }
 
 /// Asks for the history of the variables.

@@ -16,6 +16,7 @@ mod moves;
 mod overlays;
 #[cfg(test)]
 mod pane_tests;
+mod prompts;
 mod replies;
 mod runs;
 mod sizes;
@@ -76,6 +77,7 @@ pub(crate) fn update(state: &mut State, Timed { at, message }: Timed) -> Vec<Eff
         Message::Read(answer) => journal::take(state, answer, &mut effects),
         Message::Reply(ask, reply) => replies::take(state, &ask, reply, &mut effects),
         Message::Panic(what) => complain(state, format!("A part of the session broke: {what}")),
+        Message::Completed(typed, completed) => prompts::completed(state, &typed, completed),
         Message::Edited(edit, text) => edited::take(state, edit, text, &mut effects),
         Message::Terminate => effects.push(Effect::Quit),
     }

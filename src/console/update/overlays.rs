@@ -7,7 +7,7 @@ use super::super::keymap::{self, Chord};
 use super::super::message::{Ask, Edit, Effect};
 use super::super::state::{Chooser, Confirm, Form, Input, Overlay, Pager, Pending, Purpose, Scroll, State};
 use super::super::theme::Tone;
-use super::{acts, captures, details, environment, go, moves, storage};
+use super::{acts, captures, details, go, moves, prompts, storage};
 use crate::observe::Secret;
 use crate::workbench::{Command, VariableChange, check_variable};
 
@@ -39,8 +39,7 @@ pub(crate) fn press(state: &mut State, overlay: Overlay, key: KeyEvent, effects:
         Overlay::Confirm(confirm) => answer(state, confirm, key, what, effects),
         Overlay::Chooser(chooser) => choose(state, chooser, key, what, effects),
         Overlay::Form(form) => fill(state, form, key, effects),
-        Overlay::Prompt(prompt) => storage::press_in_prompt(state, prompt, key, effects),
-        Overlay::FileName(prompt) => environment::press(state, prompt, key, effects),
+        Overlay::Prompt(prompt) => prompts::press(state, prompt, key, effects),
         Overlay::Go => {
             go::press(state, key, effects);
             None

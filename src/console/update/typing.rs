@@ -33,7 +33,6 @@ pub(crate) fn paste(state: &mut State, pasted: &str, effects: &mut Vec<Effect>) 
         Some(Overlay::Form(form)) => form.name.paste(pasted),
         Some(Overlay::Editor(editor)) => editor.paste(pasted),
         Some(Overlay::Prompt(prompt)) => prompt.input.paste(pasted),
-        Some(Overlay::FileName(prompt)) => prompt.input.paste(pasted),
         Some(Overlay::Pager(pager)) => {
             if let Some(input) = &mut pager.typing {
                 input.paste(pasted);

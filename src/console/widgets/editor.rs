@@ -2,7 +2,7 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 
 use super::super::state::{Editor, EditorFor, Prompt, State};
-use super::super::theme::{Piece, Tone};
+use super::super::theme::{Piece, Pieces, Tone};
 use super::{put, window, wrap};
 
 /// A text edited in place; of a pipeline, what comes out of its stages beside it.
@@ -46,19 +46,42 @@ fn beside(area: Rect) -> (Rect, Option<Rect>) {
     (one, Some(other))
 }
 
-/// One line that is asked for.
+/// One line that is asked for, with what it can become or what is wrong with it below.
 pub(crate) fn prompt(frame: &mut Frame<'_>, state: &State, prompt: &Prompt) {
     let columns = frame.area().width.saturating_sub(4).min(90);
-    let inner = window(frame, state.theme, &prompt.title, "Enter does it · Esc cancels", columns, 6);
-    if inner.height < 2 {
-        return;
-    }
-    put(frame.buffer_mut(), state.theme, Rect { height: 1, ..inner }, &[Piece::new(Tone::Dim, &prompt.hint)], 0);
-    frame.render_widget(prompt.input.area(), Rect { y: inner.y + 1, height: 1, ..inner });
-    if let Some(why) = prompt.error.as_ref().filter(|_| inner.height > 2) {
-        let rows = wrap(&[Piece::new(Tone::Bad, format!("✗ {why}"))], usize::from(inner.width));
-        for (y, row) in (inner.y + 2..inner.bottom()).zip(&rows) {
-            put(frame.buffer_mut(), state.theme, Rect { y, height: 1, ..inner }, row, 0);
+    let wide = usize::from(columns.saturating_sub(4));
+    let hints = wrap(&[Piece::new(Tone::Dim, &prompt.hint)], wide);
+    let below = match &prompt.error {
+        Some(why) => wrap(&[Piece::new(Tone::Bad, format!("✗ {why}"))], wide),
+        None => beginnings(&prompt.names, wide),
+    };
+    let rows = |lines: usize| u16::try_from(lines).unwrap_or(u16::MAX);
+    let height = rows(hints.len() + below.len().max(2)).saturating_add(3);
+    let keys =
+        if prompt.purpose.is_file() { "Enter does it · Tab completes · Esc cancels" } else { "Enter does it · Esc cancels" };
+    let inner = window(frame, state.theme, &prompt.title, keys, columns, height);
+    // What is typed is seen in the smallest terminal, the hint where there is room.
+    let hints = hints.get(..hints.len().min(usize::from(inner.height.saturating_sub(1)))).unwrap_or_default();
+    let [above, line, rest] =
+        Layout::vertical([Constraint::Length(rows(hints.len())), Constraint::Length(1), Constraint::Min(0)]).areas(inner);
+    for (area, lines) in [(above, hints), (rest, &below)] {
+        for (y, row) in (area.y..area.bottom()).zip(lines) {
+            put(frame.buffer_mut(), state.theme, Rect { y, height: 1, ..area }, row, 0);
         }
     }
+    frame.render_widget(prompt.input.area(), line);
+}
+
+/// Names beside each other, as many as five lines have.
+fn beginnings(names: &[String], wide: usize) -> Vec<Pieces> {
+    const LINES: usize = 5;
+    let text = |names: &[String]| wrap(&[Piece::new(Tone::Dim, names.join("  "))], wide);
+    let all = text(names);
+    if names.is_empty() || all.len() <= LINES {
+        return if names.is_empty() { Vec::new() } else { all };
+    }
+    let mut lines = all;
+    lines.truncate(LINES - 1);
+    lines.push(vec![Piece::new(Tone::Dim, format!("… {} in all; type on", names.len()))]);
+    lines
 }

@@ -9,7 +9,6 @@ mod go;
 mod help;
 mod lines;
 mod pager;
-mod prompt;
 
 pub(crate) use lines::{line, put, wrap};
 
@@ -31,7 +30,6 @@ pub(crate) fn overlay(frame: &mut Frame<'_>, state: &State, overlay: &Overlay) {
         Overlay::Form(form) => form::draw(frame, state, form),
         Overlay::Editor(editor) => editor::draw(frame, state, editor),
         Overlay::Prompt(prompt) => editor::prompt(frame, state, prompt),
-        Overlay::FileName(prompt) => prompt::draw(frame, state, prompt),
         Overlay::Go => go::draw(frame, state),
     }
 }

@@ -47,7 +47,6 @@ impl Workbench {
             }
             EnvironmentCommand::Import { form, content, name } => self.import_variables(read(form, &content, &name)?).await,
             EnvironmentCommand::ImportFile { path } => {
-                let path = at_home(path);
                 let file = Path::new(&path);
                 let form = Form::of(file).ok_or_else(|| WorkbenchError::Usage(unknown_form(&path)))?;
                 let bytes = std::fs::read(file).map_err(|e| WorkbenchError::Usage(format!("{path} can't be read: {e}")))?;
@@ -57,7 +56,7 @@ impl Workbench {
                 let content = self.export(form, reveal).await?;
                 Ok(Reply::Environment(EnvironmentReply::Exported { content }))
             }
-            EnvironmentCommand::ExportFile { path, reveal } => self.export_file(&at_home(path), reveal).await,
+            EnvironmentCommand::ExportFile { path, reveal } => self.export_file(&path, reveal).await,
             EnvironmentCommand::History => {
                 let rows = self.history()?.rows();
                 Ok(Reply::Environment(EnvironmentReply::History { rows }))
@@ -315,12 +314,6 @@ fn read(form: Form, content: &[u8], name: &str) -> Result<exchange::Content, Wor
 
 fn staged(n: usize) -> String {
     format!("{n} {} staged.", if n == 1 { "change is" } else { "changes are" })
-}
-
-/// A path whose `~` is the home directory.
-fn at_home(path: String) -> String {
-    let home = path.strip_prefix("~/").and_then(|rest| Some(directories::BaseDirs::new()?.home_dir().join(rest)));
-    home.map_or(path, |home| home.display().to_string())
 }
 
 fn unknown_form(path: &str) -> String {

@@ -11,7 +11,7 @@ mod tests;
 pub(super) use bar::{paste as paste_into_bar, press as press_in_bar};
 pub(super) use editor::{press as press_in_editor, returned};
 pub(super) use moves::perform as moves;
-pub(super) use overlays::{picked, press_in_prompt};
+pub(super) use overlays::{picked, submit};
 pub(super) use replies::{count, listed, take, unlisted};
 
 use serde_json::{Value, json};

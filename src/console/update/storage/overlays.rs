@@ -1,6 +1,4 @@
-use std::path::{Path, PathBuf};
-
-use crossterm::event::{KeyCode, KeyEvent};
+use std::path::Path;
 
 use super::super::super::action::Inspect;
 use super::super::super::message::Effect;
@@ -9,7 +7,7 @@ use super::super::super::theme::Tone;
 use super::super::journal;
 use super::{ask, confirm, line, list, place, run};
 use crate::storage::query::parse_document;
-use crate::workbench::{FileFormat, StoreCommand, StoreQuery};
+use crate::workbench::{FileFormat, StoreCommand, StoreQuery, path};
 
 /// Asks for one line.
 pub(super) fn prompt(state: &mut State, what: Inspect) {
@@ -25,13 +23,7 @@ pub(super) fn prompt(state: &mut State, what: Inspect) {
         }
     };
     let title = format!("{title} {}", place(state));
-    state.overlays.push(Overlay::Prompt(Box::new(Prompt {
-        title,
-        hint: hint.into(),
-        input: Input::new(&text),
-        purpose,
-        error: None,
-    })));
+    state.overlays.push(Overlay::Prompt(Box::new(Prompt::new(title, hint, &text, purpose))));
 }
 
 /// Asks for a file once more, since the one that was named can't be used.
@@ -48,33 +40,13 @@ pub(super) fn another_file(state: &mut State, refused: &StoreCommand, why: Strin
     }
 }
 
-/// A key while a line is asked for; `None` closes it.
-pub(in super::super) fn press_in_prompt(
+/// Takes what was typed into a prompt of this pane.
+pub(in super::super) fn submit(
     state: &mut State,
-    mut prompt: Box<Prompt>,
-    key: KeyEvent,
+    purpose: PromptFor,
+    text: &str,
     effects: &mut Vec<Effect>,
-) -> Option<Overlay> {
-    if key.code != KeyCode::Enter {
-        if prompt.input.key(key) {
-            prompt.error = None;
-        }
-        return Some(Overlay::Prompt(prompt));
-    }
-    let text = prompt.input.text().trim().to_owned();
-    match submit(state, prompt.purpose, &text, effects) {
-        Ok(()) => None,
-        Err(why) => {
-            prompt.error = Some(why);
-            Some(Overlay::Prompt(prompt))
-        }
-    }
-}
-
-fn submit(state: &mut State, purpose: PromptFor, text: &str, effects: &mut Vec<Effect>) -> Result<(), String> {
-    if text.is_empty() {
-        return Err("Something must stand here; Esc leaves.".into());
-    }
+) -> Result<(), String> {
     let target = state.storage.target();
     match purpose {
         PromptFor::Export => {
@@ -97,6 +69,7 @@ fn submit(state: &mut State, purpose: PromptFor, text: &str, effects: &mut Vec<E
             let command = StoreCommand::DropIndex { target, name: text.into() };
             confirm(state, "Drop an index", vec![line(Tone::Plain, said)], StoreAsk::Write, command);
         }
+        PromptFor::ImportVariables | PromptFor::ExportVariables => {}
     }
     Ok(())
 }
@@ -111,12 +84,6 @@ fn two_documents(text: &str) -> Result<(String, String), String> {
         parse_document(part).map_err(|e| e.to_string())?;
     }
     Ok((keys.into(), options.into()))
-}
-
-/// `~` is the home directory, as in a shell.
-fn path(text: &str) -> Result<PathBuf, String> {
-    let home = text.strip_prefix("~/").and_then(|rest| Some(Path::new(&std::env::var_os("HOME")?).join(rest)));
-    std::path::absolute(home.unwrap_or_else(|| text.into())).map_err(|e| format!("That is no path: {e}"))
 }
 
 fn format(path: &Path) -> FileFormat {
