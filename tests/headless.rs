@@ -60,6 +60,34 @@ fn a_test_subscription_ends_up_in_both_collections() {
 }
 
 #[test]
+fn log_lines_and_task_metrics_are_had_without_a_screen() {
+    let dir = tempfile::tempdir().unwrap();
+    for what in ["logs", "metrics"] {
+        let nothing = run(dir.path(), &["events", what]);
+        assert!(nothing.status == 0 && nothing.stdout.contains("connect-console trigger"), "{}", nothing.stdout);
+    }
+    let id = trigger(dir.path())["id"].clone();
+    let lines = |arguments: &[&str]| run(dir.path(), &[&["events", "logs", "--json"], arguments].concat()).objects();
+    let all = lines(&[]);
+    let own = lines(&["--delivery", &id.to_string()]);
+    assert!(!own.is_empty() && own.len() < all.len(), "{all:?}");
+    assert!(own.iter().all(|line| line["delivery"] == id && line["message"].is_string()), "{own:?}");
+    assert_eq!(lines(&["--limit", "1"]), all[all.len() - 1..]);
+    let none = run(dir.path(), &["events", "logs", "--level", "error", "--filter", "nobody says this"]);
+    assert_eq!(none.stdout, "No log line fits. `events logs` shows all.\n");
+    let shown = run(dir.path(), &["events", "logs", "--delivery", &id.to_string()]).stdout;
+    assert!(shown.contains(&format!("INFO    #{id} extension: ")), "{shown}");
+
+    let spans = run(dir.path(), &["events", "metrics", "--json"]).objects();
+    let names: Vec<&str> = spans.iter().map(|span| span["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["hour", "day", "week"]);
+    let successes = spans[0]["buckets"].as_array().unwrap().iter().flat_map(|bucket| bucket["results"].as_array().unwrap());
+    assert_eq!(successes.collect::<Vec<_>>(), [&serde_json::json!(["success", 1])]);
+    let table = run(dir.path(), &["events", "metrics"]).stdout;
+    assert!(table.lines().nth(1).unwrap().starts_with("hour"), "{table}");
+}
+
+#[test]
 fn on_a_full_disk_capture_stops_and_says_so_the_runtime_goes_on_and_with_room_again_capture_does_too() {
     let dir = tempfile::tempdir().unwrap();
     let (data, said) = (dir.path().join("data"), dir.path().join("said"));

@@ -163,6 +163,10 @@ pub(super) enum Events {
         /// Its number
         id: i64,
     },
+    /// The log lines, newest last: of deliveries, of the runtime, of everything around them
+    Logs(super::looks::Logs),
+    /// How the tasks of the last hour, day and week went: counts by result, mean times
+    Metrics,
     /// The tasks Connect will deliver again by itself, the next one first
     Waiting,
     /// Deliver waiting tasks now instead of at their time

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::args::{Events, Filter};
 use super::describe::describe;
 use super::output::{beginning, clock, span};
-use super::{CliError, Setting, clock as clock_verbs};
+use super::{CliError, Setting, clock as clock_verbs, looks};
 use crate::journal::{DeliveryFilter, DeliveryRow, DeliveryState, FilterError, ObservationRow, Window};
 
 /// What a filter calls the columns of a delivery.
@@ -74,6 +74,8 @@ pub(super) async fn events(setting: Setting, verb: Events) -> Result<(), CliErro
     match verb {
         Events::List { filter, limit } => list(&setting, &filter.try_into()?, limit).await,
         Events::Show { id } => show(&setting, id).await,
+        Events::Logs(asked) => looks::logs(&setting, asked),
+        Events::Metrics => looks::metrics(&setting),
         Events::Waiting => clock_verbs::waiting(&setting).await,
         Events::Release { which } => clock_verbs::release(&setting, &which).await,
         Events::Forward { by } => clock_verbs::forward(&setting, by).await,

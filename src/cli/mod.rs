@@ -17,6 +17,7 @@ mod env;
 mod error;
 mod events;
 mod log;
+mod looks;
 mod new;
 mod output;
 mod replay;

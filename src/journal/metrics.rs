@@ -49,6 +49,14 @@ impl Metrics {
     pub fn count(&self, result: &str) -> u64 {
         self.buckets.iter().map(|bucket| bucket.count(result)).sum()
     }
+
+    /// The mean of a time; a busy stretch weighs as much as its tasks. `None` where none is known.
+    #[must_use]
+    pub fn mean(&self, time: fn(&Bucket) -> Option<u64>) -> Option<u64> {
+        let known = self.buckets.iter().filter_map(|bucket| Some((time(bucket)?, bucket.total())));
+        let (sum, tasks) = known.fold((0, 0), |(sum, tasks), (time, n)| (sum + u128::from(time) * u128::from(n), tasks + n));
+        Some(u64::try_from(sum.checked_div(u128::from(tasks))?).unwrap_or(u64::MAX))
+    }
 }
 
 /// Name, length of a bucket in seconds and in words, how many.

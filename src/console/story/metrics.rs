@@ -73,13 +73,7 @@ fn block(metrics: &Metrics, columns: usize, plain: bool) -> Vec<Pieces> {
     let times: [(&str, Time); 3] = [("runtime", |b| b.runtime), ("processing", |b| b.processing), ("wait", |b| b.wait)];
     for (name, time) in times {
         let values: Vec<u64> = metrics.buckets.iter().map(|bucket| time(bucket).unwrap_or(0)).collect();
-        // A busy stretch weighs as much as its tasks.
-        let known = metrics.buckets.iter().filter_map(|bucket| Some((time(bucket)?, bucket.total())));
-        let (sum, tasks) = known.fold((0, 0), |(sum, tasks), (time, n)| (sum + u128::from(time) * u128::from(n), tasks + n));
-        let mean = match sum.checked_div(u128::from(tasks)) {
-            Some(mean) => format!("mean {}", text::duration(u64::try_from(mean).unwrap_or(u64::MAX))),
-            None => "-".to_owned(),
-        };
+        let mean = metrics.mean(time).map_or_else(|| "-".to_owned(), |mean| format!("mean {}", text::duration(mean)));
         lines.push(row(name, Tone::Note, &values, mean));
     }
     lines
