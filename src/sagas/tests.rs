@@ -7,7 +7,7 @@ use super::*;
 use crate::connect::ClientBuilder;
 use crate::extension::{Background, Config, Context, TaskInfo};
 use crate::fulfillment::{FnMiddleware, FnStep, FnTransaction, Request, Saga, Sequence};
-use crate::journal::{DeliveryRow, ObservationRow};
+use crate::journal::{DeliveryRow, DeliveryState, ObservationRow};
 use crate::observe::control::{Fault, Place, Release};
 use crate::observe::{
     ApiCall, Controls, DeliveryKey, Fact, Level, Memory, Observation, Observer, Scope, StepKind, StepOutcome, Timestamp,
@@ -147,12 +147,20 @@ fn a_delivery_that_was_never_answered_says_where_it_was() {
         Trace::of(delivery, rows).why
     };
     let gone = || at(9, 0, gone.clone());
-    let running = vec![at(1, 1, begun.clone()), gone()];
+    let running_step = || at(1, 1, begun.clone());
+    let running = vec![running_step(), gone()];
     assert_eq!(why(running).as_deref(), Some("interrupted in execute create tenant: the process ended"));
-    let standing = vec![at(1, 1, begun), at(2, 1, held), gone()];
+    let standing = vec![running_step(), at(2, 1, held), gone()];
     assert_eq!(why(standing).as_deref(), Some("interrupted at the breakpoint before execute create tenant: the process ended"));
     assert_eq!(why(vec![gone()]).as_deref(), Some("interrupted: the process ended"));
     assert_eq!(why(Vec::new()), None, "one that still runs has no reason");
+    let runner_gone = || at(3, 0, Fact::RunnerGone { reason: "its runner is gone".into() });
+    assert_eq!(
+        why(vec![running_step(), runner_gone()]).as_deref(),
+        Some("interrupted in execute create tenant: its runner is gone")
+    );
+    let back = at(4, 0, Fact::RunnerBack { instance: "one".into() });
+    assert_eq!(why(vec![running_step(), runner_gone(), back]), None, "it runs again");
 }
 
 fn spoilt(kind: StepKind, name: &str, fault: Fault) -> Controls {

@@ -96,9 +96,10 @@ impl Trace {
     /// Where it was when whoever handled it was gone.
     fn of_interruption(&self) -> Option<String> {
         let reason = self.outside.iter().rev().find_map(|row| match &row.observation.fact {
-            Fact::Interrupted { reason } => Some(reason),
+            Fact::Interrupted { reason } | Fact::RunnerGone { reason } => Some(Some(reason)),
+            Fact::RunnerBack { .. } => Some(None),
             _ => None,
-        })?;
+        })??;
         let Some(step) = self.steps.iter().rev().find(|step| step.ended.is_none()) else {
             return Some(format!("interrupted: {reason}"));
         };
