@@ -49,6 +49,15 @@ pub(crate) fn lines(value: &Value) -> Vec<Pieces> {
     shown
 }
 
+/// Whether a line of these says that something is left out: more lines, or the rest of a long text.
+pub(crate) fn is_cut(line: &Pieces) -> bool {
+    line.iter().any(|piece| {
+        let text = piece.text.trim_end_matches(',');
+        (text.starts_with("… and ") && text.ends_with(" lines more"))
+            || (text.contains("\"… (") && text.ends_with(" characters)"))
+    })
+}
+
 /// Some of the lines of a value: `count` of them from line `first`. What is not seen costs next to nothing.
 pub(crate) fn window(value: &Value, first: usize, count: usize) -> Vec<Pieces> {
     let mut lines = Lines { at: 0, first, end: first.saturating_add(count), out: Vec::new() };
@@ -314,6 +323,7 @@ mod tests {
         let told = |line: &Pieces| line.iter().map(|p| p.text.as_str()).collect::<String>();
         assert!(told(&lines[1]).len() < 9_000 && told(&lines[1]).contains("(5,000,000 characters)"));
         assert_eq!((lines.len(), told(lines.last().unwrap())), (MOST + 1, "… and 150,006 lines more".to_owned()));
+        assert_eq!(lines.iter().filter(|line| is_cut(line)).count(), 2, "the text, and the list");
         assert!(line(&value).len() < 9_000 && line(&value).ends_with('…'));
         assert_eq!(told(&window(&value, 200_005, 3)[0]), "}");
         assert!(told(&window(&value, 200_004, 1)[0]).len() < 9_000);
@@ -325,5 +335,6 @@ mod tests {
         let text: String =
             lines(&value).iter().map(|line| line.iter().map(|p| p.text.as_str()).collect::<String>() + "\n").collect();
         assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
+        assert!(!lines(&value).iter().any(is_cut));
     }
 }

@@ -1,4 +1,5 @@
 use super::super::action::Do;
+use super::super::json;
 use super::super::message::Ask;
 use super::super::theme::Pieces;
 use super::{Detail, Editor, Input, Pick, Prompt, Scroll, StoreAsk};
@@ -47,6 +48,16 @@ impl Pager {
     /// The lines that have it.
     pub(crate) fn hits(&self) -> Vec<usize> {
         (0..).zip(&self.lines).filter(|(_, line)| self.hit(line)).map(|(at, _)| at).collect()
+    }
+
+    /// That a text was searched for in vain; of what is too long to be shown whole the rest was not searched.
+    pub(crate) fn in_vain(&self, typed: &str) -> String {
+        match self.lines.iter().any(json::is_cut) {
+            true => {
+                format!("'{typed}' is not in the part that is shown here; `connect-console events show ID --json` has all of it.")
+            }
+            false => format!("'{typed}' is not in here."),
+        }
     }
 
     /// Goes to the next line that has it, or the one before, and round at the ends; whether there is one.

@@ -85,7 +85,7 @@ pub(crate) fn search(state: &mut State, detail: &mut Detail, key: KeyEvent) {
             if pager.needle.is_empty() || pager.seek(true) {
                 folds.show(&pager.lines, pager.scroll.at);
             } else {
-                state.say(Tone::Warn, format!("'{}' is not in here.", input.text()));
+                state.say(Tone::Warn, pager.in_vain(input.text()));
                 pager.needle.clear();
             }
         }

@@ -76,7 +76,7 @@ fn search(state: &mut State, pager: &mut Pager, key: KeyEvent) {
         KeyCode::Enter => {
             pager.needle = input.text().to_lowercase();
             if !pager.needle.is_empty() && !pager.seek(true) {
-                state.say(Tone::Warn, format!("'{}' is not in here.", input.text()));
+                state.say(Tone::Warn, pager.in_vain(input.text()));
                 pager.needle.clear();
             }
         }

@@ -7,7 +7,7 @@ use super::super::action::{ACTIONS, Do};
 use super::super::fixture::{self, at, deliveries, empty, fill, tell, typical};
 use super::super::message::{Ask, Effect, Message};
 use super::super::state::{Overlay, Pane, Part, State};
-use super::super::theme::Tone;
+use super::super::theme::{Piece, Tone};
 use super::tests::{commands, press};
 use crate::observe::{Backend, Secret};
 use crate::workbench::{Command, Reply, StoreCommand, StoreReply, StoreTarget, VariableChange, VariableState, WorkbenchError};
@@ -216,6 +216,12 @@ fn an_open_text_is_searched_forth_and_back_and_esc_leaves_the_search_before_the_
     assert_eq!(place(&state), Some((first, 1)));
     press(&mut state, "/ nowhere enter");
     assert!(state.toast.as_ref().is_some_and(|toast| toast.text.contains("not in here")));
+    if let Some(Overlay::Pager(pager)) = state.overlays.last_mut() {
+        pager.lines.push(vec![Piece::new(Tone::Warn, "… and 7 lines more")]);
+    }
+    press(&mut state, "/ nowhere enter");
+    let said = state.toast.as_ref().map(|toast| toast.text.clone()).unwrap_or_default();
+    assert!(said.contains("not in the part that is shown") && said.contains("events show"), "{said}");
     press(&mut state, "/ quant enter esc");
     assert_eq!(place(&state).map(|(_, hits)| hits), Some(0));
     press(&mut state, "esc");
