@@ -92,7 +92,13 @@ async fn a_delivery_without_a_runner_says_so_and_is_found_by_it_until_the_runner
         let filter = DeliveryFilter::parse(filter).unwrap();
         reader.deliveries(&filter, &Window::newest(10)).unwrap().iter().map(|row| row.id).collect()
     };
+    let counted = || -> Vec<(String, u64)> {
+        reader.metrics(Timestamp::now()).unwrap()[0].buckets.iter().flat_map(|bucket| bucket.results.clone()).collect()
+    };
     assert_eq!(state(), DeliveryState::NoRunner);
+    let mut both = counted();
+    both.sort();
+    assert_eq!(both, [("no_runner".to_owned(), 1), ("running".to_owned(), 1)]);
     assert_eq!((found("result=no_runner"), found("result=running"), found("result!=no_runner")), (vec![1], vec![2], vec![2]));
 
     journal.observe(of(&key, Fact::RunnerBack { instance: "one".into() }));
@@ -104,6 +110,8 @@ async fn a_delivery_without_a_runner_says_so_and_is_found_by_it_until_the_runner
     drop((reader, journal));
     let reader = Reader::open(dir.path()).unwrap();
     assert_eq!(reader.delivery(1).unwrap().unwrap().state, DeliveryState::Interrupted, "nobody waits for anything");
+    let buckets = reader.metrics(Timestamp::now()).unwrap().remove(0).buckets;
+    assert_eq!(buckets.iter().map(|bucket| bucket.count("interrupted")).sum::<u64>(), 2);
     let journal = Journal::open(dir.path()).unwrap();
     let last = journal.reader().unwrap().observations(1).unwrap().pop().unwrap().observation.fact;
     assert!(matches!(&last, Fact::Interrupted { reason } if reason.starts_with("the session ended before a runner")), "{last:?}");

@@ -2,13 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::record::state;
 use super::{JournalError, Reader};
 use crate::observe::Timestamp;
 
 /// One stretch of time.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Bucket {
-    /// How many there were, by result; `running` for those without.
+    /// How many there were, by result; of those without `running`, `no_runner` or `interrupted`.
     pub results: Vec<(String, u64)>,
     /// How long handlers worked, on average, in microseconds; of runs whose steps are known.
     pub runtime: Option<u64>,
@@ -82,12 +83,15 @@ impl Reader {
                 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // an average of times
                 n.map(|n| n.max(0.0) as u64)
             };
-            let sql = "SELECT (arrived_at - ?1) / ?2, coalesce(result, 'running'), count(*), avg(micros), avg(wait)
+            let sql = "SELECT (arrived_at - ?1) / ?2, coalesce(result, CASE WHEN ?4 AND state = ?5 THEN 'running'
+                              WHEN ?4 AND state = ?6 THEN 'no_runner' ELSE 'interrupted' END), count(*), avg(micros), avg(wait)
                        FROM deliveries WHERE id >= ?3 AND arrived_at >= ?1 AND instr(marks, 'imported') = 0 GROUP BY 1, 2";
             let read = |row: &rusqlite::Row<'_>| {
                 Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, i64>(2)?, row.get(3)?, row.get(4)?))
             };
-            for (place, result, n, processing, wait) in self.many(sql, &[begin.into(), each_micros.into(), low.into()], read)? {
+            let asked =
+                [begin.into(), each_micros.into(), low.into(), self.live.into(), state::RUNNING.into(), state::NO_RUNNER.into()];
+            for (place, result, n, processing, wait) in self.many(sql, &asked, read)? {
                 let Some(bucket) = usize::try_from(place).ok().and_then(|place| buckets.get_mut(place)) else { continue };
                 let n = u64::try_from(n).unwrap_or(0);
                 let before = bucket.total();
