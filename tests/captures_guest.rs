@@ -137,6 +137,21 @@ fn a_delivery_of_a_python_extension_runs_again_with_other_variables_into_shadows
 }
 
 #[test]
+fn the_next_write_through_either_backend_is_made_to_fail_in_a_python_extension_too() {
+    let Some(guest) = Guest::start() else { return };
+    // It writes through the Data API first.
+    for (backend, calls) in [("data-api", 1), ("driver", 2)] {
+        assert_eq!(guest.run(&["sagas", "spoil-write", "--backend", backend]).status, 0);
+        let delivery = guest.run(&["trigger", PURCHASE, "--wait", "--json"]).objects().remove(0);
+        assert_eq!((&delivery["result"], &delivery["injected"]), (&json!("retry"), &json!(1)), "{delivery}");
+        assert_eq!((&delivery["store_calls"], &delivery["store_errors"]), (&json!(calls), &json!(1)), "{delivery}");
+        let said = format!("injected: this write through the {backend} backend was made to fail");
+        assert!(delivery["message"].as_str().unwrap().contains(&said), "{delivery}");
+    }
+    assert_eq!(guest.trigger()["result"], "success", "the next one only");
+}
+
+#[test]
 fn an_extension_with_variables_of_its_own_is_compared_where_it_wrote() {
     // As small ones are: one collection, the database named in the source, nothing of the Data API.
     let guest = Guest::with(&[

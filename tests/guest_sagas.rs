@@ -329,6 +329,7 @@ async fn a_spoilt_write_is_compensated(local: &Local) {
     let told = story(&seen);
     let compensated = told.iter().position(|line| line.contains("in 4: compensate create tenant")).expect("a compensation");
     assert!(told[..compensated].iter().any(|line| line.starts_with("5: INJECTED")), "{told:#?}");
+    assert!(told[..compensated].iter().any(|line| line == "5: driver insertOne tenants"), "the write that failed: {told:#?}");
     assert!(told.iter().any(|line| line.ends_with("log the tenant is removed again") && line.starts_with('6')), "{told:#?}");
 
     let fault = Fault::Fail { message: "no licence left".into() };

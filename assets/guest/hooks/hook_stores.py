@@ -28,12 +28,13 @@ def refused(backend):
     return (trace.LINE.ask(do='write', task=place[0], step=place[1], backend=backend) or {}).get('fail')
 
 
-def watch_pymongo(module):
+def extended(value):
+    """A value as Extended JSON."""
     from bson import json_util
+    return json.loads(json_util.dumps(value, json_options=json_util.CANONICAL_JSON_OPTIONS))
 
-    def extended(value):
-        return json.loads(json_util.dumps(value, json_options=json_util.CANONICAL_JSON_OPTIONS))
 
+def watch_pymongo(module):
     def understood(name, command):
         """MongoDB's name of the operation, and its input."""
         if name == 'insert':
@@ -98,33 +99,50 @@ WRITES = (
 )
 
 
+def refuse(collection, method, arguments, keywords):
+    """What a write raises that is to fail, if it is. No command is sent, so the listener does not hear of it."""
+    from pymongo.errors import OperationFailure
+    why = refused('driver')
+    if not why:
+        return None
+    first, *rest = method.split('_')
+    operation = 'findAndModify' if first == 'find' else first + ''.join(word.capitalize() for word in rest)
+    named = (keywords[name] for name in ('document', 'documents', 'filter') if name in keywords)
+    given = arguments[0] if arguments else next(named, None)
+    try:
+        body = None if method == 'bulk_write' else extended(given)
+    except (TypeError, ValueError):
+        body = None
+    tell_store(trace.PLACE.get(), 'driver', operation, collection.database.name, collection.name, body, None, why, 0)
+    return OperationFailure(why)
+
+
 def spoil_writes(kind):
     def watch(module):
-        from pymongo.errors import OperationFailure
         collection = getattr(module, kind)
         if collection.__module__ != module.__name__:
             return
 
-        def spoilt(original):
+        def spoilt(method, original):
             if inspect.iscoroutinefunction(original):
                 @functools.wraps(original)
                 async def write(self, *arguments, **keywords):
-                    why = refused('driver')
-                    if why:
-                        raise OperationFailure(why)
+                    error = refuse(self, method, arguments, keywords)
+                    if error:
+                        raise error
                     return await original(self, *arguments, **keywords)
             else:
                 @functools.wraps(original)
                 def write(self, *arguments, **keywords):
-                    why = refused('driver')
-                    if why:
-                        raise OperationFailure(why)
+                    error = refuse(self, method, arguments, keywords)
+                    if error:
+                        raise error
                     return original(self, *arguments, **keywords)
             return write
 
         for name in WRITES:
             if name in vars(collection):
-                setattr(collection, name, spoilt(vars(collection)[name]))
+                setattr(collection, name, spoilt(name, vars(collection)[name]))
     return watch
 
 
