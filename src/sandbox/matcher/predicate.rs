@@ -2,7 +2,7 @@ use std::cmp::Ordering;
 
 use bson::{RawBson, RawBsonRef};
 
-use super::super::value::{Collation, class, compare, type_number};
+use super::super::value::{Collation, Decimal, class, compare, type_number};
 use super::Matcher;
 use super::search::Regex;
 
@@ -217,7 +217,9 @@ fn in_range(range: Range, wanted: &Wanted, value: Option<RawBsonRef<'_>>) -> boo
 /// The lowest 64 bits of a number without a fraction, or of a binary value, whose first byte is the lowest.
 fn bits_of(value: RawBsonRef<'_>) -> Option<u64> {
     match value {
+        // One with a fraction is no number of bits.
         RawBsonRef::Double(n) if n.fract() != 0.0 => None,
+        RawBsonRef::Decimal128(n) => Decimal::parse(&n.to_string())?.whole().map(i64::cast_unsigned),
         RawBsonRef::Binary(binary) => {
             let mut lowest = [0; 8];
             lowest.iter_mut().zip(binary.bytes).for_each(|(to, from)| *to = *from);

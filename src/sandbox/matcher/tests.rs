@@ -70,6 +70,9 @@ fn matches(filter: &RawDocumentBuf, document: &RawDocumentBuf) -> bool {
 #[case::bits_any_clear(rawdoc! { "n": { "$bitsAnyClear": 5 } }, false)]
 #[case::bits_of_bytes(rawdoc! { "bytes": { "$bitsAllSet": [0, 9] } }, true)]
 #[case::bits_of_bytes_that_are_clear(rawdoc! { "bytes": { "$bitsAllClear": 6 } }, true)]
+#[case::bits_of_a_decimal(rawdoc! { "decimal": { "$bitsAllSet": 3 } }, true)]
+#[case::a_decimal_with_a_fraction_has_no_bits(rawdoc! { "fraction": { "$bitsAllSet": 2 } }, false)]
+#[case::a_double_with_a_fraction_has_no_bits(rawdoc! { "half": { "$bitsAnyClear": 4 } }, false)]
 #[case::everything_is_below_the_greatest_key_also_what_is_missing(rawdoc! { "nope": { "$lt": bson::RawBson::MaxKey } }, true)]
 #[case::nothing_is_below_the_least_key(rawdoc! { "nope": { "$lt": bson::RawBson::MinKey } }, false)]
 #[case::elem_match_that_nothing_can_pass(rawdoc! { "list": { "$elemMatch": { "$all": [] } } }, false)]
@@ -79,6 +82,7 @@ fn a_filter_decides_as_mongodb_does(#[case] filter: RawDocumentBuf, #[case] expe
     let document = rawdoc! {
         "_id": 1, "n": 5, "s": "Text", "nil": null, "list": [1, 2, 3],
         "docs": [{ "k": "a", "v": 1 }, { "k": "b", "v": 2 }], "deep": { "er": { "est": "x" } },
+        "decimal": "3.0".parse::<bson::Decimal128>().unwrap(), "fraction": "2.5".parse::<bson::Decimal128>().unwrap(), "half": 2.5,
         "bytes": bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: vec![1, 2] },
     };
     assert_eq!(matches(&filter, &document), expected);
