@@ -118,7 +118,7 @@ fn gauge(output: Output, usage: &Usage) -> Result<(), CliError> {
     if usage.is_indexing() {
         let left = output::count(usize::try_from(usage.unindexed).unwrap_or(usize::MAX), "observation", "observations");
         output.line(&format!(
-            "the index of texts is being made, in a running session: {left} to go; until then a text few deliveries have takes longer to find"
+            "the index of texts lacks {left}, which a running session takes in; until then a text few deliveries have takes longer to find"
         ))?;
     }
     let age = usage.retention.age().map_or_else(|| "any age".into(), |age| format!("{age} at most"));

@@ -40,6 +40,8 @@ struct Plan<'a> {
     /// The text to look for in payloads, and what the index says of that and others.
     needle: Option<Needle>,
     sieve: Option<Sieve>,
+    /// How many deliveries are looked at next: more, where the index spares the work or is of no use.
+    stride: i64,
 }
 
 /// The deliveries of a stretch that can fit.
@@ -67,14 +69,14 @@ impl Reader {
         if let Some(since) = plan.wanted.since {
             low = low.max(self.first_at(since, first, last)?);
         }
-        let stride = plan.stride(within.is_some());
+        plan.stride = plan.first_stride(within.is_some());
         let mut rows: Vec<DeliveryRow> = Vec::new();
         let mut reached = None;
         while low <= high && rows.len() < limit && reached.is_none() {
             let (from, to) = if plan.upwards {
-                (low, high.min(low.saturating_add(stride)))
+                (low, high.min(low.saturating_add(plan.stride)))
             } else {
-                (low.max(high.saturating_sub(stride)), high)
+                (low.max(high.saturating_sub(plan.stride)), high)
             };
             rows.extend(self.stretch(&mut plan, from, to, limit - rows.len())?);
             if plan.upwards {
@@ -103,6 +105,7 @@ impl Reader {
                 Err(JournalError::Corrupt { .. }) => None,
                 read => read?,
             },
+            stride: STRIDE_OF_TEXTS,
         })
     }
 
@@ -164,8 +167,13 @@ impl Reader {
                 return if let JournalError::Corrupt { .. } = error { self.first_look(plan, from, to) } else { Err(error) };
             }
         };
-        let Some(Chosen { needle, rows, later, telling }) = chosen else { return Ok(None) };
+        let further = plan.stride.saturating_mul(2).min(STRIDE);
+        let Some(Chosen { needle, rows, later, telling }) = chosen else {
+            plan.stride = further;
+            return Ok(None);
+        };
         let all_to_be_read = plan.wanted.sql.is_empty() && needle.place != Place::Columns;
+        plan.stride = if telling || plan.payloads { STRIDE_OF_TEXTS } else { further };
         if !telling && !all_to_be_read {
             return Ok(Some(Likely::Any));
         }
@@ -256,7 +264,7 @@ fn texts<const N: usize>(numbers: [i64; N], needle: &Needle) -> Vec<Value> {
 
 impl Plan<'_> {
     /// How many deliveries are looked at between two looks at the clock, where there is one.
-    fn stride(&self, clock: bool) -> i64 {
+    fn first_stride(&self, clock: bool) -> i64 {
         match (&self.needle, &self.sieve) {
             (Some(_), _) | (_, Some(_)) => STRIDE_OF_TEXTS,
             _ if self.payloads => STRIDE_OF_PAYLOADS,

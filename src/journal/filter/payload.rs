@@ -67,11 +67,9 @@ impl Needle {
             }
             Term::Body { text, not: false } => Some(Self { texts: vec![text.clone()], place: Place::Body }),
             Term::Text { text, not: false } => of_columns(std::slice::from_ref(text)),
-            Term::Column {
-                column: Column::Task | Column::Type | Column::Object | Column::Reason,
-                op: Op::Is | Op::Has,
-                values,
-            } => of_columns(values),
+            // Where these are compared as a whole, SQLite has indexes of its own.
+            Term::Column { column: Column::Task | Column::Type | Column::Object | Column::Reason, op: Op::Has, values }
+            | Term::Column { column: Column::Reason, op: Op::Is, values } => of_columns(values),
             _ => None,
         };
         let typed = filter.terms.iter().filter_map(needle);

@@ -14,7 +14,7 @@ const START: Duration = Duration::from_secs(1);
 /// something is.
 const SPELL: Duration = Duration::from_millis(5);
 const REST_IDLE: u32 = 1;
-const REST_BUSY: u32 = 4;
+const REST_BUSY: u32 = 9;
 /// News is waited for so long to come together.
 const GATHER: Duration = Duration::from_millis(250);
 /// After an error of the disk.
