@@ -9,6 +9,7 @@
 mod fake;
 mod support;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -363,8 +364,9 @@ async fn the_relay_goes_through_the_proxy_the_environment_names_which_never_sees
         .env("SSL_CERT_FILE", authority.ca_file())
         .env("HTTPS_PROXY", proxy);
     let running = Running::start(command);
-    let mut background = None;
-    for _worker in 0..2 {
+    // Each worker has a connection of its own; one that comes again before the other is there counts once.
+    let mut workers = HashMap::new();
+    while workers.len() < 2 {
         let mut peer = tokio::time::timeout(Duration::from_secs(120), connect.peers.recv()).await.unwrap().unwrap();
         assert_eq!(peer.authorization, KEY);
         assert_eq!(peer.receive().await["message_type"], "setup_request");
@@ -372,11 +374,9 @@ async fn the_relay_goes_through_the_proxy_the_environment_names_which_never_sees
         // The official runner never gets over a level it does not know.
         answer["data"]["logging"]["log_level"] = "INFO".into();
         peer.send(&answer);
-        if peer.query["runner_type"] == "background" {
-            background = Some(peer);
-        }
+        workers.insert(peer.query["runner_type"].clone(), peer);
     }
-    let mut background = background.expect("a worker for background tasks");
+    let mut background = workers.remove("background").expect("a worker for background tasks");
     background.send(&purchase("TQ-1", "PR-1"));
     let result = background.result().await;
     assert_eq!(result["output"]["result"], "success", "{result}");
