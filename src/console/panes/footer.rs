@@ -16,6 +16,13 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) {
     if !state.overlays.is_empty() {
         return frame.render_widget(Clear, area);
     }
+    if let Some(keys) = typed(state) {
+        let pieces: Pieces = keys
+            .iter()
+            .flat_map(|(key, what)| [Piece::new(Tone::Key, format!(" {key}")), Piece::new(Tone::Plain, format!(" {what}  "))])
+            .collect();
+        return put(frame.buffer_mut(), state.theme, area, &pieces, 0);
+    }
     let here = Context::Pane(state.focus);
     let hinted = |context: Context| ACTIONS.iter().filter(move |a| a.contexts.contains(&context) && a.hint.is_some());
     let mut pieces = Vec::new();
@@ -49,6 +56,14 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, area: Rect) {
         pieces.push(Piece::new(if available { Tone::Plain } else { Tone::Dim }, format!(" {hint}  ")));
     }
     put(frame.buffer_mut(), state.theme, area, &pieces, 0);
+}
+
+/// The keys of what is being typed into: it takes all others for itself.
+fn typed(state: &State) -> Option<&'static [(&'static str, &'static str)]> {
+    if state.storage.bar.is_some() {
+        return Some(&[]); // Its keys stand below it.
+    }
+    state.typing.as_ref().map(|_| [("Enter", "keep"), ("Esc", "take back")].as_slice())
 }
 
 /// The columns an action takes in the bottom line.

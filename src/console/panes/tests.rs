@@ -521,3 +521,15 @@ fn a_time_without_a_link_is_a_row_of_the_stream() {
     let last = row("no link to Connect until now: no ping");
     assert_eq!(last, row("#8     ") + 1, "it is seen however full the pane is: {shown}");
 }
+
+#[test]
+fn while_something_is_typed_the_bottom_line_has_its_keys_and_no_others() {
+    for (columns, rows) in [(60, 16), (120, 40)] {
+        let mut state = typical(columns, rows);
+        perform(&mut state, Do::Filter, &mut Vec::new());
+        let bottom = |state: &State| text(state).lines().last().unwrap().trim_end().to_owned();
+        assert_eq!(bottom(&state), " Enter keep   Esc take back");
+        state.typing = None;
+        assert!(bottom(&state).contains("q quit"), "{}", bottom(&state));
+    }
+}
