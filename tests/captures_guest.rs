@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use support::{Running, program, python, run};
+use support::{Running, copy, program, python, run};
 use terminal::{Terminal, console};
 
 const PURCHASE: &str = "asset_purchase_request_processing";
@@ -77,18 +77,6 @@ fn change(project: &Path, old: &str, new: &str) {
     let text = std::fs::read_to_string(&file).unwrap();
     assert!(text.contains(old), "{old} is not in the source");
     std::fs::write(&file, text.replace(old, new)).unwrap();
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap().flatten() {
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &target)
-        } else {
-            std::fs::copy(entry.path(), target).map(|_| ()).unwrap()
-        }
-    }
 }
 
 fn id(delivery: &Value) -> String {

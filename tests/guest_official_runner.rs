@@ -19,7 +19,7 @@ use connect_console::sandbox::{self, Sandbox, SandboxOptions};
 use connect_console::storage::{self, Find, Settings};
 use connect_console::workbench::Host;
 use serde_json::Value;
-use support::python;
+use support::{copy, python};
 use tempfile::TempDir;
 
 const PURCHASE: &str = "asset_purchase_request_processing";
@@ -187,19 +187,6 @@ async fn the_probe_in_python_answers_each_note_with_its_result_and_calls_the_api
     local.until("two redeliveries", || local.platform.waiting().len() == 2).await;
     guest.stop().await;
     local.platform.stop().await;
-}
-
-/// A copy of a fixture that can be changed.
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap().flatten() {
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -23,9 +23,12 @@ use connect_console::platform::{Observed, Platform, PlatformOptions, Queued, Tls
 use connect_console::runtime::guest::{FindDelivery, Guest, GuestAccess, GuestOptions, Hook, Trace};
 use connect_console::runtime::{Limits, Runtime, RuntimeOptions};
 use connect_console::sandbox::{Sandbox, SandboxOptions};
+use futures::future::join_all;
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde_json::Value;
-use support::{Running, program, python, run};
+use support::{Running, copy, program, python, run};
 use tempfile::TempDir;
+use tokio::io::unix::AsyncFd;
 
 const PURCHASE: &str = "asset_purchase_request_processing";
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -450,41 +453,37 @@ impl Program {
         text.lines().map(str::to_owned).collect()
     }
 
-    /// Whether a process of the guest is alive: all of them work in the project's directory.
-    fn guest_lives(&self) -> bool {
+    /// The processes of the guest: all of them work in the project's directory.
+    fn guest(&self) -> Vec<Pid> {
         let project = self.project().canonicalize().unwrap();
-        std::fs::read_dir("/proc")
-            .unwrap()
-            .flatten()
-            .any(|of| std::fs::read_link(of.path().join("cwd")).is_ok_and(|d| d == project))
+        let works_there = |of: &Path| std::fs::read_link(of.join("cwd")).is_ok_and(|dir| dir == project);
+        let all = std::fs::read_dir("/proc").unwrap().flatten().map(|of| of.path()).filter(|of| works_there(of));
+        all.filter_map(|of| Pid::from_raw(of.file_name()?.to_str()?.parse().ok()?)).collect()
     }
 }
 
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap().flatten() {
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &target)
-        } else {
-            std::fs::copy(entry.path(), target).map(|_| ()).unwrap()
-        }
+/// Waits for the end of a process that is nobody's child here.
+async fn ended(pid: Pid) {
+    // One that is gone already can't be opened.
+    if let Ok(process) = pidfd_open(pid, PidfdFlags::NONBLOCK) {
+        drop(AsyncFd::new(process).unwrap().readable().await.unwrap());
     }
 }
 
-#[test]
-fn a_console_that_is_killed_at_a_breakpoint_does_not_run_the_step_and_its_task_comes_again() {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_console_that_is_killed_at_a_breakpoint_does_not_run_the_step_and_its_task_comes_again() {
     let Some(program) = Program::new() else { return };
     let mut session = program.session(&[]);
     program.run(&["sagas", "break", "create tenant", "--kind", "execute"]);
     let task = program.run(&["--json", "trigger", PURCHASE]).object();
     let held = session.until_within(PATIENCE, "the breakpoint", |seen| seen["kind"] == "held")["delivery"].to_string();
+    let guest = program.guest();
+    assert!(!guest.is_empty());
     session.kill();
-    let deadline = Instant::now() + PATIENCE;
-    while program.guest_lives() {
-        assert!(Instant::now() < deadline, "the extension hangs at a breakpoint nobody can let go");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    tokio::time::timeout(PATIENCE, join_all(guest.into_iter().map(ended)))
+        .await
+        .expect("the extension hangs at a breakpoint nobody can let go");
+    assert_eq!(program.guest(), [], "nor has one of them left another behind");
     let hooks = "hooks: connect_console_hook_sandbox,connect_console_hook_stores,connect_console_hook_trace";
     let aborted = "Aborted: the console went away while this stood at a breakpoint";
     assert_eq!(program.noted(), [hooks, aborted], "neither executed nor compensated");

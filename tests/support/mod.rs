@@ -36,6 +36,19 @@ pub(crate) fn before_connect(here: &Path, access: &Access) -> Command {
     command
 }
 
+/// A copy of a fixture that can be changed.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().flatten() {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
 /// A Python with the official runner, Motor and PyMongo; without one says that the test is skipped.
 pub(crate) fn python() -> Option<PathBuf> {
     let python = std::env::var_os("CONNECT_CONSOLE_TEST_PYTHON").map(PathBuf::from);
