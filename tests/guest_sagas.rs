@@ -463,6 +463,7 @@ impl Program {
 }
 
 /// Waits for the end of a process that is nobody's child here.
+#[allow(deprecated)] // `AsyncFd::new` is unsound for descriptors somebody else may close; this one has one owner
 async fn ended(pid: Pid) {
     // One that is gone already can't be opened.
     if let Ok(process) = pidfd_open(pid, PidfdFlags::NONBLOCK) {
