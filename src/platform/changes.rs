@@ -1,46 +1,81 @@
 //! What follows from an object that was made or changed: what it holds of other objects is true of these too, and whoever
 //! subscribes to its new status gets a task.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::catalogue::{self, Category, EventType};
 use super::core::{Core, State};
 use super::seeds::{self, INSTALLATION};
-use super::state::Objects;
+use super::state::{Objects, json_text};
 use super::tasks::Task;
 use crate::observe::Origin;
+
+/// What an object says of another one it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tie {
+    /// The part is the object, as it is now.
+    Own,
+    /// The part refers to an object: there is one.
+    Known,
+    /// The same of a product, which has parts of its own.
+    Product,
+}
+
+/// What an object says of others: how, which collection they are of, what it holds of them, and their ids.
+pub(crate) fn ties<'a>(collection: &str, object: &'a Value) -> Vec<(Tie, &'static str, &'a Value, &'a str)> {
+    let mut ties = Vec::new();
+    let mut tie = |how, collection, part: Option<&'a Value>| {
+        ties.extend(id_of(part).map(|(part, id)| (how, collection, part, id)));
+    };
+    let own = |name: &str| object.get(name);
+    match collection {
+        "requests" => {
+            let of_asset = |name: &str| own("asset").and_then(|asset| asset.get(name));
+            tie(Tie::Own, "assets", own("asset"));
+            tie(Tie::Product, "products", of_asset("product"));
+            tie(Tie::Known, "contracts", of_asset("contract"));
+            tie(Tie::Known, "hubs", of_asset("connection").and_then(|connection| connection.get("hub")));
+            tie(Tie::Known, "marketplaces", own("marketplace").or_else(|| of_asset("marketplace")));
+            let tiers = of_asset("tiers").and_then(Value::as_object);
+            tiers.into_iter().flat_map(|tiers| tiers.values()).for_each(|tier| tie(Tie::Known, ACCOUNTS, Some(tier)));
+        }
+        "tier/config-requests" => {
+            let of_configuration = |name: &str| own("configuration").and_then(|c| c.get(name));
+            tie(Tie::Own, "tier/configs", own("configuration"));
+            tie(Tie::Product, "products", of_configuration("product"));
+            tie(Tie::Known, ACCOUNTS, of_configuration("account"));
+        }
+        "tier/account-requests" if own("status").is_some_and(|s| s == "accepted") => tie(Tie::Own, ACCOUNTS, own("account")),
+        "listing-requests" => {
+            tie(Tie::Own, "listings", own("listing"));
+            tie(Tie::Product, "products", own("product"));
+        }
+        "usage/chunks" => tie(Tie::Known, "usage/files", own("usagefile")),
+        "usage/files" | "listings" | "helpdesk/cases" => tie(Tie::Product, "products", own("product")),
+        _ => {}
+    }
+    ties
+}
+
+const ACCOUNTS: &str = "tier/accounts";
 
 /// Stores an object, and what it says of others.
 pub(crate) fn store(objects: &mut Objects, collection: &str, id: &str, object: &Value) {
     objects.put(collection, id, object);
-    match collection {
-        "requests" => {
-            own(objects, "assets", object.get("asset"));
-            let asset = object.get("asset");
-            let of_asset = |name: &str| asset.and_then(|asset| asset.get(name));
-            product(objects, of_asset("product"));
-            known(objects, "contracts", of_asset("contract"));
-            known(objects, "hubs", of_asset("connection").and_then(|connection| connection.get("hub")));
-            known(objects, "marketplaces", object.get("marketplace").or_else(|| of_asset("marketplace")));
-            let tiers = of_asset("tiers").and_then(Value::as_object);
-            tiers.into_iter().flat_map(|tiers| tiers.values()).for_each(|tier| known(objects, "tier/accounts", Some(tier)));
-        }
-        "tier/config-requests" => {
-            own(objects, "tier/configs", object.get("configuration"));
-            let of_configuration = |name: &str| object.get("configuration").and_then(|c| c.get(name));
-            product(objects, of_configuration("product"));
-            known(objects, "tier/accounts", of_configuration("account"));
-        }
-        "tier/account-requests" if object.get("status").is_some_and(|s| s == "accepted") => {
-            own(objects, "tier/accounts", object.get("account"));
-        }
-        "listing-requests" => {
-            own(objects, "listings", object.get("listing"));
-            product(objects, object.get("product"));
-        }
-        "usage/chunks" => known(objects, "usage/files", object.get("usagefile")),
-        "usage/files" | "listings" | "helpdesk/cases" => product(objects, object.get("product")),
-        _ => {}
+    for (tie, collection, part, id) in ties(collection, object) {
+        follow(objects, tie, collection, id, || json_text(part));
+    }
+}
+
+/// Lets be true what an object says of another.
+pub(crate) fn follow(objects: &mut Objects, tie: Tie, collection: &str, id: &str, part: impl FnOnce() -> Arc<str>) {
+    match tie {
+        Tie::Own => objects.put_text(collection, id, part()),
+        Tie::Known | Tie::Product if objects.contains(collection, id) => {}
+        Tie::Known => objects.put_text(collection, id, part()),
+        Tie::Product => product(objects, id, part()),
     }
 }
 
@@ -49,29 +84,10 @@ fn id_of(object: Option<&Value>) -> Option<(&Value, &str)> {
     Some((object, object.get("id")?.as_str().filter(|id| !id.is_empty() && !id.contains('/'))?))
 }
 
-/// The part is the object, as it is now.
-fn own(objects: &mut Objects, collection: &str, part: Option<&Value>) {
-    if let Some((part, id)) = id_of(part) {
-        objects.put(collection, id, part);
-    }
-}
-
-/// The part refers to an object: there is one.
-fn known(objects: &mut Objects, collection: &str, part: Option<&Value>) {
-    if let Some((part, id)) = id_of(part)
-        && !objects.contains(collection, id)
-    {
-        objects.put(collection, id, part);
-    }
-}
-
 /// A product somebody refers to has templates and parameters: the ones of the sample's, under ids of its own.
-fn product(objects: &mut Objects, reference: Option<&Value>) {
-    let Some((reference, id)) = id_of(reference) else { return };
-    if objects.contains("products", id) {
-        return;
-    }
-    objects.put("products", id, reference);
+fn product(objects: &mut Objects, id: &str, text: Arc<str>) {
+    let reference: Value = serde_json::from_str(&text).unwrap_or_default();
+    objects.put_text("products", id, text);
     for part in seeds::PARTS_OF_A_PRODUCT {
         for mut object in seeds::parts_of_a_product(part) {
             let Some(own) = object.get("id").and_then(Value::as_str) else { continue };

@@ -25,13 +25,28 @@ pub(crate) fn digits(length: usize) -> String {
 /// The id of a new task: the microsecond it is made in, so that ids rise. Whoever keeps them in an index, as the journal and
 /// the local Connect's own file do, always adds at its end.
 pub(crate) fn task() -> String {
+    format!("TQ-{}", groups::<4>(moment()))
+}
+
+/// The digits of a new object, in three groups of four. They rise for the same reason, and begin again after eleven days:
+/// that one is given out twice is as unlikely as with random ones.
+pub(crate) fn object() -> String {
+    groups::<3>(moment() % 1_000_000_000_000)
+}
+
+/// The present microsecond, or the next one nobody was given.
+fn moment() -> u64 {
     static LAST: AtomicU64 = AtomicU64::new(0);
     let now = u64::try_from(Timestamp::now().0).unwrap_or_default();
     let next = |last: u64| now.max(last.saturating_add(1));
     let last = LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(next(last)));
-    let digits = format!("{:016}", next(last.unwrap_or_else(|last| last)));
-    let group = |n: usize| digits.get(4 * n..4 * n + 4).unwrap_or_default();
-    format!("TQ-{}-{}-{}-{}", group(0), group(1), group(2), group(3))
+    next(last.unwrap_or_else(|last| last))
+}
+
+/// The last digits of a number, in groups of four.
+fn groups<const N: u32>(number: u64) -> String {
+    let group = |n: u32| format!("{:04}", number / 10_000_u64.pow(n) % 10_000);
+    (0..N).rev().map(group).collect::<Vec<_>>().join("-")
 }
 
 /// A random UUID of version 4.

@@ -21,6 +21,7 @@ pub(crate) mod foreign;
 mod hub;
 mod ids;
 mod nearest;
+mod prepared;
 mod recording;
 mod rerun;
 mod rest;

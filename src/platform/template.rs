@@ -28,36 +28,70 @@ const OWN: &[(&str, usize, &[usize])] = &[
 /// The parts of an object that are made together with it.
 const PARTS: &[&str] = &["asset", "configuration", "listing", "usagefile"];
 
-/// Gives `object` and what belongs to it ids nobody has, and dates of now. References inside it stay whole.
-pub(crate) fn refresh(object: &mut Value) {
-    let mut renamed = HashMap::new();
-    rename(object, &mut renamed);
-    let now = time::now();
-    dates(object, &now);
-    external_ids(object);
-    for part in PARTS {
-        if let Some(part) = object.get_mut(*part) {
-            dates(part, &now);
-            external_ids(part);
+/// What is new of an object that is made like another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Novelty {
+    /// The digits of ids, in groups.
+    Digits(&'static [usize]),
+    /// The digits of a usage file's id: they begin with the month it is of, `2024-06-0419288031`.
+    UsageFile,
+    /// A number of another system's.
+    Number,
+    /// A UUID.
+    Uuid,
+    /// The present moment; all of an object is made at the same.
+    Now,
+}
+
+impl Novelty {
+    /// A new one.
+    pub(crate) fn make(self) -> String {
+        match self {
+            Self::Digits([4, 4, 4]) => ids::object(),
+            Self::Digits(shape) => ids::random("", shape).trim_start_matches('-').to_owned(),
+            Self::UsageFile => format!("{}-{}", time::now().get(..7).unwrap_or("2024-06"), ids::digits(10)),
+            Self::Number => ids::digits(8),
+            Self::Uuid => ids::uuid(),
+            Self::Now => time::now(),
         }
     }
 }
 
-fn rename(value: &mut Value, renamed: &mut HashMap<String, String>) {
+/// Gives `object` and what belongs to it ids nobody has, and dates of now. References inside it stay whole.
+pub(crate) fn refresh(object: &mut Value) {
+    refresh_with(object, &mut Novelty::make);
+}
+
+/// The same with what is new taken from `make`.
+pub(crate) fn refresh_with(object: &mut Value, make: &mut dyn FnMut(Novelty) -> String) {
+    let mut renamed = HashMap::new();
+    rename(object, &mut renamed, make);
+    let now = make(Novelty::Now);
+    dates(object, &now);
+    external_ids(object, make);
+    for part in PARTS {
+        if let Some(part) = object.get_mut(*part) {
+            dates(part, &now);
+            external_ids(part, make);
+        }
+    }
+}
+
+fn rename(value: &mut Value, renamed: &mut HashMap<String, String>, make: &mut dyn FnMut(Novelty) -> String) {
     match value {
         Value::String(text) => {
-            if let Some(fresh) = fresh_id(text, renamed) {
+            if let Some(fresh) = fresh_id(text, renamed, make) {
                 *text = fresh;
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(|item| rename(item, renamed)),
-        Value::Object(fields) => fields.values_mut().for_each(|field| rename(field, renamed)),
+        Value::Array(items) => items.iter_mut().for_each(|item| rename(item, renamed, make)),
+        Value::Object(fields) => fields.values_mut().for_each(|field| rename(field, renamed, make)),
         _ => {}
     }
 }
 
 /// The new id for an old one. Ids that share their groups of digits go on sharing them.
-fn fresh_id(id: &str, renamed: &mut HashMap<String, String>) -> Option<String> {
+fn fresh_id(id: &str, renamed: &mut HashMap<String, String>, make: &mut dyn FnMut(Novelty) -> String) -> Option<String> {
     let (prefix, rest) = id.split_once('-')?;
     let (_, numbering, shape) = OWN.iter().find(|(own, ..)| *own == prefix)?;
     let groups: Vec<&str> = rest.split('-').collect();
@@ -69,19 +103,10 @@ fn fresh_id(id: &str, renamed: &mut HashMap<String, String>) -> Option<String> {
         // An id of another shape, as people write them: the whole of it is replaced by one of Connect's shape.
         _ => (groups.as_slice(), ["001", "001"].get(..*numbering)?),
     };
-    let fresh = renamed.entry(body.join("-")).or_insert_with(|| fresh_body(prefix, shape));
+    let fresh = renamed
+        .entry(body.join("-"))
+        .or_insert_with(|| make(if prefix.starts_with("UF") { Novelty::UsageFile } else { Novelty::Digits(shape) }));
     Some([prefix, fresh.as_str()].into_iter().chain(suffix.iter().copied()).collect::<Vec<_>>().join("-"))
-}
-
-fn fresh_body(prefix: &str, shape: &[usize]) -> String {
-    let body = ids::random("", shape);
-    let body = body.trim_start_matches('-');
-    if !prefix.starts_with("UF") {
-        return body.to_owned();
-    }
-    // Usage files carry the month they are of: `UF-2024-06-0419288031`.
-    let month = time::now().get(..7).unwrap_or("2024-06").to_owned();
-    format!("{month}-{}", ids::digits(10))
 }
 
 fn dates(object: &mut Value, now: &str) {
@@ -97,26 +122,31 @@ fn dates(object: &mut Value, now: &str) {
     }
 }
 
-fn external_ids(object: &mut Value) {
+fn external_ids(object: &mut Value, make: &mut dyn FnMut(Novelty) -> String) {
     if let Some(Value::String(uid)) = object.get_mut("external_uid") {
-        *uid = ids::uuid();
+        *uid = make(Novelty::Uuid);
     }
     if let Some(Value::String(id)) = object.get_mut("external_id") {
         let stem = id.trim_end_matches(|c: char| c.is_ascii_digit() || c == '-').to_owned();
-        *id = if stem.is_empty() { ids::digits(8) } else { format!("{stem}-{}", ids::digits(8)) };
+        let number = make(Novelty::Number);
+        *id = if stem.is_empty() { number } else { format!("{stem}-{number}") };
     }
 }
 
-/// Chooses the status of an object made of a sample: its own one if somebody subscribes to that (or nobody says anything),
+/// The status of an object made of a sample: the sample's own one if somebody subscribes to that (or nobody says anything),
 /// else the first that is subscribed to.
-pub(crate) fn choose_status(object: &mut Value, event: &EventType, subscribed: &[String]) {
-    let Some(first) = event.statuses.first() else { return };
-    let status = if subscribed.is_empty() || subscribed.iter().any(|s| s == first) {
-        first
-    } else {
-        subscribed.iter().find(|s| event.statuses.contains(&s.as_str())).map_or(*first, String::as_str)
-    };
-    if let Some(field) = object.get_mut(event.status_field) {
+pub(crate) fn status(event: &EventType, subscribed: &[String]) -> Option<&'static str> {
+    let first = event.statuses.first()?;
+    if subscribed.is_empty() || subscribed.iter().any(|s| s == first) {
+        return Some(first);
+    }
+    let known = |s: &String| event.statuses.iter().find(|known| *known == s);
+    Some(subscribed.iter().find_map(known).unwrap_or(first))
+}
+
+/// Gives it to the object.
+pub(crate) fn set_status(object: &mut Value, event: &EventType, status: Option<&'static str>) {
+    if let (Some(status), Some(field)) = (status, object.get_mut(event.status_field)) {
         *field = status.into();
     }
 }
@@ -194,7 +224,7 @@ mod tests {
     use rstest::rstest;
     use serde_json::{Value, json};
 
-    use super::{choose_status, refresh, set};
+    use super::{refresh, set, set_status, status};
     use crate::platform::catalogue;
 
     fn sample() -> Value {
@@ -274,7 +304,8 @@ mod tests {
     fn the_status_is_one_somebody_waits_for(#[case] subscribed: &[&str], #[case] expected: &str) {
         let mut object = sample();
         let subscribed: Vec<String> = subscribed.iter().map(|s| (*s).into()).collect();
-        choose_status(&mut object, catalogue::find("asset_purchase_request_processing").unwrap(), &subscribed);
+        let event = catalogue::find("asset_purchase_request_processing").unwrap();
+        set_status(&mut object, event, status(event, &subscribed));
         assert_eq!(object["status"], expected);
     }
 }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::catalogue::{self, Category, EventType};
 use super::changes::{self, INSTALLATIONS};
 use super::core::{Core, State};
+use super::prepared::Prepared;
 use super::schedule::SCHEDULES;
 use super::tasks::TaskState;
 use super::{PlatformError, ids, seeds, template, time};
@@ -38,6 +39,13 @@ impl Core {
         changes: &[(String, String)],
     ) -> Result<Queued, PlatformError> {
         let event = known(event_type)?;
+        let simple = event.category == Category::Background && event.collection != Some(INSTALLATIONS);
+        if object.is_none() && changes.is_empty() && simple {
+            let status = self.status(event);
+            if let Some(prepared) = Prepared::of(event, status) {
+                return self.trigger_prepared(event, &prepared).await;
+            }
+        }
         // The object is made before the state is taken hold of: others need not wait for that.
         let mut object = self.fresh(event, object);
         for (path, value) in changes {
@@ -46,19 +54,37 @@ impl Core {
         let object_id = checked(event, &object)?;
         let (queued, written) = {
             let mut state = self.lock();
-            let queued = self.queue(&mut state, event, object_id, object, Origin::Trigger);
+            let queued = self.queue(&mut state, event, object_id, object);
             (queued, self.disk.barrier())
         };
         written.passed().await?;
         Ok(queued)
     }
 
+    /// The same for an object like the sample in all but what is new of it.
+    async fn trigger_prepared(&self, event: &EventType, prepared: &Prepared) -> Result<Queued, PlatformError> {
+        let made = prepared.make();
+        let (queued, written) = {
+            let mut state = self.lock();
+            let id = made.id.clone();
+            made.store(&mut state.objects);
+            (self.queue_for(&mut state, event, id, None), self.disk.barrier())
+        };
+        written.passed().await?;
+        Ok(queued)
+    }
+
+    /// The status of a new object: one somebody waits for.
+    fn status(&self, event: &EventType) -> Option<&'static str> {
+        let subscribed = self.lock().runners.statuses(event.name);
+        template::status(event, &subscribed)
+    }
+
     fn fresh(&self, event: &EventType, given: Option<Value>) -> Value {
         let Some(mut object) = given else {
             let mut object = event.sample();
             template::refresh(&mut object);
-            let statuses = self.lock().runners.statuses(event.name);
-            template::choose_status(&mut object, event, &statuses);
+            template::set_status(&mut object, event, self.status(event));
             match event.collection {
                 Some(SCHEDULES) => self.fit_schedule(&mut object),
                 Some(INSTALLATIONS) => seeds::localise(&mut object, &self.access),
@@ -90,12 +116,17 @@ impl Core {
     }
 
     /// Stores the object and queues the task.
-    fn queue(&self, state: &mut State, event: &EventType, object_id: String, object: Value, origin: Origin) -> Queued {
+    fn queue(&self, state: &mut State, event: &EventType, object_id: String, object: Value) -> Queued {
         if let Some(collection) = event.collection {
             changes::store(&mut state.objects, collection, &object_id, &object);
         }
         let data = (event.category == Category::Interactive).then_some(object);
-        let (task_id, new) = self.order(state, event, &object_id, data, origin);
+        self.queue_for(state, event, object_id, data)
+    }
+
+    /// Queues the task for an object that is stored.
+    fn queue_for(&self, state: &mut State, event: &EventType, object_id: String, data: Option<Value>) -> Queued {
+        let (task_id, new) = self.order(state, event, &object_id, data, Origin::Trigger);
         let note = if new {
             let sent = state.tasks.get(&task_id).is_some_and(|task| matches!(task.state, TaskState::Sent { .. }));
             (!sent).then(|| undelivered(state, event))

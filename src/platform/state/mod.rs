@@ -12,7 +12,7 @@ mod variables;
 
 pub(crate) use alarms::{Alarm, Alarms};
 pub(crate) use disk::{Disk, Write};
-pub(crate) use objects::Objects;
+pub(crate) use objects::{Objects, json_text};
 pub(crate) use schema::{open, reader};
 pub(crate) use search::{Selected, search, select};
 pub use variables::StoredVariable;

@@ -29,12 +29,10 @@ impl Objects {
 
     /// Creates or replaces an object.
     pub(crate) fn put(&mut self, collection: &str, id: &str, object: &Value) {
-        // A value is always JSON: its keys are texts.
-        let body = serde_json::to_string(object).unwrap_or_default();
-        self.put_text(collection, id, body.into());
+        self.put_text(collection, id, json_text(object));
     }
 
-    /// The same with its JSON text.
+    /// The same with its JSON text, which has no blanks outside of texts.
     pub(crate) fn put_text(&mut self, collection: &str, id: &str, body: Arc<str>) {
         let number = self.disk.write(Write::Object(collection.into(), id.into(), Arc::clone(&body)));
         self.cache.put(key(collection, id), Arc::clone(&body));
@@ -145,6 +143,12 @@ impl Objects {
         let under_way = self.unwritten.keys().filter_map(|key| number(key.strip_prefix(collection)?.strip_prefix('/')?));
         under_way.chain(written).max().unwrap_or(0)
     }
+}
+
+/// The text of an object.
+pub(crate) fn json_text(object: &Value) -> Arc<str> {
+    // A value is always JSON: its keys are texts.
+    serde_json::to_string(object).unwrap_or_default().into()
 }
 
 fn key(collection: &str, id: &str) -> String {
