@@ -5,9 +5,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers outside #[test] functions fail by panicking
 #![cfg(feature = "console")]
 
+#[path = "support/guest.rs"]
+mod guest;
 mod support;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -23,15 +25,11 @@ use connect_console::platform::{Observed, Platform, PlatformOptions, Queued, Tls
 use connect_console::runtime::guest::{FindDelivery, Guest, GuestAccess, GuestOptions, Hook, Trace};
 use connect_console::runtime::{Limits, Runtime, RuntimeOptions};
 use connect_console::sandbox::{Sandbox, SandboxOptions};
-use futures::future::join_all;
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
-use serde_json::Value;
-use support::{Running, copy, program, python, run};
+use guest::{PATIENCE, Project, all_ended};
+use support::python;
 use tempfile::TempDir;
-use tokio::io::unix::AsyncFd;
 
 const PURCHASE: &str = "asset_purchase_request_processing";
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What a session's observer is, without its journal.
 #[derive(Default)]
@@ -392,110 +390,55 @@ async fn a_hook_that_cannot_be_loaded_is_one_row_and_the_task_is_answered_all_th
     local.stop().await;
 }
 
-/// A copy of the project whose transaction and handler leave a line in a file, run by the built program.
-struct Program {
-    dir: TempDir,
-    python: PathBuf,
+/// A copy of the project whose transaction and handler leave a line in a file.
+fn noting_project() -> Option<Project> {
+    let project = Project::copy_of("saga")?;
+    let note = "\n\ndef note(line):\n    with open('noted', 'a') as file:\n        file.write(f'{line}\\n')\n";
+    let hooks = "','.join(sorted(name for name in sys.modules if name.startswith('connect_console_hook')))";
+    let resolve = "return Purchase.make(self.config, self.client, self.logger).resolve(request)";
+    let noted = format!(
+        "note('hooks: ' + {hooks})\n        try:\n            {resolve}\n        except BaseException as error:\n            \
+         note(f'{{type(error).__name__}}: {{error}}')\n            raise"
+    );
+    let changes = [
+        ("from pymongo import MongoClient\n", "from pymongo import MongoClient\nimport sys\n"),
+        ("\n\nTENANT = ", &format!("{note}\n\nTENANT = ")),
+        ("self.logger.info('making a tenant')", "note('executed')"),
+        ("self.logger.warning('the tenant is removed again')", "note('compensated')"),
+        (resolve, &noted),
+    ];
+    project.change("saga/events.py", &changes);
+    Some(project)
 }
 
-impl Program {
-    fn new() -> Option<Self> {
-        let program = Self { python: python()?, dir: tempfile::tempdir().unwrap() };
-        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/saga"), &program.project());
-        let source = program.project().join("saga/events.py");
-        let text = std::fs::read_to_string(&source).unwrap();
-        let note = "\n\ndef note(line):\n    with open('noted', 'a') as file:\n        file.write(f'{line}\\n')\n";
-        let hooks = "','.join(sorted(name for name in sys.modules if name.startswith('connect_console_hook')))";
-        let resolve = "return Purchase.make(self.config, self.client, self.logger).resolve(request)";
-        let noted = format!(
-            "note('hooks: ' + {hooks})\n        try:\n            {resolve}\n        except BaseException as error:\n            \
-             note(f'{{type(error).__name__}}: {{error}}')\n            raise"
-        );
-        let changes = [
-            ("from pymongo import MongoClient\n", "from pymongo import MongoClient\nimport sys\n"),
-            ("\n\nTENANT = ", &format!("{note}\n\nTENANT = ")),
-            ("self.logger.info('making a tenant')", "note('executed')"),
-            ("self.logger.warning('the tenant is removed again')", "note('compensated')"),
-            (resolve, &noted),
-        ];
-        let text = changes.iter().fold(text, |text, (old, new)| {
-            assert_eq!(text.matches(old).count(), 1, "{old}");
-            text.replace(old, new)
-        });
-        std::fs::write(source, text).unwrap();
-        Some(program)
-    }
-
-    fn project(&self) -> PathBuf {
-        self.dir.path().join("project")
-    }
-
-    fn session(&self, arguments: &[&str]) -> Running {
-        let mut command = program(self.dir.path());
-        command.args(["run", "--headless", "--json", "--extension"]).arg(self.project()).arg("--python").arg(&self.python);
-        let session = Running::start({
-            command.args(arguments);
-            command
-        });
-        let connected = |seen: &Value| {
-            seen["kind"] == "log" && seen["message"].as_str().is_some_and(|m| m.contains("BackgroundEventsWorker connected"))
-        };
-        session.until_within(PATIENCE, "the official runner", connected);
-        session
-    }
-
-    fn run(&self, arguments: &[&str]) -> support::Ran {
-        run(self.dir.path(), arguments)
-    }
-
-    fn noted(&self) -> Vec<String> {
-        let text = std::fs::read_to_string(self.project().join("noted")).unwrap_or_default();
-        text.lines().map(str::to_owned).collect()
-    }
-
-    /// The processes of the guest: all of them work in the project's directory.
-    fn guest(&self) -> Vec<Pid> {
-        let project = self.project().canonicalize().unwrap();
-        let works_there = |of: &Path| std::fs::read_link(of.join("cwd")).is_ok_and(|dir| dir == project);
-        let all = std::fs::read_dir("/proc").unwrap().flatten().map(|of| of.path()).filter(|of| works_there(of));
-        all.filter_map(|of| Pid::from_raw(of.file_name()?.to_str()?.parse().ok()?)).collect()
-    }
-}
-
-/// Waits for the end of a process that is nobody's child here.
-#[allow(deprecated)] // `AsyncFd::new` is unsound for descriptors somebody else may close; this one has one owner
-async fn ended(pid: Pid) {
-    // One that is gone already can't be opened.
-    if let Ok(process) = pidfd_open(pid, PidfdFlags::NONBLOCK) {
-        drop(AsyncFd::new(process).unwrap().readable().await.unwrap());
-    }
+fn noted(project: &Project) -> Vec<String> {
+    let text = std::fs::read_to_string(project.path().join("noted")).unwrap_or_default();
+    text.lines().map(str::to_owned).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_console_that_is_killed_at_a_breakpoint_does_not_run_the_step_and_its_task_comes_again() {
-    let Some(program) = Program::new() else { return };
-    let mut session = program.session(&[]);
-    program.run(&["sagas", "break", "create tenant", "--kind", "execute"]);
-    let task = program.run(&["--json", "trigger", PURCHASE]).object();
+    let Some(project) = noting_project() else { return };
+    let mut session = project.session(&[], |_| ());
+    project.run(&["sagas", "break", "create tenant", "--kind", "execute"]);
+    let task = project.run(&["--json", "trigger", PURCHASE]).object();
     let held = session.until_within(PATIENCE, "the breakpoint", |seen| seen["kind"] == "held")["delivery"].to_string();
-    let guest = program.guest();
+    let guest = project.processes();
     assert!(!guest.is_empty());
     session.kill();
-    tokio::time::timeout(PATIENCE, join_all(guest.into_iter().map(ended)))
-        .await
-        .expect("the extension hangs at a breakpoint nobody can let go");
-    assert_eq!(program.guest(), [], "nor has one of them left another behind");
+    tokio::time::timeout(PATIENCE, all_ended(guest)).await.expect("the extension hangs at a breakpoint nobody can let go");
+    assert_eq!(project.processes(), [], "nor has one of them left another behind");
     let hooks = "hooks: connect_console_hook_sandbox,connect_console_hook_stores,connect_console_hook_trace";
     let aborted = "Aborted: the console went away while this stood at a breakpoint";
-    assert_eq!(program.noted(), [hooks, aborted], "neither executed nor compensated");
+    assert_eq!(noted(&project), [hooks, aborted], "neither executed nor compensated");
 
-    let session = program.session(&[]);
+    let session = project.session(&[], |_| ());
     let answer = session.until_within(PATIENCE, "the task again", |seen| seen["kind"] == "answered");
     assert_eq!(answer["result"], "reschedule", "{answer}");
-    assert_eq!(program.noted()[2..], [hooks, "executed"]);
-    let again = program.run(&["--json", "events", "show", &answer["delivery"].to_string()]).object();
+    assert_eq!(noted(&project)[2..], [hooks, "executed"]);
+    let again = project.run(&["--json", "events", "show", &answer["delivery"].to_string()]).object();
     assert_eq!((&again["task_id"], &again["attempt"]), (&task["task_id"], &2.into()));
-    let shown = program.run(&["sagas", "show", &held]).stdout;
+    let shown = project.run(&["sagas", "show", &held]).stdout;
     assert!(shown.contains("why: interrupted at the breakpoint before execute create tenant: "), "{shown}");
     assert!(shown.contains("held before execute create tenant") && shown.contains("execute create tenant  not ended"), "{shown}");
     assert!(session.terminate().success());
@@ -503,17 +446,17 @@ async fn a_console_that_is_killed_at_a_breakpoint_does_not_run_the_step_and_its_
 
 #[test]
 fn without_the_trace_no_hook_of_it_is_in_the_extension_and_it_is_said_why_no_step_is_seen() {
-    let Some(program) = Program::new() else { return };
-    let session = program.session(&["--no-trace"]);
-    let delivery = program.run(&["--json", "trigger", PURCHASE, "--wait"]).object();
+    let Some(project) = noting_project() else { return };
+    let session = project.session(&["--no-trace"], |_| ());
+    let delivery = project.run(&["--json", "trigger", PURCHASE, "--wait"]).object();
     assert_eq!(delivery["result"], "reschedule", "{delivery}");
-    assert_eq!(program.noted(), ["hooks: connect_console_hook_sandbox", "executed"]);
+    assert_eq!(noted(&project), ["hooks: connect_console_hook_sandbox", "executed"]);
     let id = delivery["id"].to_string();
-    let shown = program.run(&["sagas", "show", &id]).stdout;
+    let shown = project.run(&["sagas", "show", &id]).stdout;
     assert!(shown.contains("No step was seen of it: this session runs with --no-trace; start it without"), "{shown}");
-    let refused = program.run(&["sagas", "break", "create tenant"]);
+    let refused = project.run(&["sagas", "break", "create tenant"]);
     assert!(refused.status != 0 && refused.stderr.contains("--no-trace"), "{}{}", refused.stdout, refused.stderr);
-    let line = program.run(&["sagas", "show", &id, "--otlp"]).object();
+    let line = project.run(&["sagas", "show", &id, "--otlp"]).object();
     assert_eq!(line["resourceSpans"][0]["scopeSpans"][0]["spans"].as_array().unwrap().len(), 1, "the delivery alone: {line}");
     assert!(session.terminate().success());
 }

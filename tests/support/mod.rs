@@ -138,12 +138,12 @@ impl Running {
     }
 
     /// The first line that fits, as a JSON object.
-    pub(crate) fn until(&self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn until(&self, what: &str, fits: impl FnMut(&Value) -> bool) -> Value {
         self.until_within(DEADLINE, what, fits)
     }
 
     /// The same with a patience of its own.
-    pub(crate) fn until_within(&self, patience: Duration, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn until_within(&self, patience: Duration, what: &str, mut fits: impl FnMut(&Value) -> bool) -> Value {
         let deadline = Instant::now() + patience;
         loop {
             match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {

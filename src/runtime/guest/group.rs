@@ -1,8 +1,9 @@
 //! A process and all its children: the runner's workers, and what the extension starts.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process_group};
 use tokio::process::Child;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -26,8 +27,31 @@ impl Group {
     pub(super) async fn end(self, child: &mut Child, grace: Duration) {
         let _ = kill_process_group(self.0, Signal::TERM);
         if !self.gone(child, grace).await {
-            let _ = kill_process_group(self.0, Signal::KILL);
-            self.gone(child, LAST).await;
+            self.kill(child).await;
+        }
+    }
+
+    /// Makes everybody end. Returns when none is left.
+    pub(super) async fn kill(self, child: &mut Child) {
+        let _ = kill_process_group(self.0, Signal::KILL);
+        self.gone(child, LAST).await;
+    }
+
+    /// Makes those end whose parent has gone, and their children; how many they were. What a dead process leaves behind
+    /// may hold its sockets open, and so hide its death.
+    pub(super) fn kill_orphans(self) -> usize {
+        let mut killed = HashSet::new();
+        loop {
+            let members: Vec<Member> = self.members().unwrap_or_default();
+            let inside: HashSet<i32> = members.iter().map(|member| member.pid).collect();
+            let orphan = |member: &&Member| member.pid != self.id() && !inside.contains(&member.parent);
+            let orphans: Vec<i32> = members.iter().filter(orphan).map(|m| m.pid).filter(|pid| killed.insert(*pid)).collect();
+            if orphans.is_empty() {
+                return killed.len();
+            }
+            for pid in orphans.into_iter().filter_map(Pid::from_raw) {
+                let _ = kill_process(pid, Signal::KILL);
+            }
         }
     }
 
@@ -48,23 +72,40 @@ impl Group {
 
     /// Whether somebody is left. The dead whom a container's first process never reaps do not count.
     pub(super) fn lives(self) -> bool {
-        if test_kill_process_group(self.0).is_err() {
-            return false;
-        }
-        let Ok(processes) = std::fs::read_dir("/proc") else { return true };
-        let mut stats =
-            processes.flatten().filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok()).peekable();
-        stats.peek().is_none() || stats.any(|stat| in_group(&stat, self.0.as_raw_nonzero().get()))
+        test_kill_process_group(self.0).is_ok() && self.members().is_none_or(|members| !members.is_empty())
+    }
+
+    /// The living; `None` where the system does not tell.
+    fn members(self) -> Option<Vec<Member>> {
+        let processes = std::fs::read_dir("/proc").ok()?;
+        let stats = processes.flatten().filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok());
+        let mut stats = stats.peekable();
+        stats.peek()?;
+        Some(stats.filter_map(|stat| Member::of(&stat, self.id())).collect())
+    }
+
+    fn id(self) -> i32 {
+        self.0.as_raw_nonzero().get()
     }
 }
 
-/// Whether `/proc/PID/stat` is that of a living process of the group. The name before it may hold anything but `)`.
-fn in_group(stat: &str, group: i32) -> bool {
-    let Some((_, rest)) = stat.rsplit_once(')') else { return false };
-    let mut fields = rest.split_whitespace();
-    let dead = matches!(fields.next(), Some("Z" | "X"));
-    let of = fields.nth(1).and_then(|field| field.parse().ok());
-    !dead && of == Some(group)
+/// A living process of a group.
+#[derive(Debug, PartialEq, Eq)]
+struct Member {
+    pid: i32,
+    parent: i32,
+}
+
+impl Member {
+    /// Reads `/proc/PID/stat`, if that is one of a living process of the group. The name in it may hold anything.
+    fn of(stat: &str, group: i32) -> Option<Self> {
+        let (begin, rest) = stat.rsplit_once(')')?;
+        let mut fields = rest.split_whitespace();
+        let dead = matches!(fields.next()?, "Z" | "X");
+        let (parent, of) = (fields.next()?.parse().ok()?, fields.next()?.parse::<i32>().ok()?);
+        let pid = begin.split_whitespace().next()?.parse().ok()?;
+        (!dead && of == group).then_some(Self { pid, parent })
+    }
 }
 
 #[cfg(test)]
@@ -82,8 +123,9 @@ mod tests {
     #[case("7 (a ) b) S 1 42 42 0", true)]
     #[case("7 (python) Z 1 42 42 0", false)]
     #[case("7 (python) S 42 7 42 0", false)]
+    #[case("7 (python) S", false)]
     fn the_living_of_a_group_are_told_from_the_dead_and_the_others(#[case] stat: &str, #[case] expected: bool) {
-        assert_eq!(in_group(stat, 42), expected);
+        assert_eq!(Member::of(stat, 42), expected.then_some(Member { pid: 7, parent: 1 }));
     }
 
     fn shell(script: &str) -> (Child, Group) {
@@ -116,6 +158,29 @@ mod tests {
         assert_eq!(child.wait().await.unwrap().code(), Some(3));
         assert!(group.lives());
         group.end(&mut child, Duration::from_secs(5)).await;
+        assert!(!group.lives());
+    }
+
+    #[tokio::test]
+    async fn what_a_dead_process_left_behind_ends_and_the_others_stay() {
+        // The first child ends at once and leaves one behind, which has a child of its own.
+        let left = "sh -c 'sh -c \"sleep 600 & wait\" & echo'";
+        let (mut child, group) = shell(&format!("sleep 600 & {left}; echo ready; wait"));
+        let mut said = Vec::new();
+        while !said.ends_with(b"ready\n") {
+            assert_ne!(child.stdout.as_mut().unwrap().read_buf(&mut said).await.unwrap(), 0);
+        }
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let mut killed = 0;
+        // The inner shell may not have started its child yet.
+        while killed < 2 {
+            assert!(Instant::now() < deadline, "{killed} ended of 2: {:?}", group.members());
+            killed += group.kill_orphans();
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(killed, 2);
+        assert!(child.try_wait().unwrap().is_none(), "the leader stays");
+        group.kill(&mut child).await;
         assert!(!group.lives());
     }
 }

@@ -13,6 +13,7 @@ use super::group::Group;
 use super::launch::Launch;
 use super::options::FindDelivery;
 use super::output::Output;
+use super::record::WorkerEnd;
 use super::status::{GuestState, GuestStatus};
 use super::{About, TARGET, watch};
 use crate::observe::{Level, Scope};
@@ -91,11 +92,15 @@ impl Keeper {
         self.status.send_modify(|s| (s.state, s.pid, s.starts) = (GuestState::Starting, child.id(), s.starts + 1));
         // The leash: `wait` would close it, and the launcher end everything.
         let leash = child.stdin.take();
-        let output = Output::of(&mut child, &self.scope, self.find.as_ref(), &self.status);
+        let (tell, ends) = mpsc::unbounded_channel();
+        let output = Output::of(&mut child, &self.scope, self.find.as_ref(), &self.status, &tell);
         let group = Group::led_by(&child);
-        let end = self.watch(&mut child, changes).await;
-        if let Some(group) = group {
-            group.end(&mut child, GRACE).await;
+        let end = self.watch(&mut child, group, changes, ends).await;
+        match (group, &end) {
+            // Nobody looks after the workers any more: as long as they live, their tasks seem to be in good hands.
+            (Some(group), Ended::ByItself(_)) => group.kill(&mut child).await,
+            (Some(group), _) => group.end(&mut child, GRACE).await,
+            (None, _) => {}
         }
         drop(leash);
         self.status.send_modify(|s| s.pid = None);
@@ -104,24 +109,52 @@ impl Keeper {
             Ended::Stopped => End::Stopped,
             Ended::Reload => End::Reload,
             Ended::ByItself(how) => End::Died(self.reason(&how, last_words)),
+            Ended::Incomplete(worker) => {
+                End::Died(format!("its {worker} worker left with exit status 0, and it does not start that one again"))
+            }
         }
     }
 
     /// Waits for what ends a life.
-    async fn watch(&mut self, child: &mut Child, changes: &mut mpsc::Receiver<Vec<PathBuf>>) -> Ended {
-        let reason = tokio::select! {
-            biased;
-            () = self.stop.cancelled() => return Ended::Stopped,
-            ended = child.wait() => return Ended::ByItself(ended.map_or_else(|e| e.to_string(), in_words)),
-            Some(changed) = changes.recv() => {
-                self.status.send_modify(|s| s.changed += 1);
-                format!("{} changed", watch::names(&changed))
-            }
-            Some(reason) = self.orders.recv() => reason,
+    async fn watch(
+        &mut self,
+        child: &mut Child,
+        group: Option<Group>,
+        changes: &mut mpsc::Receiver<Vec<PathBuf>>,
+        mut ends: mpsc::UnboundedReceiver<WorkerEnd>,
+    ) -> Ended {
+        let reason = loop {
+            break tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return Ended::Stopped,
+                ended = child.wait() => return Ended::ByItself(ended.map_or_else(|e| e.to_string(), in_words)),
+                Some(end) = ends.recv() => match end {
+                    WorkerEnd::Left(worker) => return Ended::Incomplete(worker),
+                    WorkerEnd::Died(worker) => {
+                        self.orphaned(group, &worker);
+                        continue;
+                    }
+                },
+                Some(changed) = changes.recv() => {
+                    self.status.send_modify(|s| s.changed += 1);
+                    format!("{} changed", watch::names(&changed))
+                }
+                Some(reason) = self.orders.recv() => reason,
+            };
         };
         self.scope.log(Level::Info, TARGET, format!("reload: {reason}; the runner starts anew, tasks wait meanwhile"));
         self.status.send_modify(|s| s.state = GuestState::Reloading);
         Ended::Reload
+    }
+
+    /// Ends what a worker that died left behind. The runner itself starts a new worker.
+    fn orphaned(&self, group: Option<Group>, worker: &str) {
+        let left = match group.map_or(0, Group::kill_orphans) {
+            0 => return,
+            1 => "1 process".to_owned(),
+            more => format!("{more} processes"),
+        };
+        self.scope.log(Level::Warning, TARGET, format!("the {worker} worker died; {left} left without a parent ended with it"));
     }
 
     /// Waits before the next life; false when there is to be none. A change of the sources may be the repair.
@@ -152,6 +185,8 @@ enum Ended {
     Stopped,
     Reload,
     ByItself(String),
+    /// A worker left, and the runner goes on without it.
+    Incomplete(String),
 }
 
 fn in_words(status: ExitStatus) -> String {

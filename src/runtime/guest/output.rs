@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::lines::{self, Line};
 use super::options::FindDelivery;
-use super::record;
+use super::record::{self, WorkerEnd};
 use super::status::{GuestState, GuestStatus};
 use crate::observe::{Fact, Level, Observation, Scope, Timestamp};
 
@@ -27,6 +27,9 @@ pub(super) struct Output {
     last_words: LastWords,
 }
 
+/// Whom the ends of workers are told.
+pub(super) type WorkerEnds = mpsc::UnboundedSender<WorkerEnd>;
+
 /// The last line, if it was no log record: of a process that died, why, and where in the project's own files.
 type LastWords = Arc<Mutex<Option<Words>>>;
 
@@ -37,13 +40,19 @@ struct Words {
 }
 
 impl Output {
-    pub(super) fn of(child: &mut Child, scope: &Scope, find: Option<&FindDelivery>, status: &watch::Sender<GuestStatus>) -> Self {
+    pub(super) fn of(
+        child: &mut Child,
+        scope: &Scope,
+        find: Option<&FindDelivery>,
+        status: &watch::Sender<GuestStatus>,
+        ends: &WorkerEnds,
+    ) -> Self {
         let last_words = LastWords::default();
         let mut readers = Vec::new();
         let mut speaker = |target: &'static str| {
             let (sender, receiver) = mpsc::channel(256);
             let (scope, status, last_words) = (scope.clone(), status.clone(), Arc::clone(&last_words));
-            let rows = Rows { scope, find: find.cloned(), status, last_words, target, open: None };
+            let rows = Rows { scope, find: find.cloned(), status, ends: ends.clone(), last_words, target, open: None };
             readers.push(tokio::spawn(rows.take(receiver)));
             sender
         };
@@ -76,6 +85,7 @@ struct Rows {
     scope: Scope,
     find: Option<FindDelivery>,
     status: watch::Sender<GuestStatus>,
+    ends: WorkerEnds,
     last_words: LastWords,
     target: &'static str,
     open: Option<Row>,
@@ -113,6 +123,10 @@ impl Rows {
             self.close();
             *self.last_words.lock().unwrap_or_else(PoisonError::into_inner) = None;
             self.status.send_if_modified(|status| note(status, record.message));
+            if let Some(end) = record::worker_end(record.message).filter(|_| record.logger == "connect.eaas") {
+                // Nobody listens once it is being stopped.
+                let _ = self.ends.send(end);
+            }
             let (target, message) = (record.logger.to_owned(), record.message.to_owned());
             self.open = Some(Row { at, level: record.level, target, message });
             return;
@@ -200,6 +214,7 @@ mod tests {
             scope: Scope::new(memory.clone()),
             find: Some(find),
             status: watch::channel(GuestStatus::default()).0,
+            ends: mpsc::unbounded_channel().0,
             last_words: LastWords::default(),
             target,
             open: None,
@@ -246,6 +261,7 @@ mod tests {
             scope: Scope::new(memory.clone()),
             find: None,
             status: watch::channel(GuestStatus::default()).0,
+            ends: mpsc::unbounded_channel().0,
             last_words: Arc::clone(&last_words),
             target: "stderr",
             open: None,

@@ -66,6 +66,25 @@ pub(super) fn is_empty(line: &str) -> bool {
     !line.chars().any(char::is_alphanumeric)
 }
 
+/// A worker process of the official runner ended, and the runner says so; it looks once a second.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum WorkerEnd {
+    /// With an error: the runner starts it again.
+    Died(String),
+    /// Without one: the runner goes on without it.
+    Left(String),
+}
+
+/// What the runner says of a worker that ended.
+pub(super) fn worker_end(message: &str) -> Option<WorkerEnd> {
+    let died = message.strip_prefix("Process of type ").and_then(|rest| rest.split_once(" is dead (exit code "));
+    if let Some((worker, _)) = died {
+        return Some(WorkerEnd::Died(worker.to_owned()));
+    }
+    let worker = message.strip_suffix(" worker exited")?;
+    Some(WorkerEnd::Left(worker.to_lowercase()))
+}
+
 /// The id of the task a message is about.
 pub(super) fn task_id(message: &str) -> Option<&str> {
     let words = message.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'));
@@ -117,5 +136,17 @@ mod tests {
     #[case("PR-1-2 only", None)]
     fn the_task_a_message_is_about_is_found(#[case] message: &str, #[case] expected: Option<&str>) {
         assert_eq!(task_id(message), expected);
+    }
+
+    #[rstest]
+    #[case("Process of type background is dead (exit code -9), restart it", Some(WorkerEnd::Died("background".into())))]
+    #[case("Interactive worker exited", Some(WorkerEnd::Left("interactive".into())))]
+    #[case("Interactive worker pid: 7", None)]
+    #[case("Process of type background", None)]
+    fn the_end_of_a_worker_is_known_with_whether_the_runner_starts_it_again(
+        #[case] message: &str,
+        #[case] expected: Option<WorkerEnd>,
+    ) {
+        assert_eq!(worker_end(message), expected);
     }
 }

@@ -1,0 +1,129 @@
+//! What a guest that dies leaves: no process, no task that seems to be in good hands, no task that is lost.
+//!
+//! Needs what `guest_official_runner.rs` needs.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers outside #[test] functions fail by panicking
+#![cfg(all(feature = "console", target_os = "linux"))]
+
+#[path = "support/guest.rs"]
+mod guest;
+mod support;
+
+use std::time::Duration;
+
+use guest::{PATIENCE, Project, all_ended};
+use rustix::process::{Pid, Signal, getpgid, kill_process, test_kill_process};
+use serde_json::Value;
+use support::Running;
+use tokio::time::timeout;
+
+const PURCHASE: &str = "asset_purchase_request_processing";
+/// From the death of a process to what is seen of it. Debug builds beside other builds are slow.
+const PROMPTLY: Duration = Duration::from_secs(2);
+/// The official runner looks after its workers once a second.
+const WITH_ITS_LOOK: Duration = Duration::from_secs(3);
+
+/// An extension that does something the first time, and nothing at all after that.
+struct Shop {
+    project: Project,
+    session: Running,
+    background_worker: Pid,
+}
+
+impl Shop {
+    fn that_first(does: &str) -> Option<Self> {
+        let project = Project::copy_of("probe")?;
+        let once = format!(
+            "        if name == 'once' and not os.path.exists('came'):\n            open('came', 'w').close()\n            \
+             {does}\n            await asyncio.Event().wait()\n        if name == 'hang':\n"
+        );
+        project.change("probe/events.py", &[("        if name == 'hang':\n", &once)]);
+        let mut worker = None;
+        let session = project.session(&[], |message| {
+            if let Some(pid) = message.strip_prefix("Background worker pid: ") {
+                worker = Pid::from_raw(pid.parse().unwrap());
+            }
+        });
+        Some(Self { project, session, background_worker: worker.expect("the runner tells the worker's pid") })
+    }
+
+    /// The delivery that does it, once it has; and the guest's processes then.
+    fn delivery(&self) -> (Value, Vec<Pid>) {
+        self.project.run(&["--json", "trigger", PURCHASE, "--set", "note=bench:once"]).object();
+        let found = self.session.until_within(PATIENCE, "the handler", |seen| seen["kind"] == "step_started");
+        (found["delivery"].clone(), self.project.processes())
+    }
+
+    fn state(&self, delivery: &Value) -> Value {
+        self.project.run(&["--json", "events", "show", &delivery.to_string()]).object()["state"].clone()
+    }
+
+    /// The task comes again to a guest that lives, and is done.
+    fn is_done_in_the_end(self) {
+        let answer = self.session.until_within(PATIENCE, "the task again", |seen| seen["kind"] == "answered");
+        let again = self.project.run(&["--json", "events", "show", &answer["delivery"].to_string()]).object();
+        assert_eq!((&again["result"], &again["attempt"]), (&"success".into(), &2.into()), "{again}");
+        assert!(self.session.terminate().success());
+        assert_eq!(self.project.processes(), []);
+    }
+}
+
+/// The process that leads the group of the guest: the official runner's own.
+fn leader(of: &[Pid]) -> Pid {
+    of.iter().copied().find(|pid| getpgid(Some(*pid)).is_ok_and(|group| group == *pid)).expect("a leader")
+}
+
+fn lives(pid: Pid) -> bool {
+    test_kill_process(pid).is_ok()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_runner_that_is_killed_takes_its_workers_along_and_what_they_had_waits_for_a_runner_at_once() {
+    let Some(shop) = Shop::that_first("pass") else { return };
+    let (delivery, processes) = shop.delivery();
+    assert!(processes.len() >= 3, "the runner and its workers: {processes:?}");
+    kill_process(leader(&processes), Signal::KILL).unwrap();
+    shop.session.until_seen(PROMPTLY, "runner_gone", &delivery);
+    timeout(PROMPTLY, all_ended(processes)).await.expect("somebody outlives the runner");
+    assert_eq!(shop.state(&delivery), "no_runner");
+    shop.session.until_logged(PATIENCE, |line| line.starts_with("the runner ended: signal 9; it is started again in 1 s"));
+    shop.is_done_in_the_end();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_worker_that_dies_leaves_behind_does_not_hide_its_death() {
+    // A fork has the worker's socket, which so stays open.
+    let fork = "if os.fork() == 0:\n                import time\n                time.sleep(600)\n            self.logger.info('forked')";
+    let Some(shop) = Shop::that_first(fork) else { return };
+    let (delivery, _) = shop.delivery();
+    shop.session.until_logged(PATIENCE, |line| line == "forked");
+    let processes = shop.project.processes();
+    let leader = leader(&processes);
+    let parent = |pid: &Pid| {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
+        stat.rsplit_once(')').and_then(|(_, rest)| Pid::from_raw(rest.split_whitespace().nth(1)?.parse().ok()?))
+    };
+    let mut dead: Vec<Pid> = processes.iter().copied().filter(|pid| parent(pid) == Some(shop.background_worker)).collect();
+    assert_eq!(dead.len(), 1, "{processes:?}");
+    dead.push(shop.background_worker);
+    kill_process(shop.background_worker, Signal::KILL).unwrap();
+    let (mut gone, mut said) = (false, false);
+    shop.session.until_within(WITH_ITS_LOOK, "what is seen of the death", |seen| {
+        gone |= seen["kind"] == "runner_gone" && seen["delivery"] == delivery;
+        said |= seen["message"] == "the background worker died; 1 process left without a parent ended with it";
+        gone && said
+    });
+    timeout(PROMPTLY, all_ended(dead)).await.expect("somebody outlives the worker");
+    assert!(lives(leader), "the runner starts a new worker itself");
+    shop.is_done_in_the_end();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_leaves_without_an_error_which_the_runner_puts_up_with_is_started_again_with_it() {
+    let Some(shop) = Shop::that_first("os._exit(0)") else { return };
+    let (delivery, processes) = shop.delivery();
+    shop.session.until_seen(PROMPTLY, "runner_gone", &delivery);
+    let said = "the runner ended: its background worker left with exit status 0, and it does not start that one again; ";
+    shop.session.until_logged(PATIENCE, |line| line.starts_with(said));
+    timeout(PATIENCE, all_ended(processes)).await.expect("somebody of the old runner is left");
+    shop.is_done_in_the_end();
+}
