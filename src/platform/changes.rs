@@ -8,15 +8,15 @@ use serde_json::{Value, json};
 use super::catalogue::{self, Category, EventType};
 use super::core::{Core, State};
 use super::seeds::{self, INSTALLATION};
-use super::state::{Objects, json_text};
+use super::state::{Held, Objects, json_text};
 use super::tasks::Task;
 use crate::observe::Origin;
 
 /// What an object says of another one it holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tie {
-    /// The part is the object, as it is now.
-    Own,
+    /// What is in that field is the object, as it is now.
+    Own(&'static str),
     /// The part refers to an object: there is one.
     Known,
     /// The same of a product, which has parts of its own.
@@ -33,7 +33,7 @@ pub(crate) fn ties<'a>(collection: &str, object: &'a Value) -> Vec<(Tie, &'stati
     match collection {
         "requests" => {
             let of_asset = |name: &str| own("asset").and_then(|asset| asset.get(name));
-            tie(Tie::Own, "assets", own("asset"));
+            tie(Tie::Own("asset"), "assets", own("asset"));
             tie(Tie::Product, "products", of_asset("product"));
             tie(Tie::Known, "contracts", of_asset("contract"));
             tie(Tie::Known, "hubs", of_asset("connection").and_then(|connection| connection.get("hub")));
@@ -43,13 +43,15 @@ pub(crate) fn ties<'a>(collection: &str, object: &'a Value) -> Vec<(Tie, &'stati
         }
         "tier/config-requests" => {
             let of_configuration = |name: &str| own("configuration").and_then(|c| c.get(name));
-            tie(Tie::Own, "tier/configs", own("configuration"));
+            tie(Tie::Own("configuration"), "tier/configs", own("configuration"));
             tie(Tie::Product, "products", of_configuration("product"));
             tie(Tie::Known, ACCOUNTS, of_configuration("account"));
         }
-        "tier/account-requests" if own("status").is_some_and(|s| s == "accepted") => tie(Tie::Own, ACCOUNTS, own("account")),
+        "tier/account-requests" if own("status").is_some_and(|s| s == "accepted") => {
+            tie(Tie::Own("account"), ACCOUNTS, own("account"))
+        }
         "listing-requests" => {
-            tie(Tie::Own, "listings", own("listing"));
+            tie(Tie::Own("listing"), "listings", own("listing"));
             tie(Tie::Product, "products", own("product"));
         }
         "usage/chunks" => tie(Tie::Known, "usage/files", own("usagefile")),
@@ -64,15 +66,25 @@ const ACCOUNTS: &str = "tier/accounts";
 /// Stores an object, and what it says of others.
 pub(crate) fn store(objects: &mut Objects, collection: &str, id: &str, object: &Value) {
     objects.put(collection, id, object);
-    for (tie, collection, part, id) in ties(collection, object) {
-        follow(objects, tie, collection, id, || json_text(part));
+    for (tie, of, part, part_id) in ties(collection, object) {
+        follow(objects, (collection, id), tie, (of, part_id), || json_text(part));
     }
 }
 
-/// Lets be true what an object says of another.
-pub(crate) fn follow(objects: &mut Objects, tie: Tie, collection: &str, id: &str, part: impl FnOnce() -> Arc<str>) {
+/// Lets be true what an object that was stored just now says of another; both by collection and id.
+pub(crate) fn follow(
+    objects: &mut Objects,
+    (holders, holder): (&str, &str),
+    tie: Tie,
+    (collection, id): (&str, &str),
+    part: impl FnOnce() -> Arc<str>,
+) {
     match tie {
-        Tie::Own => objects.put_text(collection, id, part()),
+        Tie::Own(field) => {
+            let held =
+                Held { collection: collection.into(), id: id.into(), holders: holders.into(), holder: holder.into(), field };
+            objects.put_held(held, part());
+        }
         Tie::Known | Tie::Product if objects.contains(collection, id) => {}
         Tie::Known => objects.put_text(collection, id, part()),
         Tie::Product => product(objects, id, part()),
@@ -158,3 +170,133 @@ pub(super) fn installation(state: &mut State, event: &EventType, object_id: &str
 
 /// Where installations are.
 pub(crate) const INSTALLATIONS: &str = "devops/installations";
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::Path;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::platform::rql::Query;
+    use crate::platform::state::{self, Disk};
+
+    /// What may happen to requests and their assets.
+    #[derive(Debug, Clone)]
+    enum Step {
+        Request { id: u8, asset: u8, note: String, number: f64 },
+        Asset { id: u8, note: String },
+        Forget { collection: &'static str, id: u8 },
+        Written,
+        Restart,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let request = (0..4u8, 0..3u8, any::<String>(), any::<i32>().prop_map(|n| f64::from(n) / 8.0));
+        prop_oneof![
+            4 => request.prop_map(|(id, asset, note, number)| Step::Request { id, asset, note, number }),
+            1 => (0..3u8, any::<String>()).prop_map(|(id, note)| Step::Asset { id, note }),
+            2 => (prop_oneof![Just("requests"), Just("assets")], 0..4u8).prop_map(|(collection, id)| Step::Forget { collection, id }),
+            2 => Just(Step::Written),
+            1 => Just(Step::Restart),
+        ]
+    }
+
+    type Known = BTreeMap<(&'static str, String), Value>;
+
+    fn open(dir: &Path) -> (Disk, Objects) {
+        let (db, lock, _) = state::open(dir).unwrap();
+        let disk = Disk::start(db, lock, |reason| panic!("{reason}")).unwrap();
+        (disk.clone(), Objects::new(disk, state::reader(dir).unwrap()))
+    }
+
+    fn same(objects: &mut Objects, known: &Known) {
+        for collection in ["requests", "assets"] {
+            for id in 0..4u8 {
+                let expected = known.get(&(collection, id.to_string())).map(json_text);
+                assert_eq!(objects.text(collection, &id.to_string()), expected, "{collection}/{id}");
+            }
+            let mut all = objects.all(collection);
+            all.sort_by_key(|object| object["id"].to_string());
+            let expected: Vec<&Value> = known.iter().filter(|((of, _), _)| *of == collection).map(|(_, object)| object).collect();
+            assert_eq!(all.iter().collect::<Vec<_>>(), expected);
+        }
+    }
+
+    /// What is on disk, read by somebody who remembers nothing.
+    fn same_on_disk(dir: &Path, disk: &Disk, known: &Known) {
+        let reader = state::reader(dir).unwrap();
+        let query = Query::parse("ordering(id)&limit=1000").unwrap();
+        for collection in ["requests", "assets"] {
+            let found = state::search(&reader, collection, &query).unwrap().items;
+            let expected = known.iter().filter(|((of, _), _)| *of == collection).map(|(_, object)| object.clone());
+            assert_eq!(found, expected.collect::<Vec<_>>());
+        }
+        same(&mut Objects::new(disk.clone(), reader), known);
+    }
+
+    async fn live(steps: Vec<Step>) {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut disk, mut objects) = open(dir.path());
+        let mut known = Known::new();
+        for step in steps {
+            match step {
+                Step::Request { id, asset, note, number } => {
+                    let (id, asset) = (id.to_string(), asset.to_string());
+                    let part = json!({"id": asset, "note": note, "numbers": [number, 0.1, -7, 1e300, null], "\u{1}\" ": {}});
+                    let request = json!({"id": id, "note": note, "asset": part});
+                    store(&mut objects, "requests", &id, &request);
+                    known.insert(("requests", id), request);
+                    known.insert(("assets", asset), part);
+                }
+                Step::Asset { id, note } => {
+                    let asset = json!({"id": id.to_string(), "note": note});
+                    store(&mut objects, "assets", &id.to_string(), &asset);
+                    known.insert(("assets", id.to_string()), asset);
+                }
+                Step::Forget { collection, id } => {
+                    objects.forget(collection, &id.to_string());
+                    known.remove(&(collection, id.to_string()));
+                }
+                Step::Written => {
+                    disk.barrier().passed().await.unwrap();
+                    same_on_disk(dir.path(), &disk, &known);
+                }
+                Step::Restart => {
+                    disk.close().await;
+                    drop(objects);
+                    (disk, objects) = open(dir.path());
+                }
+            }
+            same(&mut objects, &known);
+        }
+        disk.barrier().passed().await.unwrap();
+        same_on_disk(dir.path(), &disk, &known);
+        disk.close().await;
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn a_request_and_its_asset_are_read_as_they_were_put_whatever_becomes_of_the_other(
+            steps in prop::collection::vec(step(), 1..24)
+        ) {
+            tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(live(steps));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_request_holds_is_not_written_twice() {
+        let dir = tempfile::tempdir().unwrap();
+        let (disk, mut objects) = open(dir.path());
+        let note = "n".repeat(9_000);
+        store(&mut objects, "requests", "PR-1", &json!({"id": "PR-1", "asset": {"id": "AS-1", "note": note}}));
+        disk.barrier().passed().await.unwrap();
+        let bytes = "SELECT sum(length(body)) FROM objects WHERE collection IN ('requests', 'assets')";
+        let bytes: i64 = state::reader(dir.path()).unwrap().query_row(bytes, [], |row| row.get(0)).unwrap();
+        assert!(bytes < 9_200, "{bytes}");
+        disk.close().await;
+    }
+}

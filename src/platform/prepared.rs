@@ -78,7 +78,7 @@ impl Made {
     pub(crate) fn store(self, objects: &mut Objects) {
         objects.put_text(self.collection, &self.id, self.text);
         for (tie, collection, id, text) in self.others {
-            follow(objects, tie, collection, &id, || text);
+            follow(objects, (self.collection, &self.id), tie, (collection, &id), || text);
         }
     }
 }

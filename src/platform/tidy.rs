@@ -116,14 +116,15 @@ fn forget(state: &mut State, task: &Old, needed: impl Fn(&str) -> bool) {
     if needed(id) || state.alarms.is_set(Alarm::Planned, id) {
         return;
     }
-    state.objects.forget(collection, id);
-    if let Some((parts, id)) = whole.as_ref().and_then(|whole| whole.of(id))
-        && let Some(whole) = whole
-        && !needed(&id)
-        && !state.objects.any(collection, &parts)
+    if let Some(whole) = whole
+        && let Some((parts, whole_id)) = whole.of(id)
+        && !needed(&whole_id)
+        && !state.objects.any_but(id, collection, &parts)
     {
-        state.objects.forget(whole.collection, &id);
+        // First, so that it needs no text of its own in place of the one within the part.
+        state.objects.forget(whole.collection, &whole_id);
     }
+    state.objects.forget(collection, id);
 }
 
 #[cfg(test)]

@@ -17,6 +17,8 @@ pub(crate) enum Write {
     Meta(&'static str, String),
     /// An object, new or changed, by collection and id; a changed one keeps its place.
     Object(String, String, Arc<str>),
+    /// An object that another one, written before it, holds as it is.
+    Held(Held),
     /// An object is gone.
     ObjectGone(String, String),
     /// A variable, new or changed.
@@ -33,6 +35,20 @@ pub(crate) enum Write {
     Alarm(&'static str, String, i64),
     /// It has happened, or is called off.
     AlarmGone(&'static str, String),
+}
+
+/// See [`Write::Held`].
+pub(crate) struct Held {
+    /// Of the object.
+    pub(crate) collection: String,
+    /// Of the object.
+    pub(crate) id: String,
+    /// Of the one that holds it.
+    pub(crate) holders: String,
+    /// Of the one that holds it.
+    pub(crate) holder: String,
+    /// The field it is in.
+    pub(crate) field: &'static str,
 }
 
 enum Job {
@@ -191,8 +207,14 @@ fn apply(db: &Connection, write: &Write) -> rusqlite::Result<usize> {
         Write::Meta(name, value) => run("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", params![name, value]),
         Write::Object(collection, id, body) => run(
             "INSERT INTO objects (collection, id, body) VALUES (?, ?, ?)
-             ON CONFLICT (collection, id) DO UPDATE SET body = excluded.body",
+             ON CONFLICT (collection, id) DO UPDATE SET body = excluded.body, held_by = NULL",
             params![collection, id, &**body],
+        ),
+        Write::Held(Held { collection, id, holders, holder, field }) => run(
+            "INSERT INTO objects (collection, id, body, held_by)
+             SELECT ?, ?, ?, seq FROM objects WHERE collection = ? AND id = ?
+             ON CONFLICT (collection, id) DO UPDATE SET body = excluded.body, held_by = excluded.held_by",
+            params![collection, id, field, holders, holder],
         ),
         Write::ObjectGone(collection, id) => run("DELETE FROM objects WHERE collection = ? AND id = ?", params![collection, id]),
         Write::Variable(id, body) => run("INSERT OR REPLACE INTO variables (id, body) VALUES (?, ?)", params![id, body]),

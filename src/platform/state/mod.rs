@@ -11,7 +11,7 @@ mod search;
 mod variables;
 
 pub(crate) use alarms::{Alarm, Alarms};
-pub(crate) use disk::{Disk, Write};
+pub(crate) use disk::{Disk, Held, Write};
 pub(crate) use objects::{Objects, json_text};
 pub(crate) use schema::{open, reader};
 pub(crate) use search::{Selected, search, select};

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::Value;
 
 use super::cache::Cache;
-use super::{Disk, Write};
+use super::{Disk, Held, Write};
 
 /// All objects, by collection and id. A collection is named like its path: `requests`, `products/PRD-1/templates`.
 pub(crate) struct Objects {
@@ -35,8 +35,14 @@ impl Objects {
     /// The same with its JSON text, which has no blanks outside of texts.
     pub(crate) fn put_text(&mut self, collection: &str, id: &str, body: Arc<str>) {
         let number = self.disk.write(Write::Object(collection.into(), id.into(), Arc::clone(&body)));
-        self.cache.put(key(collection, id), Arc::clone(&body));
-        self.note(key(collection, id), number, Some(body));
+        self.note_text(key(collection, id), number, body);
+    }
+
+    /// The same where an object that was put just now holds it as it is, `body` being the text of that one's field.
+    pub(crate) fn put_held(&mut self, held: Held, body: Arc<str>) {
+        let key = key(&held.collection, &held.id);
+        let number = self.disk.write(Write::Held(held));
+        self.note_text(key, number, body);
     }
 
     /// Deletes an object; says whether there was one.
@@ -66,7 +72,7 @@ impl Objects {
         }
         let read = self
             .db
-            .prepare_cached("SELECT body FROM objects WHERE collection = ? AND id = ?")
+            .prepare_cached("SELECT body FROM whole_objects WHERE collection = ? AND id = ?")
             .and_then(|mut statement| statement.query_row(params![collection, id], |row| row.get::<_, String>(0)).optional());
         // A file that can't be read is said by the writing thread, which meets the same trouble.
         let body: Arc<str> = read.ok().flatten()?.into();
@@ -77,6 +83,11 @@ impl Objects {
     /// The object itself.
     pub(crate) fn get(&mut self, collection: &str, id: &str) -> Option<Value> {
         serde_json::from_str(&self.text(collection, id)?).ok()
+    }
+
+    fn note_text(&mut self, key: String, number: u64, body: Arc<str>) {
+        self.cache.put(key.clone(), Arc::clone(&body));
+        self.note(key, number, Some(body));
     }
 
     fn note(&mut self, key: String, number: u64, body: Option<Arc<str>>) {
@@ -96,23 +107,23 @@ impl Objects {
         self.text(collection, id).is_some()
     }
 
-    /// Whether there is an object whose id begins with `prefix` and goes on with digits.
-    pub(crate) fn any(&self, collection: &str, prefix: &str) -> bool {
+    /// Whether there is an object whose id begins with `prefix` and goes on with digits, besides that of the id `but`.
+    pub(crate) fn any_but(&self, but: &str, collection: &str, prefix: &str) -> bool {
         let some = "SELECT id FROM objects WHERE collection = ?1 AND id > ?2 AND id < ?2 || ':'";
         let written = || -> rusqlite::Result<Vec<String>> {
             let mut rows = self.db.prepare_cached(some)?;
             rows.query_map(params![collection, prefix], |row| row.get(0))?.collect()
         };
-        let gone = |id: &String| self.unwritten.get(&key(collection, id)).is_some_and(|(_, body)| body.is_none());
-        let prefix_key = key(collection, prefix);
+        let gone = |id: &String| self.unwritten.get(&key(collection, id)).is_some_and(|(_, body)| body.is_none()) || id == but;
+        let (prefix_key, but) = (key(collection, prefix), key(collection, but));
         written().unwrap_or_default().iter().any(|id| !gone(id))
-            || self.unwritten.iter().any(|(key, (_, body))| body.is_some() && key.starts_with(&prefix_key))
+            || self.unwritten.iter().any(|(key, (_, body))| body.is_some() && key.starts_with(&prefix_key) && *key != but)
     }
 
     /// All objects of a small collection, oldest first; large ones are [searched](super::search).
     pub(crate) fn all(&self, collection: &str) -> Vec<Value> {
         let read = || -> rusqlite::Result<Vec<(String, String)>> {
-            let mut rows = self.db.prepare_cached("SELECT id, body FROM objects WHERE collection = ? ORDER BY seq")?;
+            let mut rows = self.db.prepare_cached("SELECT id, body FROM whole_objects WHERE collection = ? ORDER BY seq")?;
             rows.query_map([collection], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
         };
         let mut known = HashSet::new();

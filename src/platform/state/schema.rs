@@ -13,7 +13,7 @@ use crate::platform::PlatformError;
 use crate::platform::tasks::Task;
 
 /// The format written here.
-const FORMAT: i64 = 2;
+const FORMAT: i64 = 3;
 
 const TABLES: &str = "
     CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -26,7 +26,24 @@ const TABLES: &str = "
 /// What format 2 adds: moments at which something is to happen.
 const ALARMS: &str = "
     CREATE TABLE alarms (kind TEXT NOT NULL, id TEXT NOT NULL, due INTEGER NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID;
-    PRAGMA user_version = 2;
+";
+
+/// What format 3 adds: an object that another one holds as it is, a request its asset, is not written twice. Its row has the
+/// number of the row that holds it, and for a body the name of the field it is in; whoever reads bodies reads `whole_objects`.
+/// Before the holder changes or goes, the object gets a body of its own: so it stays what it was when it was stored.
+const HELD: &str = "
+    ALTER TABLE objects ADD COLUMN held_by INTEGER;
+    CREATE INDEX held_objects ON objects (held_by) WHERE held_by IS NOT NULL;
+    CREATE VIEW whole_objects AS SELECT seq, collection, id,
+        CASE WHEN held_by IS NULL THEN body ELSE (SELECT holder.body -> held.body FROM objects holder WHERE holder.seq = held.held_by) END
+        AS body FROM objects held;
+    CREATE TRIGGER holder_changes BEFORE UPDATE OF body ON objects WHEN old.held_by IS NULL BEGIN
+        UPDATE objects SET body = old.body -> body, held_by = NULL WHERE held_by = old.seq;
+    END;
+    CREATE TRIGGER holder_goes BEFORE DELETE ON objects WHEN old.held_by IS NULL BEGIN
+        UPDATE objects SET body = old.body -> body, held_by = NULL WHERE held_by = old.seq;
+    END;
+    PRAGMA user_version = 3;
 ";
 
 /// All that was in the file.
@@ -71,8 +88,9 @@ pub(crate) fn open(dir: &Path) -> Result<(Connection, File, Loaded), PlatformErr
     db.pragma_update(None, "journal_size_limit", 64 << 20)?;
     let found: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
     match found {
-        0 => db.execute_batch(&format!("BEGIN; {TABLES} {ALARMS} COMMIT;"))?,
-        1 => db.execute_batch(&format!("BEGIN; {ALARMS} COMMIT;"))?,
+        0 => db.execute_batch(&format!("BEGIN; {TABLES} {ALARMS} {HELD} COMMIT;"))?,
+        1 => db.execute_batch(&format!("BEGIN; {ALARMS} {HELD} COMMIT;"))?,
+        2 => db.execute_batch(&format!("BEGIN; {HELD} COMMIT;"))?,
         FORMAT => {}
         found => return Err(PlatformError::Newer { path, found, known: FORMAT }),
     }
@@ -124,12 +142,16 @@ impl From<rusqlite::Error> for PlatformError {
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
     use crate::observe::{Origin, Timestamp};
     use crate::platform::catalogue::Category;
 
-    #[test]
-    fn a_file_of_format_1_is_taken_over_with_all_that_is_in_it() {
+    #[rstest]
+    #[case::of_format_1(1, "")]
+    #[case::of_format_2(2, ALARMS)]
+    fn a_file_of_an_earlier_format_is_taken_over_with_all_that_is_in_it(#[case] format: i64, #[case] added: &str) {
         let dir = tempfile::tempdir().unwrap();
         let task = Task::new(Category::Background, "asset_purchase_request_processing", "PR-1", None, Origin::Trigger);
         let now = Timestamp(1);
@@ -137,7 +159,7 @@ mod tests {
             StoredVariable { id: "VAR-1".into(), name: "A".into(), value: "1".into(), secure: true, created: now, updated: now };
         {
             let db = Connection::open(dir.path().join("platform.sqlite")).unwrap();
-            db.execute_batch(&format!("{TABLES} PRAGMA user_version = 1;")).unwrap();
+            db.execute_batch(&format!("{TABLES} {added} PRAGMA user_version = {format};")).unwrap();
             db.execute("INSERT INTO meta VALUES ('service_id', 'SRVC-1-2')", []).unwrap();
             db.execute("INSERT INTO objects (collection, id, body) VALUES ('requests', 'PR-1', '{\"id\":\"PR-1\"}')", [])
                 .unwrap();
@@ -159,8 +181,8 @@ mod tests {
             assert_eq!(loaded.variables, std::slice::from_ref(&variable));
             let ids: Vec<&str> = loaded.tasks.iter().map(|task| task.id.as_str()).collect();
             assert_eq!(ids, [task.id.as_str()], "the one that is not done");
-            let objects: i64 = db.query_row("SELECT count(*) FROM objects", [], |row| row.get(0)).unwrap();
-            assert_eq!(objects, 1);
+            let objects: String = db.query_row("SELECT body FROM whole_objects", [], |row| row.get(0)).unwrap();
+            assert_eq!(objects, r#"{"id":"PR-1"}"#);
             // What the second format added can be used; the second opening finds it.
             let alarms = usize::from(loaded.alarms.iter().any(|(_, id, due)| (id.as_str(), *due) == ("PR-1", 7)));
             assert_eq!(loaded.alarms.len(), alarms);

@@ -38,14 +38,14 @@ pub(crate) fn search(db: &Connection, collection: &str, query: &Query) -> rusqli
     if query.filter.is_empty() && query.ordering.is_empty() {
         let count = "SELECT count(*) FROM objects WHERE collection = ?";
         let total: i64 = db.query_row(count, [collection], |row| row.get(0))?;
-        let mut page = db.prepare("SELECT body FROM objects WHERE collection = ? ORDER BY seq LIMIT ? OFFSET ?")?;
+        let mut page = db.prepare("SELECT body FROM whole_objects WHERE collection = ? ORDER BY seq LIMIT ? OFFSET ?")?;
         let (limit, offset) = (i64::try_from(limit).unwrap_or(i64::MAX), i64::try_from(offset).unwrap_or(i64::MAX));
         let items = texts(&mut page, params![collection, limit, offset], query)?;
         return Ok(Selected { items, total: usize::try_from(total).unwrap_or(0) });
     }
     // First which, by number and the fields that order them, then the page itself: memory for one page, whatever the size.
     let mut found: Vec<(i64, Value)> = Vec::new();
-    let mut all = db.prepare("SELECT seq, body FROM objects WHERE collection = ? ORDER BY seq")?;
+    let mut all = db.prepare("SELECT seq, body FROM whole_objects WHERE collection = ? ORDER BY seq")?;
     let mut rows = all.query([collection])?;
     while let Some(row) = rows.next()? {
         let Ok(object) = query.glance(row.get_ref(1)?.as_str()?) else { continue };
@@ -55,7 +55,7 @@ pub(crate) fn search(db: &Connection, collection: &str, query: &Query) -> rusqli
     }
     found.sort_by(|(_, a), (_, b)| query.compare_keys(a, b));
     let total = found.len();
-    let mut one = db.prepare("SELECT body FROM objects WHERE seq = ?")?;
+    let mut one = db.prepare("SELECT body FROM whole_objects WHERE seq = ?")?;
     let mut items = Vec::new();
     for (seq, _) in found.into_iter().skip(offset).take(limit) {
         items.extend(texts(&mut one, params![seq], query)?);
