@@ -47,7 +47,7 @@ fn delivery(n: usize) -> Vec<Observation> {
         Fact::TaskArrived(arrived),
         call(format!("requests?and(eq(id,{object_id}),in(status,(pending)))&limit=0")),
         call(format!("requests/{object_id}")),
-        Fact::ObjectFetched { object: Body::from_text(&object(&object_id).to_string()).unwrap() },
+        Fact::ObjectFetched { object: Body::from_text(object(&object_id).to_string()).unwrap() },
         line("begins"),
         store(Backend::DataApi),
         store(Backend::Driver),

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use connect_console::extension::{Background, Extension};
 use connect_console::journal::Journal;
-use connect_console::observe::{Fact, Observation, Observer};
+use connect_console::observe::{Body, Fact, Observation, Observer};
 use connect_console::platform::{Platform, PlatformOptions};
 use connect_console::runtime::{Runtime, RuntimeOptions};
 use futures::stream::{self, StreamExt};
@@ -80,7 +80,7 @@ async fn local_path() {
         outbox: dir.path().join("outbox"),
         limits: Default::default(),
     };
-    let nothing = Extension::new("nothing", "1").background(PURCHASE, &["pending"], |_, _| async { Ok(Background::Done) });
+    let nothing = Extension::new("nothing", "1").background(PURCHASE, &["pending"], |_, _: Body| async { Ok(Background::Done) });
     let since = Instant::now();
     let runtime = Runtime::start(options, nothing, observer).unwrap();
     runtime.status().wait_for(|s| s.configured > 0).await.unwrap();

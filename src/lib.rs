@@ -49,10 +49,11 @@ pub mod workbench;
 ///
 /// ```no_run
 /// use connect_console::extension::{Background, Extension};
+/// use serde_json::Value;
 ///
 /// fn main() -> std::process::ExitCode {
 ///     let extension = Extension::new("greeter", "0.1.0")
-///         .background("asset_purchase_request_processing", &["pending"], |_cx, _request| async { Ok(Background::Done) });
+///         .background("asset_purchase_request_processing", &["pending"], |_cx, _request: Value| async { Ok(Background::Done) });
 ///     connect_console::main(extension)
 /// }
 /// ```

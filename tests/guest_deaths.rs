@@ -58,7 +58,7 @@ impl Shop {
     }
 
     /// The task comes again to a guest that lives, and is done.
-    fn is_done_in_the_end(self) {
+    fn finishes(self) {
         let answer = self.session.until_within(PATIENCE, "the task again", |seen| seen["kind"] == "answered");
         let again = self.project.run(&["--json", "events", "show", &answer["delivery"].to_string()]).object();
         assert_eq!((&again["result"], &again["attempt"]), (&"success".into(), &2.into()), "{again}");
@@ -86,7 +86,7 @@ async fn a_runner_that_is_killed_takes_its_workers_along_and_what_they_had_waits
     timeout(PROMPTLY, all_ended(processes)).await.expect("somebody outlives the runner");
     assert_eq!(shop.state(&delivery), "no_runner");
     shop.session.until_logged(PATIENCE, |line| line.starts_with("the runner ended: signal 9; it is started again in 1 s"));
-    shop.is_done_in_the_end();
+    shop.finishes();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -114,7 +114,7 @@ async fn what_a_worker_that_dies_leaves_behind_does_not_hide_its_death() {
     });
     timeout(PROMPTLY, all_ended(dead)).await.expect("somebody outlives the worker");
     assert!(lives(leader), "the runner starts a new worker itself");
-    shop.is_done_in_the_end();
+    shop.finishes();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -125,5 +125,5 @@ async fn a_worker_that_leaves_without_an_error_which_the_runner_puts_up_with_is_
     let said = "the runner ended: its background worker left with exit status 0, and it does not start that one again; ";
     shop.session.until_logged(PATIENCE, |line| line.starts_with(said));
     timeout(PATIENCE, all_ended(processes)).await.expect("somebody of the old runner is left");
-    shop.is_done_in_the_end();
+    shop.finishes();
 }

@@ -44,7 +44,7 @@ async fn no_file_of_the_journal_has_a_secret_in_it_and_only_its_owner_can_read_t
     for form in forms {
         journal.observe(log(&format!("it is {form}."), Level::Info));
         let object = json!({"status": form, "deep": [{"x": form, (form): 1}]});
-        journal.observe(of(&key, Fact::ObjectFetched { object: Body::from_text(&object.to_string()).unwrap() }));
+        journal.observe(of(&key, Fact::ObjectFetched { object: Body::from_text(object.to_string()).unwrap() }));
         journal.observe(of(&key, Fact::ObjectFetched { object: object.into() }));
     }
     journal.observe(of(&key, answer("success")));

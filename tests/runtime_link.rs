@@ -35,7 +35,7 @@ impl Gate {
 
     fn extension(&self) -> Extension {
         let gate = self.clone();
-        Extension::new("test", "1.0").background("asset_purchase_request_processing", &["pending"], move |_, _| {
+        Extension::new("test", "1.0").background("asset_purchase_request_processing", &["pending"], move |_, _: Value| {
             let gate = gate.clone();
             async move {
                 gate.calls.fetch_add(1, Ordering::Relaxed);
@@ -49,7 +49,7 @@ impl Gate {
 
 fn done() -> Extension {
     Extension::new("test", "1.0")
-        .background("asset_purchase_request_processing", &["pending"], |_, _| async { Ok(Background::Done) })
+        .background("asset_purchase_request_processing", &["pending"], |_, _: Value| async { Ok(Background::Done) })
 }
 
 #[tokio::test]
@@ -391,8 +391,9 @@ async fn a_peer_that_reads_slowly_is_not_held_for_dead() {
     options.server_address = listener.local_addr().unwrap().to_string();
     // After three times this a peer without a sign of life is dead.
     options.limits.keepalive = Duration::from_millis(500);
-    let echo = Extension::new("test", "1")
-        .interactive("product_action_execution", &[], |_, data| async { Ok(connect_console::extension::Interactive::ok(data)) });
+    let echo = Extension::new("test", "1").interactive("product_action_execution", &[], |_, data: Value| async {
+        Ok(connect_console::extension::Interactive::ok(data))
+    });
     let memory = Arc::new(Memory::default());
     let _runtime = Runtime::start(options, echo, memory.clone()).unwrap();
     let mut peer = by_hand(&listener).await;
@@ -427,7 +428,7 @@ async fn the_startup_hook_has_ended_before_the_first_task_begins() {
                 Err("it is only logged".into())
             }
         })
-        .background("asset_purchase_request_processing", &[], move |_, _| {
+        .background("asset_purchase_request_processing", &[], move |_, _: Value| {
             in_handler.lock().unwrap().push("task".into());
             async { Ok(Background::Done) }
         });

@@ -41,6 +41,22 @@ async fn act(cx: Context, object: Value) -> Result<Background, HandlerError> {
     }
 }
 
+/// What a handler wants to have, and nothing else.
+#[derive(serde::Deserialize)]
+struct Change {
+    id: String,
+    asset: Asset,
+}
+
+#[derive(serde::Deserialize)]
+struct Asset {
+    seats: u8,
+}
+
+async fn change(_: Context, request: Change) -> Result<Background, HandlerError> {
+    Ok(Background::Fail(format!("{} has {} seats", request.id, request.asset.seats)))
+}
+
 async fn interact(_: Context, data: Value) -> Result<Interactive, HandlerError> {
     match data["note"].as_str().unwrap_or_default() {
         "fail" => Ok(Interactive::fail("no", json!({"error": "no"}))),
@@ -53,15 +69,13 @@ async fn interact(_: Context, data: Value) -> Result<Interactive, HandlerError> 
 fn extension() -> Extension {
     Extension::new("test", "1.0")
         .background("asset_purchase_request_processing", &["pending", "approved"], act)
+        .background("asset_change_request_processing", &["pending"], change)
         .interactive("asset_purchase_request_validation", &["draft"], interact)
         .interactive("product_action_execution", &[], interact)
-        .schedulable(
-            "run",
-            "Run",
-            "",
-            |_, schedule| async move { Ok(Scheduled::Fail(format!("ran {}", schedule["parameter"]["n"]))) },
-        )
-        .schedulable("hang", "Hang", "", |_, _| std::future::pending())
+        .schedulable("run", "Run", "", |_, schedule: Value| async move {
+            Ok(Scheduled::Fail(format!("ran {}", schedule["parameter"]["n"])))
+        })
+        .schedulable("hang", "Hang", "", |_, _: Value| std::future::pending())
 }
 
 struct Stage {
@@ -254,6 +268,27 @@ async fn an_interactive_task_is_answered_with_status_headers_and_body_even_witho
         (&json!("fail"), &json!("no"), &json!(400))
     );
     assert!(stage.connect.calls().is_empty(), "nothing is looked up for an interactive task");
+}
+
+#[tokio::test]
+async fn a_handler_is_given_the_object_as_the_type_it_takes_or_says_what_does_not_fit() {
+    let mut stage = stage(|_| {}).await;
+    let mut output = async |id: &str, object: Value| {
+        stage.connect.answer(&format!("requests/{id}"), 200, object);
+        stage.peer.send(&task(&format!("TQ-{id}"), "background", "asset_change_request_processing", id, Value::Null));
+        stage.peer.result().await["output"].clone()
+    };
+    let fits = output("PR-1", json!({"id": "PR-1", "status": "pending", "asset": {"id": "AS-1", "seats": 7}})).await;
+    assert_eq!((&fits["result"], &fits["message"]), (&json!("fail"), &json!("PR-1 has 7 seats")));
+    let other = output("PR-2", json!({"id": "PR-2", "status": "pending", "asset": {"seats": "seven"}})).await;
+    assert_eq!(other["result"], "retry");
+    let report = other["message"].as_str().unwrap();
+    assert!(
+        report.contains("Change`, which the handler takes: invalid type: string \"seven\", expected u8 at line 1"),
+        "{report}"
+    );
+    let nothing = output("PR-3", json!({})).await;
+    assert_eq!(nothing["message"], "GET requests/PR-3: the answer holds no object");
 }
 
 #[tokio::test]

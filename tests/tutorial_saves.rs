@@ -53,7 +53,7 @@ async fn handle(defaults: Defaults, changed: &[(&str, &str)]) -> (Result<String,
     };
     let EventHandler::Background(handler) = extension.subscription(event_type).unwrap().handler.clone() else { panic!() };
     let request = json!({"id": "PR-1", "type": "purchase", "status": "pending", "asset": {"items": [{"quantity": 3}]}});
-    let answer = handler(cx, request).await.map(|answer| answer.output().result.as_str().to_owned());
+    let answer = handler(cx, request.into()).await.map(|answer| answer.output().result.as_str().to_owned());
     (answer, memory)
 }
 

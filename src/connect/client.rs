@@ -141,22 +141,16 @@ impl Client {
     /// # Errors
     /// [`ApiError`], as for every call.
     pub async fn get(&self, path: &str) -> Result<Value, ApiError> {
-        Ok(self.call(Method::GET, path, None).await?.body)
+        Ok(self.call(Method::GET, path, None).await?.body.into_value())
     }
 
-    /// Gets one object which the caller reports itself, as the second of the two: the observation of the call leaves it
-    /// out, so that it is not recorded twice.
+    /// Gets one object which the caller reports itself: the observation of the call leaves it out, so that it is not
+    /// recorded twice. It is not read yet.
     ///
     /// # Errors
     /// [`ApiError`], as for every call.
-    pub(crate) async fn fetch(&self, path: &str) -> Result<(Value, Body), ApiError> {
-        let Answer { body, text, .. } = self.reported(Method::GET, path, None, false).await?;
-        let came = match &body {
-            Value::Object(_) | Value::Array(_) => Body::of_json(text),
-            // It may be no JSON at all.
-            other => other.clone().into(),
-        };
-        Ok((body, came))
+    pub(crate) async fn fetch(&self, path: &str) -> Result<Body, ApiError> {
+        Ok(self.reported(Method::GET, path, None, false).await?.body)
     }
 
     /// Gets one page of a list; `path` carries RQL, `limit` and `offset`.
@@ -166,7 +160,7 @@ impl Client {
     pub async fn page(&self, path: &str) -> Result<Page, ApiError> {
         let answer = self.call(Method::GET, path, None).await?;
         let total = answer.total(path)?;
-        match answer.body {
+        match answer.body.into_value() {
             Value::Array(items) => Ok(Page { items, total }),
             _ => Err(ApiError::unexpected("GET", path, "the answer is not a list")),
         }
@@ -186,7 +180,7 @@ impl Client {
     /// # Errors
     /// [`ApiError`], as for every call.
     pub async fn post(&self, path: &str, body: Option<&Value>) -> Result<Value, ApiError> {
-        Ok(self.call(Method::POST, path, body).await?.body)
+        Ok(self.call(Method::POST, path, body).await?.body.into_value())
     }
 
     /// Updates an object.
@@ -194,7 +188,7 @@ impl Client {
     /// # Errors
     /// [`ApiError`], as for every call.
     pub async fn put(&self, path: &str, body: &Value) -> Result<Value, ApiError> {
-        Ok(self.call(Method::PUT, path, Some(body)).await?.body)
+        Ok(self.call(Method::PUT, path, Some(body)).await?.body.into_value())
     }
 
     /// Deletes an object.
@@ -241,7 +235,7 @@ impl Client {
             path: path.into(),
             status: answer.map(|a| a.status.as_u16()),
             request: body.cloned(),
-            response: answer.filter(|a| !a.body.is_null() && (whole || !a.status.is_success())).map(|a| a.body.clone().into()),
+            response: answer.filter(|a| (whole || !a.status.is_success()) && !a.body.is_null()).map(|a| a.body.clone()),
             content_range: answer.and_then(|a| a.content_range.clone()),
             error: exchange.as_ref().err().map(|f| f.reason.clone()),
             micros: u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX),
@@ -262,12 +256,11 @@ impl Client {
         let retry_after = header("retry-after").and_then(|seconds| seconds.trim().parse().ok()).map(Duration::from_secs);
         let text = String::from_utf8(answer.bytes().await?.into());
         let text = text.unwrap_or_else(|odd| String::from_utf8_lossy(odd.as_bytes()).into_owned());
-        let body = if text.is_empty() {
-            Value::Null
-        } else {
-            serde_json::from_str(&text).unwrap_or_else(|_| Value::String(text.clone()))
+        let body = match text.is_empty() {
+            true => Body::default(),
+            false => Body::from_text(text.as_str()).unwrap_or_else(|| Value::String(text).into()),
         };
-        Ok(Answer { status, content_range, retry_after, body, text })
+        Ok(Answer { status, content_range, retry_after, body })
     }
 }
 
@@ -275,9 +268,8 @@ struct Answer {
     status: StatusCode,
     content_range: Option<String>,
     retry_after: Option<Duration>,
-    body: Value,
-    /// What `body` was read from.
-    text: String,
+    /// Not read yet. Null where there is none; the text itself where it is no JSON.
+    body: Body,
 }
 
 impl Answer {

@@ -16,6 +16,34 @@
 //! # assert_eq!(extension.name(), "greeter");
 //! ```
 //!
+//! A handler takes the object as the type it wants: a [`Value`] has everything in it; a struct names the fields that matter,
+//! and the others are passed over without being read; a [`Body`] is read when somebody looks into it. An object that isn't
+//! what the handler wants is reported like every error of a handler, with the place.
+//!
+//! ```
+//! use connect_console::extension::{Background, Context, Extension, HandlerError};
+//! use serde::Deserialize;
+//!
+//! #[derive(Deserialize)]
+//! struct Purchase {
+//!     id: String,
+//!     asset: Asset,
+//! }
+//!
+//! #[derive(Deserialize)]
+//! struct Asset {
+//!     external_id: String,
+//! }
+//!
+//! async fn purchase(cx: Context, request: Purchase) -> Result<Background, HandlerError> {
+//!     cx.info(format!("{} is for {}", request.id, request.asset.external_id));
+//!     Ok(Background::Done)
+//! }
+//!
+//! let extension =
+//!     Extension::new("greeter", "0.1.0").background("asset_purchase_request_processing", &["pending"], purchase);
+//! ```
+//!
 //! The declarations are what `connect-eaas-core`'s decorators (`@event`, `@variables`, `@schedulable`) declare; the
 //! answers are its response classes.
 
@@ -27,19 +55,20 @@ use std::future::Future;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 pub use context::{Config, Context, TaskInfo};
 pub use response::{Background, Interactive, Scheduled};
 
-use crate::observe::Scope;
+use crate::observe::{Body, Scope};
 use crate::protocol::{Repository, Schedulable, SetupRequest, VariableDeclaration};
 
 /// Whatever went wrong in a handler: the task becomes a `retry` (an interactive one a `fail`) with this as its report.
 pub type HandlerError = Box<dyn std::error::Error + Send + Sync>;
 
 /// A handler as the runtime calls it.
-pub type Handler<R> = Arc<dyn Fn(Context, Value) -> BoxFuture<'static, Result<R, HandlerError>> + Send + Sync>;
+pub type Handler<R> = Arc<dyn Fn(Context, Body) -> BoxFuture<'static, Result<R, HandlerError>> + Send + Sync>;
 
 /// A hook called once when the runtime starts or stops, with the variables of that moment.
 pub type Hook = Arc<dyn Fn(Config, Scope) -> BoxFuture<'static, Result<(), HandlerError>> + Send + Sync>;
@@ -112,12 +141,13 @@ impl Extension {
 
     /// Handles a background event for objects in one of `statuses`.
     #[must_use]
-    pub fn background<F, Fut>(mut self, event_type: &str, statuses: &[&str], handler: F) -> Self
+    pub fn background<T, F, Fut>(mut self, event_type: &str, statuses: &[&str], handler: F) -> Self
     where
-        F: Fn(Context, Value) -> Fut + Send + Sync + 'static,
+        T: DeserializeOwned + Send + 'static,
+        F: Fn(Context, T) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Background, HandlerError>> + Send + 'static,
     {
-        let handler = EventHandler::Background(Arc::new(move |cx, object| Box::pin(handler(cx, object))));
+        let handler = EventHandler::Background(taking(handler));
         let statuses = statuses.iter().map(|s| (*s).to_owned()).collect();
         self.subscriptions.insert(event_type.into(), Subscription { statuses, handler });
         self
@@ -125,12 +155,13 @@ impl Extension {
 
     /// Handles an interactive event: a validation (`statuses` is `["draft"]`), a product action, a custom event.
     #[must_use]
-    pub fn interactive<F, Fut>(mut self, event_type: &str, statuses: &[&str], handler: F) -> Self
+    pub fn interactive<T, F, Fut>(mut self, event_type: &str, statuses: &[&str], handler: F) -> Self
     where
-        F: Fn(Context, Value) -> Fut + Send + Sync + 'static,
+        T: DeserializeOwned + Send + 'static,
+        F: Fn(Context, T) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Interactive, HandlerError>> + Send + 'static,
     {
-        let handler = EventHandler::Interactive(Arc::new(move |cx, data| Box::pin(handler(cx, data))));
+        let handler = EventHandler::Interactive(taking(handler));
         let statuses = statuses.iter().map(|s| (*s).to_owned()).collect();
         self.subscriptions.insert(event_type.into(), Subscription { statuses, handler });
         self
@@ -138,13 +169,14 @@ impl Extension {
 
     /// Offers a method for schedules; it is called with the schedule object.
     #[must_use]
-    pub fn schedulable<F, Fut>(mut self, method: &str, name: &str, description: &str, handler: F) -> Self
+    pub fn schedulable<T, F, Fut>(mut self, method: &str, name: &str, description: &str, handler: F) -> Self
     where
-        F: Fn(Context, Value) -> Fut + Send + Sync + 'static,
+        T: DeserializeOwned + Send + 'static,
+        F: Fn(Context, T) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Scheduled, HandlerError>> + Send + 'static,
     {
         let schedulable = Schedulable { method: method.into(), name: name.into(), description: description.into() };
-        self.schedulables.push((schedulable, Arc::new(move |cx, schedule| Box::pin(handler(cx, schedule)))));
+        self.schedulables.push((schedulable, taking(handler)));
         self
     }
 
@@ -248,6 +280,23 @@ impl Extension {
     }
 }
 
+/// The handler as the runtime calls it: with what came, read as what it takes.
+fn taking<T, R, F, Fut>(handler: F) -> Handler<R>
+where
+    T: DeserializeOwned + Send + 'static,
+    F: Fn(Context, T) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<R, HandlerError>> + Send + 'static,
+    R: Send + 'static,
+{
+    Arc::new(move |cx, object| match object.read() {
+        Ok(object) => Box::pin(handler(cx, object)),
+        Err(error) => {
+            let wanted = std::any::type_name::<T>();
+            Box::pin(std::future::ready(Err(format!("the object is no `{wanted}`, which the handler takes: {error}").into())))
+        }
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -257,8 +306,8 @@ mod tests {
         let extension = Extension::new("x", "1")
             .variable("PLAIN", "p")
             .secure_variable("SECRET", "s")
-            .background("asset_purchase_request_processing", &["pending"], |_, _| async { Ok(Background::Done) })
-            .interactive("product_action_execution", &[], |_, data| async { Ok(Interactive::ok(data)) });
+            .background("asset_purchase_request_processing", &["pending"], |_, _: Body| async { Ok(Background::Done) })
+            .interactive("product_action_execution", &[], |_, data: Value| async { Ok(Interactive::ok(data)) });
         let request = serde_json::to_value(extension.setup_request()).unwrap();
         assert_eq!(request["event_subscriptions"]["asset_purchase_request_processing"], serde_json::json!(["pending"]));
         assert_eq!(request["event_subscriptions"]["product_action_execution"], serde_json::json!([]));

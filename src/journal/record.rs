@@ -73,24 +73,28 @@ struct Came {
 
 fn arrived(tx: &Transaction<'_>, key: &DeliveryKey, task: &TaskArrived, at: Timestamp) -> rusqlite::Result<i64> {
     let came = tx
-        .prepare_cached("DELETE FROM queued WHERE task_id = ? RETURNING origin, replay_of, marks, at")?
+        .prepare_cached("SELECT origin, replay_of, marks, at FROM queued WHERE task_id = ?")?
         .query_row([&task.task_id], |row| {
             Ok(Came { origin: row.get(0)?, replay_of: row.get(1)?, marks: row.get(2)?, queued_at: row.get(3)? })
         })
-        .optional()?
-        .unwrap_or_default();
+        .optional()?;
+    if came.is_some() {
+        tx.prepare_cached("DELETE FROM queued WHERE task_id = ?")?.execute([&task.task_id])?;
+    }
+    let came = came.unwrap_or_default();
     let wait = came.queued_at.map(|queued| at.0.saturating_sub(queued).max(0));
     // An interactive task carries its object.
     let status = task.task.pointer("/input/data").and_then(status_of);
-    tx.prepare_cached(
-        "INSERT INTO deliveries
-           (key, task_id, category, event_type, object_id, arrived_at, object_status, origin, replay_of, marks, wait, attempt)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,
-           1 + (SELECT coalesce(max(attempt), 0) FROM deliveries WHERE object_id = ?5 AND event_type = ?4))
-         ON CONFLICT (key) DO UPDATE SET task_id = excluded.task_id RETURNING id",
-    )?
-    .query_row(
-        params![
+    // Without RETURNING, for which SQLite would keep a journal of every statement.
+    let made = tx
+        .prepare_cached(
+            "INSERT INTO deliveries
+               (key, task_id, category, event_type, object_id, arrived_at, object_status, origin, replay_of, marks, wait, attempt)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,
+               1 + (SELECT coalesce(max(attempt), 0) FROM deliveries WHERE object_id = ?5 AND event_type = ?4))
+             ON CONFLICT (key) DO NOTHING",
+        )?
+        .execute(params![
             key.as_str(),
             task.task_id,
             task.category,
@@ -102,9 +106,12 @@ fn arrived(tx: &Transaction<'_>, key: &DeliveryKey, task: &TaskArrived, at: Time
             came.replay_of,
             came.marks,
             wait
-        ],
-        |row| row.get(0),
-    )
+        ])?;
+    if made == 1 {
+        return Ok(tx.last_insert_rowid());
+    }
+    tx.prepare_cached("UPDATE deliveries SET task_id = ? WHERE key = ?")?.execute([&task.task_id, key.as_str()])?;
+    tx.prepare_cached("SELECT id FROM deliveries WHERE key = ?")?.query_row([key.as_str()], |row| row.get(0))
 }
 
 fn known(tx: &Transaction<'_>, key: &DeliveryKey) -> rusqlite::Result<Option<i64>> {

@@ -12,6 +12,9 @@ use super::JournalError;
 pub(super) const VERSION: i64 = 3;
 /// How much of the file the writer keeps in memory, in KiB with a minus: its indexes are in no order of time.
 const CACHE: i64 = -8192;
+/// As much of SQLite's log stays on disk, in bytes, to be written over: more than is in it when the writer works it into the
+/// file, or it would be cut and made anew each time. It goes when the last one closes the journal.
+const SIZE_LIMIT: i64 = 192 << 20;
 /// Says whose file it is, in `application_id`: "CCjl".
 const APPLICATION: i64 = 0x4343_6a6c;
 
@@ -84,7 +87,7 @@ pub(super) fn open_for_writing(dir: &Path) -> Result<Connection, JournalError> {
     // WAL with NORMAL: what is committed outlives this process; only the machine losing power may cost the last moments.
     conn.pragma_update(None, "synchronous", "normal").map_err(at)?;
     conn.pragma_update(None, "wal_autocheckpoint", 0).map_err(at)?; // the writer does it between batches
-    conn.pragma_update(None, "journal_size_limit", 64 << 20).map_err(at)?;
+    conn.pragma_update(None, "journal_size_limit", SIZE_LIMIT).map_err(at)?;
     conn.pragma_update(None, "cache_size", CACHE).map_err(at)?;
     // Otherwise a statement is made anew for each value it is given, for the sake of a better plan: there is none.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(at)?;
@@ -110,7 +113,7 @@ pub(super) fn open_beside(dir: &Path) -> Result<Connection, JournalError> {
     conn.busy_timeout(Duration::from_secs(5)).map_err(at)?;
     conn.pragma_update(None, "synchronous", "normal").map_err(at)?;
     conn.pragma_update(None, "wal_autocheckpoint", 0).map_err(at)?;
-    conn.pragma_update(None, "journal_size_limit", 64 << 20).map_err(at)?;
+    conn.pragma_update(None, "journal_size_limit", SIZE_LIMIT).map_err(at)?;
     Ok(conn)
 }
 

@@ -7,17 +7,20 @@
 mod body;
 pub mod control;
 mod fact;
+#[cfg(feature = "console")]
+mod fields;
 mod places;
 mod scope;
 mod secret;
+mod tops;
 
 pub use body::Body;
-#[cfg(feature = "console")]
-pub(crate) use body::fields;
 pub use control::Controls;
 pub use fact::{
     Answer, ApiCall, Backend, Fact, Level, LinkState, Mark, Origin, SeenVariable, StepKind, StepOutcome, StoreCall, TaskArrived,
 };
+#[cfg(feature = "console")]
+pub(crate) use fields::fields;
 pub use places::Places;
 pub use scope::{DeliveryKey, Scope, Step};
 pub use secret::Secret;

@@ -16,9 +16,10 @@
 mod events;
 mod note;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::extension::{Background, Context, Extension, HandlerError, Interactive, Scheduled};
+use crate::observe::Body;
 use note::{Note, Outcome};
 
 /// The probe.
@@ -37,8 +38,8 @@ pub fn extension() -> Extension {
     extension
 }
 
-async fn background(cx: Context, object: Value) -> Result<Background, HandlerError> {
-    Ok(match Note::of(&object["note"]).act(&cx, &object).await? {
+async fn background(cx: Context, object: Body) -> Result<Background, HandlerError> {
+    Ok(match Note::of(object.text_of(&["note"]).as_deref()).act(&cx, &object).await? {
         Outcome::Done => Background::Done,
         Outcome::Fail(why) => Background::Fail(why),
         Outcome::Skip(why) => Background::Skip(Some(why)),
@@ -47,15 +48,15 @@ async fn background(cx: Context, object: Value) -> Result<Background, HandlerErr
     })
 }
 
-async fn interactive(cx: Context, data: Value) -> Result<Interactive, HandlerError> {
-    Ok(match Note::of(&data["note"]).act(&cx, &data).await? {
+async fn interactive(cx: Context, data: Body) -> Result<Interactive, HandlerError> {
+    Ok(match Note::of(data.text_of(&["note"]).as_deref()).act(&cx, &data).await? {
         Outcome::Fail(why) => Interactive::fail(why, json!({"error": "no"})),
-        _ => Interactive::ok(data),
+        _ => Interactive::ok(data.into_value()),
     })
 }
 
-async fn scheduled(cx: Context, schedule: Value) -> Result<Scheduled, HandlerError> {
-    Ok(match Note::of(&schedule["parameter"]["note"]).act(&cx, &schedule).await? {
+async fn scheduled(cx: Context, schedule: Body) -> Result<Scheduled, HandlerError> {
+    Ok(match Note::of(schedule["parameter"]["note"].as_str()).act(&cx, &schedule).await? {
         Outcome::Fail(why) => Scheduled::Fail(why),
         _ => Scheduled::Done,
     })

@@ -11,7 +11,7 @@ use super::shared::{Job, Shared};
 use super::{lookup, trace};
 use crate::connect::Client;
 use crate::extension::{Context, EventHandler, Handler, TaskInfo};
-use crate::observe::{Fact, Scope, Secret, StepKind, StepOutcome};
+use crate::observe::{Body, Fact, Scope, Secret, StepKind, StepOutcome};
 use crate::protocol::{Output, TaskResult};
 
 /// Handles one task: looks up what it is about, calls the extension, says what came of it.
@@ -41,11 +41,11 @@ async fn background(shared: &Shared, configuration: &Configuration, job: &Job) -
         Some(key) => cx.client.with_key(&Secret::new(key.as_str())).map_err(|e| e.to_string())?,
         None => cx.client.clone(),
     };
-    let Some((object, came)) = lookup::object(&reader, configuration, &job.task.input, statuses).await? else {
+    let Some(object) = lookup::object(&reader, configuration, &job.task.input, statuses).await? else {
         let message = format!("The request status does not match the supported statuses: {}.", statuses.join(","));
         return Ok(Handled::done(Output { result: TaskResult::Skip, message: Some(message), ..Output::default() }, 0.0));
     };
-    job.scope.emit(Fact::ObjectFetched { object: came });
+    job.scope.emit(Fact::ObjectFetched { object: object.clone() });
     add_installation(shared, job, &mut cx).await?;
     let call = Call { name: event_type, limit: shared.options.limits.background, scope: &job.scope };
     call.run(handler, cx, object, |answer| answer.output()).await
@@ -60,7 +60,7 @@ async fn interactive(shared: &Shared, configuration: &Configuration, job: &Job) 
     add_installation(shared, job, &mut cx).await?;
     let call = Call { name: event_type, limit: shared.options.limits.interactive, scope: &job.scope };
     let data = job.task.input.data.clone().unwrap_or_default();
-    call.run(handler, cx, data, |answer| answer.output()).await
+    call.run(handler, cx, data.into(), |answer| answer.output()).await
 }
 
 async fn scheduled(shared: &Shared, configuration: &Configuration, job: &Job) -> Result<Handled, String> {
@@ -71,9 +71,9 @@ async fn scheduled(shared: &Shared, configuration: &Configuration, job: &Job) ->
         shared.options.environment_id,
         super::template::encoded(&job.task.input.object_id)
     );
-    let (schedule, came) = cx.client.fetch(&path).await.map_err(|e| e.to_string())?;
-    job.scope.emit(Fact::ObjectFetched { object: came });
-    let method = schedule["method"].as_str().unwrap_or_default().to_owned();
+    let schedule = cx.client.fetch(&path).await.map_err(|e| e.to_string())?;
+    job.scope.emit(Fact::ObjectFetched { object: schedule.clone() });
+    let method = schedule.text_of(&["method"]).unwrap_or_default();
     let Some(handler) = shared.extension.scheduled(&method) else {
         return Err(format!("the schedule calls for the method `{method}`, which the extension doesn't offer"));
     };
@@ -133,7 +133,7 @@ impl Call<'_> {
         self,
         handler: &Handler<R>,
         cx: Context,
-        object: Value,
+        object: Body,
         output: impl Fn(&R) -> Output,
     ) -> Result<Handled, String> {
         let step = self.scope.step(StepKind::Handler, self.name, None);

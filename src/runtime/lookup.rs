@@ -7,13 +7,13 @@ use crate::observe::Body;
 use crate::protocol::TaskInput;
 
 /// The object of a background task, as the event definition says: first counted by its filter, then fetched. `None`
-/// when it is in none of the statuses the extension asked for. Also as it came.
+/// when it is in none of the statuses the extension asked for.
 pub(super) async fn object(
     client: &Client,
     configuration: &Configuration,
     input: &TaskInput,
     statuses: &[String],
-) -> Result<Option<(Value, Body)>, String> {
+) -> Result<Option<Body>, String> {
     let event_type = &input.event_type;
     let definition =
         configuration.definition(event_type).ok_or_else(|| format!("Connect has sent no event definition for {event_type}"))?;
@@ -26,10 +26,8 @@ pub(super) async fn object(
         return Ok(None);
     }
     let path = definition.api_resource_endpoint.replace("{pk}", &id);
-    match client.fetch(&path).await.map_err(|e| e.to_string())? {
-        (Value::Object(object), came) if !object.is_empty() => Ok(Some((Value::Object(object), came))),
-        _ => Err(format!("GET {path}: the answer holds no object")),
-    }
+    let object = client.fetch(&path).await.map_err(|e| e.to_string())?;
+    if object.is_some_object() { Ok(Some(object)) } else { Err(format!("GET {path}: the answer holds no object")) }
 }
 
 /// The installation a task is for.

@@ -5,6 +5,8 @@ mod save;
 #[cfg(test)]
 mod tests;
 
+use serde_json::Value;
+
 use crate::extension::{Context, Extension};
 use crate::fulfillment::{Request, Saga};
 use crate::observe::Secret;
@@ -59,7 +61,7 @@ pub fn extension_with(defaults: Defaults) -> Extension {
         .variable("DRIVER_COLLECTION", "driver_requests");
     EVENTS.into_iter().fold(declared, |extension, event_type| {
         let stores = stores.clone();
-        extension.background(event_type, &["pending"], move |cx: Context, request| {
+        extension.background(event_type, &["pending"], move |cx: Context, request: Value| {
             let saga = Saga::new("save").transaction(SaveRequest::new(stores.clone()));
             async move {
                 let request = Request::from(request);

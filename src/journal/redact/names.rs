@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::LazyLock;
 
+use memchr::memrchr;
 use regex::{Captures, Regex};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
@@ -41,9 +42,52 @@ pub(super) fn in_object(map: &mut Map<String, Value>) {
 /// The fields that hold the value of a parameter or a variable.
 const VALUES: [&str; 3] = ["value", "initial_value", "structured_value"];
 
-/// Whether [`in_object`] would take something out of one of the objects in a piece of JSON; found out in passing.
-pub(super) fn hold_something(json: &[u8]) -> bool {
-    serde_json::from_slice::<Seen>(json).map_or(true, |seen| seen.secret)
+/// The objects of a piece of JSON without blanks and escapes, of which a few are looked into.
+pub(super) struct Objects<'a> {
+    json: &'a [u8],
+    /// Where the one begins that was looked into last.
+    last: Option<usize>,
+    /// How many bytes may still be looked at before all of them are, once.
+    budget: usize,
+}
+
+impl<'a> Objects<'a> {
+    pub(super) fn of(json: &'a [u8]) -> Self {
+        Self { json, last: None, budget: json.len().saturating_mul(2) }
+    }
+
+    /// Whether [`in_object`] would take something out of the object that has a field named at `at`, or of one inside it; found
+    /// out in passing. Asked of every such place, it tells of the whole piece of JSON.
+    pub(super) fn hold_something_at(&mut self, at: usize) -> bool {
+        let start = if self.budget == 0 { 0 } else { self.start_around(at).unwrap_or(0) };
+        if self.last == Some(start) {
+            return false;
+        }
+        let object = self.json.get(start..).unwrap_or_default();
+        let mut values = serde_json::Deserializer::from_slice(object).into_iter::<Seen>();
+        let Some(Ok(seen)) = values.next() else { return true };
+        self.last = Some(start);
+        self.budget = self.budget.saturating_sub(at.saturating_sub(start) + values.byte_offset());
+        seen.secret
+    }
+
+    /// Where the object begins that has the field: back over what is closed before it.
+    fn start_around(&self, at: usize) -> Option<usize> {
+        let opening = |end: usize| memrchr(b'"', self.json.get(..end)?);
+        // Either `at` is at the quotation mark before the name, or inside of it.
+        let mut here = if self.json.get(at) == Some(&b'"') { at } else { opening(at)? };
+        let mut closed = 0_usize;
+        loop {
+            here = here.checked_sub(1)?;
+            match self.json.get(here)? {
+                b'"' => here = opening(here)?,
+                b'}' | b']' => closed += 1,
+                b'{' if closed == 0 => return Some(here),
+                b'{' | b'[' => closed = closed.checked_sub(1)?,
+                _ => {}
+            }
+        }
+    }
 }
 
 /// What is seen of a value in passing.
@@ -216,6 +260,7 @@ fn owned(text: Cow<'_, str>) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use rstest::rstest;
     use serde_json::json;
 
@@ -235,9 +280,46 @@ mod tests {
     #[case(json!({"authorization": "", "logging_api_key": null}), false)]
     #[case(json!("password"), false)]
     fn a_look_in_passing_sees_secrets_exactly_where_some_would_be_taken_out(#[case] value: Value, #[case] secret: bool) {
-        assert_eq!(hold_something(value.to_string().as_bytes()), secret);
-        let mut taken_out = value.clone();
-        Secrets::default().value(&mut taken_out);
-        assert_eq!(taken_out != value, secret);
+        assert_eq!(Secrets::default().suspects(value.to_string().as_bytes()), secret);
+        assert_eq!(taken_out(&value) != value, secret);
+    }
+
+    fn taken_out(value: &Value) -> Value {
+        let mut value = value.clone();
+        Secrets::default().value(&mut value);
+        value
+    }
+
+    fn json() -> impl Strategy<Value = Value> {
+        let texts = ["password", "", "x", "{", "]}", "«secret:a»"].map(Value::from);
+        let leaf = prop::sample::select([&texts[..], &[true.into(), 1.into(), Value::Null]].concat());
+        let names = ["type", "secure", "value", "initial_value", "structured_value", "api_key", "Authorization", "a", "b["];
+        leaf.prop_recursive(5, 48, 6, move |inner| {
+            let fields = prop::collection::vec((prop::sample::select(names.to_vec()), inner.clone()), 0..6);
+            prop_oneof![
+                prop::collection::vec(inner, 0..4).prop_map(Value::from),
+                fields.prop_map(|fields| fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_secret_known_by_its_place_is_seen_wherever_the_object_lies(value in json()) {
+            prop_assert_eq!(Secrets::default().suspects(value.to_string().as_bytes()), taken_out(&value) != value);
+        }
+    }
+
+    #[test]
+    fn an_object_full_of_names_is_looked_into_only_so_often() {
+        let many: Vec<Value> = vec![json!({"api_key": null, "secure": true}); 2_000];
+        let mut body = json!({"api_key": null, "parts": many, "authorization": ""}).to_string();
+        for _ in 0..100 {
+            body = format!(r#"{{"api_key":null,"inner":{body},"authorization":null}}"#);
+        }
+        let mut objects = Objects::of(body.as_bytes());
+        let places: Vec<usize> = body.match_indices("api_key\":").map(|(at, _)| at).collect();
+        assert!(places.iter().all(|at| !objects.hold_something_at(*at)));
+        assert_eq!((objects.budget, objects.last), (0, Some(0)), "then once into all of it");
     }
 }

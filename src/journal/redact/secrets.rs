@@ -6,7 +6,7 @@ use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::{Config, GeneralPurpose, GeneralPurposeConfig};
 use serde_json::{Map, Value};
 
-use super::sieve::{Look, NAMES_ONLY, Sieve};
+use super::sieve::{NAMES_ONLY, Sieve};
 use super::view::View;
 use super::{names, placeholder};
 use crate::observe::Body;
@@ -71,11 +71,7 @@ impl Secrets {
     /// suspect too much, never too little. Where a name makes it suspect, what is beside the name decides: a password that
     /// is not set yet is no secret, and products have many.
     pub(super) fn suspects(&self, json: &[u8]) -> bool {
-        match self.sieve.as_ref().unwrap_or(&NAMES_ONLY).look(json) {
-            Look::Harmless => false,
-            Look::Named => names::hold_something(json),
-            Look::Suspect => true,
-        }
+        self.sieve.as_ref().unwrap_or(&NAMES_ONLY).suspects(json)
     }
 
     pub(super) fn texts<'a>(&self, texts: impl IntoIterator<Item = &'a mut String>) {

@@ -194,7 +194,7 @@ fn everything_with(text: &str) -> Vec<Observation> {
         micros: 1,
     };
     [
-        Fact::ObjectFetched { object: Body::from_text(&value.to_string()).unwrap() },
+        Fact::ObjectFetched { object: Body::from_text(value.to_string()).unwrap() },
         Fact::ObjectFetched { object: value.into() },
         Fact::ApiCall(call),
         Fact::StoreCall(store),
