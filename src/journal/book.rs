@@ -127,7 +127,7 @@ impl Journal {
     /// # Errors
     /// [`JournalError::NotWritten`] while the disk cannot be written.
     pub async fn flush(&self) -> Result<(), JournalError> {
-        let wanted = self.0.queue.accepted();
+        let wanted = self.0.queue.hurry();
         self.settled(wanted).await
     }
 

@@ -1,5 +1,6 @@
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 /// What waits for the writer: bounded, and whoever finds it full waits too. Nothing is ever dropped to make room.
 #[derive(Debug)]
@@ -16,11 +17,13 @@ struct State<T> {
     /// How many were ever accepted.
     accepted: u64,
     closed: bool,
+    /// Somebody waits for what was added so far.
+    hurry: bool,
 }
 
 impl<T> Queue<T> {
     pub(super) fn new(capacity: usize) -> Self {
-        let state = State { waiting: VecDeque::new(), accepted: 0, closed: false };
+        let state = State { waiting: VecDeque::new(), accepted: 0, closed: false, hurry: false };
         Self { state: Mutex::new(state), filled: Condvar::new(), drained: Condvar::new(), capacity }
     }
 
@@ -35,13 +38,14 @@ impl<T> Queue<T> {
         }
         state.waiting.push_back(item);
         state.accepted += 1;
-        if state.waiting.len() == 1 {
+        if state.waiting.len() == 1 || state.waiting.len() == self.portion() {
             self.filled.notify_one();
         }
     }
 
-    /// Moves everything that waits into `batch`, waiting for the first; `false` when it is closed and empty.
-    pub(super) fn take(&self, batch: &mut Vec<T>) -> bool {
+    /// Moves everything that waits into `batch`, waiting for the first, and until `due` for more unless there are many already
+    /// or somebody is in a hurry; `false` when it is closed and empty.
+    pub(super) fn take(&self, batch: &mut Vec<T>, due: Instant) -> bool {
         let mut state = self.lock();
         while state.waiting.is_empty() {
             if state.closed {
@@ -49,6 +53,14 @@ impl<T> Queue<T> {
             }
             state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+        while !state.closed && !state.hurry && state.waiting.len() < self.portion() {
+            let left = due.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            state = self.filled.wait_timeout(state, left).map_or_else(|poisoned| poisoned.into_inner().0, |(state, _)| state);
+        }
+        state.hurry = false;
         batch.extend(state.waiting.drain(..));
         self.drained.notify_all();
         true
@@ -58,9 +70,17 @@ impl<T> Queue<T> {
         self.lock().waiting.is_empty()
     }
 
-    /// How many were ever accepted.
-    pub(super) fn accepted(&self) -> u64 {
-        self.lock().accepted
+    /// So many are worth to be written at once.
+    fn portion(&self) -> usize {
+        self.capacity / 4
+    }
+
+    /// How many were ever accepted. Whoever asks waits for them: they are taken now.
+    pub(super) fn hurry(&self) -> u64 {
+        let mut state = self.lock();
+        state.hurry = !state.waiting.is_empty();
+        self.filled.notify_one();
+        state.accepted
     }
 
     /// Takes nothing any more; what waits can still be taken out.
@@ -79,7 +99,7 @@ impl<T> Queue<T> {
 mod tests {
     use std::sync::Arc;
     use std::sync::mpsc;
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use super::Queue;
 
@@ -101,11 +121,37 @@ mod tests {
         assert!(heard.recv_timeout(Duration::from_millis(50)).is_err(), "the third must wait");
         let mut taken = Vec::new();
         while taken.len() < 5 {
-            assert!(queue.take(&mut taken));
+            assert!(queue.take(&mut taken, Instant::now()));
         }
         pusher.join().unwrap();
         assert_eq!(taken, [0, 1, 2, 3, 4]);
-        assert_eq!(queue.accepted(), 5);
+        assert_eq!(queue.hurry(), 5);
+    }
+
+    #[test]
+    fn what_comes_shortly_after_is_taken_together_with_it_unless_somebody_is_in_a_hurry() {
+        let queue = Arc::new(Queue::new(8));
+        let never = Instant::now() + Duration::from_secs(3_600);
+        let taker = |portion: usize| {
+            let queue = Arc::clone(&queue);
+            std::thread::spawn(move || {
+                let mut taken = Vec::new();
+                queue.take(&mut taken, never);
+                assert_eq!(taken.len(), portion);
+            })
+        };
+        let enough = taker(2);
+        queue.push(1);
+        queue.push(2);
+        enough.join().unwrap();
+        let hurried = taker(1);
+        queue.push(3);
+        assert_eq!(queue.hurry(), 3);
+        hurried.join().unwrap();
+        let closed = taker(1);
+        queue.push(4);
+        queue.close();
+        closed.join().unwrap();
     }
 
     #[test]
@@ -115,8 +161,8 @@ mod tests {
         queue.close();
         queue.push(2);
         let mut taken = Vec::new();
-        assert!(queue.take(&mut taken));
-        assert!(!queue.take(&mut taken));
+        assert!(queue.take(&mut taken, Instant::now()));
+        assert!(!queue.take(&mut taken, Instant::now()));
         assert_eq!(taken, [1]);
     }
 }

@@ -23,6 +23,9 @@ const CHECKPOINT_BUSY: usize = 48 << 20;
 /// How often a batch is tried before the disk counts as broken, and the first pause; each is twice as long.
 const TRIES: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
+/// Between two batches under load. What comes alone is written at once; of what comes in a stream several are written together,
+/// and each page of an index once.
+const TOGETHER: Duration = Duration::from_millis(4);
 /// How often it is looked whether the journal has become too large or too old.
 const TRIM_EVERY: Duration = Duration::from_secs(3);
 
@@ -184,8 +187,9 @@ impl Writer {
         let (mut batch, mut rows) = (Vec::new(), Vec::new());
         // That there is none makes a search slower, and is no reason to write nothing.
         let keeper = self.path.parent().and_then(|dir| Keeper::start(dir, Arc::clone(&self.writing)).ok());
-        let mut lost = Lost::default();
-        while queue.take(&mut batch) {
+        let (mut lost, mut due) = (Lost::default(), Instant::now());
+        while queue.take(&mut batch, due) {
+            due = Instant::now() + TOGETHER;
             let count = batch.len() as u64;
             if lost.count > 0 {
                 batch.insert(0, lost.note());
