@@ -75,6 +75,35 @@ fn a_session_that_ends_does_not_run_the_step_a_delivery_stands_before_and_its_ta
 }
 
 #[test]
+fn a_session_that_is_killed_did_not_run_the_step_a_delivery_stood_before_and_its_task_comes_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut killed = session(dir.path());
+    run(dir.path(), &["sagas", "break", "SaveRequest", "--kind", "execute"]);
+    let task = run(dir.path(), &["--json", "trigger", PURCHASE]).object();
+    let held = killed.until("the breakpoint", |seen| seen["kind"] == "held")["delivery"].to_string();
+    killed.kill();
+    let trace = run(dir.path(), &["--json", "sagas", "show", &held]).object();
+    assert_eq!((&trace["state"], &trace["result"]), (&"interrupted".into(), &Value::Null), "before the next session, too");
+
+    let next = session(dir.path());
+    let answer = next.until("the task again", |seen| seen["kind"] == "answered");
+    let again = run(dir.path(), &["--json", "events", "show", &answer["delivery"].to_string()]).object();
+    let expected = (&task["task_id"], &2.into(), &"success".into());
+    assert_eq!((&again["task_id"], &again["attempt"], &again["result"]), expected, "{again}");
+    let trace = run(dir.path(), &["--json", "sagas", "show", &held]).object();
+    assert_eq!((&trace["state"], &trace["store_calls"]), (&"interrupted".into(), &0.into()), "{trace}");
+    let why = "interrupted at the breakpoint before execute SaveRequest: \
+               the process that handled it ended before it was answered; replay it to run it again";
+    assert_eq!(trace["why"], why);
+    let filter = json!({ "id": task["object_id"] }).to_string();
+    for backend in ["driver", "data-api"] {
+        let count = run(dir.path(), &["--json", "store", "count", "--backend", backend, "--filter", &filter]).object();
+        assert_eq!(count["count"], 1, "saved once, by the second delivery: {count}");
+    }
+    assert!(next.terminate().success());
+}
+
+#[test]
 fn a_write_that_fails_on_purpose_is_compensated_marked_compared_and_exported() {
     let dir = tempfile::tempdir().unwrap();
     let session = session(dir.path());
