@@ -88,6 +88,7 @@ async fn a_delivery_without_a_runner_says_so_and_is_found_by_it_until_the_runner
     journal.flush().await.unwrap();
     let reader = journal.reader().unwrap();
     let state = || reader.delivery(1).unwrap().unwrap().state;
+    let reason = |reader: &Reader| reader.delivery(1).unwrap().unwrap().reason().map(str::to_owned);
     let found = |filter| -> Vec<i64> {
         let filter = DeliveryFilter::parse(filter).unwrap();
         reader.deliveries(&filter, &Window::newest(10)).unwrap().iter().map(|row| row.id).collect()
@@ -95,7 +96,8 @@ async fn a_delivery_without_a_runner_says_so_and_is_found_by_it_until_the_runner
     let counted = || -> Vec<(String, u64)> {
         reader.metrics(Timestamp::now()).unwrap()[0].buckets.iter().flat_map(|bucket| bucket.results.clone()).collect()
     };
-    assert_eq!(state(), DeliveryState::NoRunner);
+    assert_eq!((state(), reason(&reader).as_deref()), (DeliveryState::NoRunner, Some("it was killed")));
+    assert_eq!(found("reason~killed"), [1]);
     let mut both = counted();
     both.sort();
     assert_eq!(both, [("no_runner".to_owned(), 1), ("running".to_owned(), 1)]);
@@ -103,18 +105,21 @@ async fn a_delivery_without_a_runner_says_so_and_is_found_by_it_until_the_runner
 
     journal.observe(of(&key, Fact::RunnerBack { instance: "one".into() }));
     journal.flush().await.unwrap();
-    assert_eq!((state(), found("result=no_runner")), (DeliveryState::Running, vec![]));
+    assert_eq!((state(), reason(&reader), found("result=no_runner")), (DeliveryState::Running, None, vec![]));
 
     journal.observe(gone());
     journal.flush().await.unwrap();
     drop((reader, journal));
     let reader = Reader::open(dir.path()).unwrap();
     assert_eq!(reader.delivery(1).unwrap().unwrap().state, DeliveryState::Interrupted, "nobody waits for anything");
+    let why = reason(&reader).unwrap();
+    assert!(why.starts_with("the session ended before a runner came for it"), "{why}");
     let buckets = reader.metrics(Timestamp::now()).unwrap().remove(0).buckets;
     assert_eq!(buckets.iter().map(|bucket| bucket.count("interrupted")).sum::<u64>(), 2);
     let journal = Journal::open(dir.path()).unwrap();
     let last = journal.reader().unwrap().observations(1).unwrap().pop().unwrap().observation.fact;
-    assert!(matches!(&last, Fact::Interrupted { reason } if reason.starts_with("the session ended before a runner")), "{last:?}");
+    assert!(matches!(&last, Fact::Interrupted { reason } if *reason == why), "{last:?}");
+    assert_eq!(reason(&journal.reader().unwrap()), Some(why));
 }
 
 #[tokio::test]

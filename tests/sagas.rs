@@ -84,6 +84,9 @@ fn a_session_that_is_killed_did_not_run_the_step_a_delivery_stood_before_and_its
     killed.kill();
     let trace = run(dir.path(), &["--json", "sagas", "show", &held]).object();
     assert_eq!((&trace["state"], &trace["result"]), (&"interrupted".into(), &Value::Null), "before the next session, too");
+    let ended = "the process that handled it ended before it was answered; replay it to run it again";
+    let listed = run(dir.path(), &["events", "list"]).stdout;
+    assert!(listed.contains("  interrupted  ") && listed.trim_end().ends_with(ended), "{listed}");
 
     let next = session(dir.path());
     let answer = next.until("the task again", |seen| seen["kind"] == "answered");
@@ -92,9 +95,8 @@ fn a_session_that_is_killed_did_not_run_the_step_a_delivery_stood_before_and_its
     assert_eq!((&again["task_id"], &again["attempt"], &again["result"]), expected, "{again}");
     let trace = run(dir.path(), &["--json", "sagas", "show", &held]).object();
     assert_eq!((&trace["state"], &trace["store_calls"]), (&"interrupted".into(), &0.into()), "{trace}");
-    let why = "interrupted at the breakpoint before execute SaveRequest: \
-               the process that handled it ended before it was answered; replay it to run it again";
-    assert_eq!(trace["why"], why);
+    assert_eq!(trace["why"], format!("interrupted at the breakpoint before execute SaveRequest: {ended}"));
+    assert_eq!(trace["message"], ended);
     let filter = json!({ "id": task["object_id"] }).to_string();
     for backend in ["driver", "data-api"] {
         let count = run(dir.path(), &["--json", "store", "count", "--backend", backend, "--filter", &filter]).object();

@@ -335,6 +335,9 @@ impl Wanted {
 
 pub(super) fn delivery(row: &Row<'_>, live: bool) -> rusqlite::Result<DeliveryRow> {
     let number = |n: i64| u64::try_from(n).unwrap_or_default();
+    let stood = row.get::<_, i64>("state")?;
+    // Whoever handled it is gone.
+    let left = !live && matches!(stood, state::RUNNING | state::NO_RUNNER);
     Ok(DeliveryRow {
         id: row.get("id")?,
         task_id: row.get("task_id")?,
@@ -343,9 +346,8 @@ pub(super) fn delivery(row: &Row<'_>, live: bool) -> rusqlite::Result<DeliveryRo
         object_id: row.get("object_id")?,
         arrived_at: Timestamp(row.get("arrived_at")?),
         object_status: row.get("object_status")?,
-        state: match row.get::<_, i64>("state")? {
-            // Whoever handled it is gone.
-            state::RUNNING | state::NO_RUNNER if !live => DeliveryState::Interrupted,
+        state: match stood {
+            _ if left => DeliveryState::Interrupted,
             state::RUNNING => DeliveryState::Running,
             state::NO_RUNNER => DeliveryState::NoRunner,
             state::ANSWERED => DeliveryState::Answered,
@@ -353,7 +355,7 @@ pub(super) fn delivery(row: &Row<'_>, live: bool) -> rusqlite::Result<DeliveryRo
             _ => DeliveryState::Interrupted,
         },
         result: row.get("result")?,
-        message: row.get("message")?,
+        message: if left { Some(state::unanswered(stood)) } else { row.get("message")? },
         countdown: number(row.get("countdown")?),
         micros: row.get::<_, Option<i64>>("micros")?.map(number),
         attempt: row.get("attempt")?,

@@ -13,6 +13,15 @@ pub(super) mod state {
     pub(in crate::journal) const SENT: i64 = 2;
     pub(in crate::journal) const INTERRUPTED: i64 = 3;
     pub(in crate::journal) const NO_RUNNER: i64 = 4;
+
+    /// Why a delivery that stood so when its session ended has no answer.
+    pub(in crate::journal) fn unanswered(state: i64) -> String {
+        let ended = match state {
+            NO_RUNNER => "the session ended before a runner came for it",
+            _ => "the process that handled it ended before it was answered",
+        };
+        format!("{ended}; replay it to run it again")
+    }
 }
 
 /// Writes one observation, already redacted, whose fact is `body` in JSON. What it means for the summary of its delivery

@@ -35,7 +35,7 @@ pub struct DeliveryRow {
     pub state: DeliveryState,
     /// `success`, `fail`, `skip`, `reschedule`, `retry`, once there is one.
     pub result: Option<String>,
-    /// Its reason.
+    /// Its reason; or, of one that was interrupted or has no runner, why there is no result.
     pub message: Option<String>,
     /// Seconds until it comes again, with `reschedule`.
     pub countdown: u64,

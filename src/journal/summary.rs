@@ -29,6 +29,8 @@ struct Change {
     injected: i64,
     object_status: Option<String>,
     answer: Option<Answer>,
+    /// Why there is no answer, or that this does not hold any more.
+    reason: Option<Option<String>>,
     state: Option<i64>,
 }
 
@@ -62,9 +64,13 @@ impl Changes {
                 change.state = Some(state::ANSWERED);
             }
             Fact::ResultSent { .. } => change.state = Some(state::SENT),
-            Fact::Interrupted { .. } => change.state = Some(state::INTERRUPTED),
-            Fact::RunnerGone { .. } => change.state = Some(state::NO_RUNNER),
-            Fact::RunnerBack { .. } => change.state = Some(state::RUNNING),
+            Fact::Interrupted { reason } => {
+                (change.state, change.reason) = (Some(state::INTERRUPTED), Some(Some(reason.clone())));
+            }
+            Fact::RunnerGone { reason } => {
+                (change.state, change.reason) = (Some(state::NO_RUNNER), Some(Some(reason.clone())));
+            }
+            Fact::RunnerBack { .. } => (change.state, change.reason) = (Some(state::RUNNING), Some(None)),
             _ => {}
         }
     }
@@ -73,7 +79,11 @@ impl Changes {
     pub(super) fn write(&mut self, tx: &Transaction<'_>) -> rusqlite::Result<()> {
         let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         for (id, change) in std::mem::take(&mut self.0) {
-            let Change { api_calls, store_calls, store_errors, logs, saga, injected, object_status, answer, state } = change;
+            let Change { api_calls, store_calls, store_errors, logs, saga, injected, object_status, answer, reason, state } =
+                change;
+            if let Some(reason) = reason.filter(|_| answer.is_none()) {
+                tx.prepare_cached("UPDATE deliveries SET message = ?2 WHERE id = ?1")?.execute(params![id, reason])?;
+            }
             // What is set is written to its index, changed or not: so the answer has a statement of its own.
             match answer {
                 None => tx.prepare_cached(concat!(counts!(), " WHERE id = ?1"))?.execute(params![

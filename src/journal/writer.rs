@@ -135,11 +135,7 @@ impl Writer {
             .query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?
             .map(|row| {
                 let (key, stood) = row?;
-                let ended = match stood {
-                    state::NO_RUNNER => "the session ended before a runner came for it",
-                    _ => "the process that handled it ended before it was answered",
-                };
-                let reason = format!("{ended}; replay it to run it again");
+                let reason = state::unanswered(stood);
                 let delivery = Some(DeliveryKey::from(key.as_str()));
                 Ok(Observation { delivery, ..Observation::now(Fact::Interrupted { reason }) })
             })
