@@ -77,7 +77,7 @@ fn to(value: &Bson, to: &str) -> Result<Bson, CommandError> {
         ("double", Bson::DateTime(at)) => Bson::Double(at.timestamp_millis() as f64),
         ("double", value) => Bson::Double(double(value).ok_or_else(|| unsupported(value, to))?),
         ("decimal", Bson::Decimal128(_)) => value.clone(),
-        ("decimal", Bson::String(text)) => Bson::Decimal128(text.parse().map_err(|_| unparsable(text, "no decimal number"))?),
+        ("decimal", Bson::String(text)) => decimal(text)?,
         ("decimal", Bson::Boolean(flag)) => decimal(&i32::from(*flag).to_string())?,
         ("decimal", Bson::DateTime(at)) => decimal(&at.timestamp_millis().to_string())?,
         // A double counts with the 15 digits it is sure of.
@@ -91,7 +91,11 @@ fn to(value: &Bson, to: &str) -> Result<Bson, CommandError> {
 }
 
 fn decimal(text: &str) -> Result<Bson, CommandError> {
-    text.parse().map(Bson::Decimal128).map_err(|_| unparsable(text, "no decimal number"))
+    // The parser takes a text without any digit, an empty one too, for zero.
+    let mantissa = text.split(['e', 'E']).next().unwrap_or_default();
+    let says_something = mantissa.bytes().any(|b| b.is_ascii_digit()) || text.contains(['n', 'N']);
+    let parsed = says_something.then(|| text.parse().ok()).flatten();
+    parsed.map(Bson::Decimal128).ok_or_else(|| unparsable(text, "no decimal number"))
 }
 
 fn narrowed(n: i64, from: &Bson) -> Result<Bson, CommandError> {

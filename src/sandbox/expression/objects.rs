@@ -13,9 +13,9 @@ pub(super) fn to_object(arguments: &[Value]) -> Result<Value, CommandError> {
     let Some(values) = elements(argument(arguments, 0), 40386, wrong)? else { return null() };
     let mut object = Document::new();
     for value in values {
-        let (key, value) = match value {
+        let (key, value, wrong_key) = match value {
             Bson::Array(pair) => match <[Bson; 2]>::try_from(pair) {
-                Ok([key, value]) => (key, value),
+                Ok([key, value]) => (key, value, 40395),
                 Err(pair) => {
                     let message =
                         format!("$arrayToObject requires an array of size 2 arrays,found array of size: {}", pair.len());
@@ -23,7 +23,7 @@ pub(super) fn to_object(arguments: &[Value]) -> Result<Value, CommandError> {
                 }
             },
             Bson::Document(mut pair) if pair.len() == 2 => match (pair.remove("k"), pair.remove("v")) {
-                (Some(key), Some(value)) => (key, value),
+                (Some(key), Some(value)) => (key, value, 40394),
                 _ => return Err(fault(40393, "$arrayToObject requires an object with keys 'k' and 'v'.")),
             },
             Bson::Document(pair) => {
@@ -41,7 +41,7 @@ pub(super) fn to_object(arguments: &[Value]) -> Result<Value, CommandError> {
             Bson::String(key) => drop(object.insert(key, value)),
             other => {
                 let message = format!("$arrayToObject requires keys to be of type string, found: {}", alias_of(&other));
-                return Err(fault(40394, message));
+                return Err(fault(wrong_key, message));
             }
         }
     }

@@ -124,6 +124,10 @@ fn evaluate(expression: Bson) -> Result<Option<Bson>, CommandError> {
     bson!([{ "$round": [decimal("2.345"), 2] }, { "$floor": decimal("-1.5") }, { "$ceil": decimal("1.2") }, { "$trunc": [decimal("1.29"), 1] }]),
     bson!([decimal("2.34"), decimal("-2"), decimal("2"), decimal("1.2")])
 )]
+#[case::a_zero_among_doubles_is_a_plain_zero_among_decimals(
+    bson!([{ "$add": [0.0, decimal("1.5")] }, { "$toDecimal": 0.0 }, { "$toDecimal": -0.0 }]),
+    bson!([decimal("1.5"), decimal("0"), decimal("-0")])
+)]
 #[case::remainder_of_decimals(bson!([{ "$mod": [decimal("-5.5"), 2] }, { "$mod": [5, decimal("1E-6000")] }]), bson!([decimal("-1.5"), decimal("0E-6000")]))]
 #[case::power_of_decimals(
     bson!([{ "$pow": [decimal("1.1"), 2] }, { "$pow": [decimal("2"), decimal("0.5")] }, { "$pow": [decimal("-2"), 0.5] }]),
@@ -155,6 +159,12 @@ fn an_expression_evaluates_as_in_mongodb(#[case] expression: Bson, #[case] expec
 #[case(bson!({ "$concat": [1] }), 16702)]
 #[case(bson!("$$nope"), 17276)]
 #[case(bson!({ "$toInt": "x" }), 241)]
+#[case(bson!({ "$arrayToObject": [[[1, 2]]] }), 40395)]
+#[case(bson!({ "$arrayToObject": [[{ "k": 1, "v": 2 }]] }), 40394)]
+#[case(bson!({ "$toDecimal": "" }), 241)]
+#[case(bson!({ "$toDecimal": "." }), 241)]
+#[case(bson!({ "$toDecimal": "-" }), 241)]
+#[case(bson!({ "$toDecimal": "e1" }), 241)]
 #[case(bson!({ "$dateFromString": { "dateString": "no date" } }), 241)]
 #[case(bson!({ "$dateFromString": { "dateString": "Jan 2 2024", "onError": 1 } }), 238)]
 #[case(bson!({ "$toDate": "1/2/2024" }), 238)]

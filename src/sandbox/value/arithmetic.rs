@@ -100,6 +100,8 @@ pub(in crate::sandbox) fn is_number(value: &Bson) -> bool {
 /// A number as an exact decimal. A double counts with the 15 digits it is sure of, as in MongoDB.
 pub(in crate::sandbox) fn exact(value: &Bson) -> Option<Decimal> {
     match value {
+        // Zero has no digits to be sure of.
+        Bson::Double(n) if *n == 0.0 => Decimal::parse(&format!("{n:e}")),
         Bson::Double(n) => Decimal::parse(&format!("{n:.14e}")),
         other => Decimal::parse(&other.to_string()),
     }
