@@ -5,6 +5,7 @@ use std::fs::File;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, params};
 use tokio::sync::oneshot;
@@ -60,6 +61,11 @@ enum Job {
 
 /// At most so many writes in one commit: bounds how long a barrier waits.
 const GROUP: usize = 2_000;
+
+/// So many hand-overs at once, or more, are a crowd: the next commit waits that long after the last one, so that more of them share
+/// it. Nobody who comes alone, one call after the other, waits for others.
+const CROWD: usize = 8;
+const TOGETHER: Duration = Duration::from_millis(2);
 
 /// After so many writes the log of SQLite is worked into its file: when those who waited for them were told, not before.
 const CHECKPOINT: usize = 8_000;
@@ -161,17 +167,19 @@ impl Barrier {
 fn run(mut db: Connection, inbox: &mpsc::Receiver<Job>, written: &AtomicU64, failed: &dyn Fn(&str)) {
     let mut open = true;
     let mut since_checkpoint = 0;
+    let mut due = Instant::now();
     while open && let Ok(job) = inbox.recv() {
-        let (mut writes, mut barriers) = (Vec::new(), Vec::new());
+        let (mut writes, mut barriers, mut jobs) = (Vec::new(), Vec::new(), 0);
         let mut next = Some(job);
         while let Some(job) = next.take() {
+            jobs += 1;
             match job {
                 Job::Writes(some) => writes.extend(some),
                 Job::Barrier(told) => barriers.push(told),
                 Job::Close => open = false,
             }
             if open && writes.len() < GROUP {
-                next = inbox.try_recv().ok();
+                next = inbox.recv_timeout(due.saturating_duration_since(Instant::now())).ok();
             }
         }
         let outcome = if writes.is_empty() { Ok(()) } else { commit(&mut db, &writes).map_err(|e| e.to_string()) };
@@ -182,6 +190,7 @@ fn run(mut db: Connection, inbox: &mpsc::Receiver<Job>, written: &AtomicU64, fai
         for told in barriers {
             let _ = told.send(outcome.clone());
         }
+        due = Instant::now() + if jobs < CROWD { Duration::ZERO } else { TOGETHER };
         since_checkpoint += writes.len();
         if since_checkpoint >= CHECKPOINT {
             // That it can't be done now (a reader is in the way) only means that it is done later.
