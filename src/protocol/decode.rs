@@ -2,7 +2,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use super::{Message, Task, legacy};
+use super::{Message, Task, legacy, quick};
 
 /// A frame that is no message of the protocol. The texts are shown to a developer as they are.
 #[derive(Debug, Error)]
@@ -54,6 +54,11 @@ pub enum DecodeError {
 /// # Errors
 /// [`DecodeError`] says what is wrong with the frame; nothing is half understood.
 pub fn decode(frame: &str) -> Result<Message, DecodeError> {
+    quick::task(frame).map_or_else(|| at_length(frame), |task| Ok(Message::Task(Box::new(task))))
+}
+
+/// The same for every frame, step by step.
+pub(super) fn at_length(frame: &str) -> Result<Message, DecodeError> {
     let Value::Object(mut envelope) = serde_json::from_str(frame).map_err(DecodeError::Json)? else {
         return Err(DecodeError::NotAnObject);
     };

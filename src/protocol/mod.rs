@@ -9,6 +9,7 @@ mod decode;
 mod legacy;
 mod lenient;
 mod message;
+mod quick;
 
 pub(crate) use debug::excerpt;
 pub use decode::{DecodeError, decode};
