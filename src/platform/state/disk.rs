@@ -214,18 +214,16 @@ fn apply(db: &Connection, write: &Write) -> rusqlite::Result<usize> {
     let run = |sql: &str, values: &[&dyn rusqlite::ToSql]| db.prepare_cached(sql)?.execute(values);
     match write {
         Write::Meta(name, value) => run("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", params![name, value]),
-        Write::Object(collection, id, body) => run(
-            "INSERT INTO objects (collection, id, body) VALUES (?, ?, ?)
-             ON CONFLICT (collection, id) DO UPDATE SET body = excluded.body, held_by = NULL",
-            params![collection, id, &**body],
-        ),
-        Write::Held(Held { collection, id, holders, holder, field }) => run(
-            "INSERT INTO objects (collection, id, body, held_by)
-             SELECT ?, ?, ?, seq FROM objects WHERE collection = ? AND id = ?
-             ON CONFLICT (collection, id) DO UPDATE SET body = excluded.body, held_by = excluded.held_by",
-            params![collection, id, field, holders, holder],
-        ),
-        Write::ObjectGone(collection, id) => run("DELETE FROM objects WHERE collection = ? AND id = ?", params![collection, id]),
+        Write::Object(collection, id, body) => put(db, collection, id, body, None),
+        Write::Held(Held { collection, id, holders, holder, field }) => {
+            let seq = "SELECT seq FROM objects WHERE collection = ? AND id = ?";
+            let held_by: i64 = db.prepare_cached(seq)?.query_row(params![holders, holder], |row| row.get(0))?;
+            put(db, collection, id, field, Some(held_by))
+        }
+        Write::ObjectGone(collection, id) => {
+            let_go(db, collection, id)?;
+            run("DELETE FROM objects WHERE collection = ? AND id = ?", params![collection, id])
+        }
         Write::Variable(id, body) => run("INSERT OR REPLACE INTO variables (id, body) VALUES (?, ?)", params![id, body]),
         Write::VariableGone(id) => run("DELETE FROM variables WHERE id = ?", params![id]),
         Write::Task(id, body) => run(
@@ -239,6 +237,26 @@ fn apply(db: &Connection, write: &Write) -> rusqlite::Result<usize> {
         }
         Write::AlarmGone(kind, id) => run("DELETE FROM alarms WHERE kind = ? AND id = ?", params![kind, id]),
     }
+}
+
+/// Writes an object, nearly always a new one.
+fn put(db: &Connection, collection: &str, id: &str, body: &str, held_by: Option<i64>) -> rusqlite::Result<usize> {
+    let new = "INSERT INTO objects (collection, id, body, held_by) VALUES (?, ?, ?, ?) ON CONFLICT (collection, id) DO NOTHING";
+    match db.prepare_cached(new)?.execute(params![collection, id, body, held_by])? {
+        0 => {
+            let_go(db, collection, id)?;
+            let changed = "UPDATE objects SET body = ?, held_by = ? WHERE collection = ? AND id = ?";
+            db.prepare_cached(changed)?.execute(params![body, held_by, collection, id])
+        }
+        written => Ok(written),
+    }
+}
+
+/// An object changes or goes: what it holds gets a body of its own.
+fn let_go(db: &Connection, collection: &str, id: &str) -> rusqlite::Result<usize> {
+    let held = "UPDATE objects SET body = (SELECT holder.body FROM objects holder WHERE holder.seq = objects.held_by) -> body, held_by = NULL
+                WHERE held_by = (SELECT seq FROM objects WHERE collection = ? AND id = ?)";
+    db.prepare_cached(held)?.execute(params![collection, id])
 }
 
 #[cfg(test)]

@@ -30,19 +30,13 @@ const ALARMS: &str = "
 
 /// What format 3 adds: an object that another one holds as it is, a request its asset, is not written twice. Its row has the
 /// number of the row that holds it, and for a body the name of the field it is in; whoever reads bodies reads `whole_objects`.
-/// Before the holder changes or goes, the object gets a body of its own: so it stays what it was when it was stored.
+/// Before the holder changes or goes, the writing thread gives the object a body of its own: it stays what it was.
 const HELD: &str = "
     ALTER TABLE objects ADD COLUMN held_by INTEGER;
     CREATE INDEX held_objects ON objects (held_by) WHERE held_by IS NOT NULL;
     CREATE VIEW whole_objects AS SELECT seq, collection, id,
         CASE WHEN held_by IS NULL THEN body ELSE (SELECT holder.body -> held.body FROM objects holder WHERE holder.seq = held.held_by) END
         AS body FROM objects held;
-    CREATE TRIGGER holder_changes BEFORE UPDATE OF body ON objects WHEN old.held_by IS NULL BEGIN
-        UPDATE objects SET body = old.body -> body, held_by = NULL WHERE held_by = old.seq;
-    END;
-    CREATE TRIGGER holder_goes BEFORE DELETE ON objects WHEN old.held_by IS NULL BEGIN
-        UPDATE objects SET body = old.body -> body, held_by = NULL WHERE held_by = old.seq;
-    END;
     PRAGMA user_version = 3;
 ";
 
