@@ -35,15 +35,8 @@ impl Body {
     pub fn from_text(text: impl Into<Arc<str>>) -> Option<Self> {
         let text = text.into();
         let tops = Tops::of(&text).ok()?;
+        // Whoever writes bodies down relies on there being no blanks.
         Some(if is_compact(&text) { Self(Arc::new(Inner::unread(text, tops.into()))) } else { read(Some(&text)).into() })
-    }
-
-    /// Takes over a text that is known to be JSON. One with blanks between its parts is read at once: whoever writes bodies
-    /// down relies on there being none.
-    #[cfg(feature = "console")]
-    pub(crate) fn of_json(text: impl Into<Arc<str>>) -> Self {
-        let text = text.into();
-        if is_compact(&text) { Self::of_compact(text) } else { read(Some(&text)).into() }
     }
 
     /// Takes over a text that is known to be JSON without blanks between its parts, as `serde_json` writes it.

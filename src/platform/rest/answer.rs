@@ -105,7 +105,7 @@ impl Answer {
     pub(crate) fn observed(&self) -> (u16, Option<Body>, Option<String>) {
         match self {
             Self::Object(object) => (200, Some(object.clone().into()), None),
-            Self::Text(text) => (200, Some(Body::of_json(Arc::clone(text))), None),
+            Self::Text(text) => (200, Some(Body::of_compact(Arc::clone(text))), None),
             Self::Created(object) => (201, Some(object.clone().into()), None),
             Self::List { items, offset, total } => {
                 (200, Some(Value::Array(items.clone()).into()), Some(content_range(*offset, items.len(), *total)))

@@ -7,6 +7,8 @@ mod parse;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
 pub(crate) use parse::percent_decode;
 use serde_json::Value;
 use thiserror::Error;
@@ -96,20 +98,20 @@ impl Query {
 
     /// The object of a text, as far as the conditions and the order look at it.
     pub(crate) fn glance(&self, text: &str) -> serde_json::Result<Value> {
-        fields(text, |field| {
-            let begins = |path: &[String]| path.first().is_some_and(|first| first == field);
-            self.ordering.iter().any(|(path, _)| begins(path)) || self.filter.iter().any(|filter| filter.asks(&begins))
-        })
+        let mut names = BTreeSet::new();
+        names.extend(self.ordering.iter().filter_map(|(path, _)| path.first().map(String::as_str)));
+        self.filter.iter().for_each(|filter| filter.asks(&mut names));
+        fields(text, &names)
     }
 }
 
 impl Filter {
-    /// Whether it looks at one of these fields.
-    fn asks(&self, of: &impl Fn(&[String]) -> bool) -> bool {
+    /// The fields it looks at.
+    fn asks<'a>(&'a self, names: &mut BTreeSet<&'a str>) {
         match self {
-            Self::And(inner) | Self::Or(inner) => inner.iter().any(|filter| filter.asks(of)),
-            Self::Not(inner) => inner.asks(of),
-            Self::Compare(path, ..) | Self::In(path, _) => of(path),
+            Self::And(inner) | Self::Or(inner) => inner.iter().for_each(|filter| filter.asks(names)),
+            Self::Not(inner) => inner.asks(names),
+            Self::Compare(path, ..) | Self::In(path, _) => names.extend(path.first().map(String::as_str)),
         }
     }
 }
