@@ -63,12 +63,13 @@ enum Job {
 const GROUP: usize = 2_000;
 
 /// So many hand-overs at once, or more, are a crowd: the next commit waits that long after the last one, so that more of them share
-/// it. Nobody who comes alone, one call after the other, waits for others.
+/// it, but not for more than are enough. Nobody who comes alone, one call after the other, waits for others.
 const CROWD: usize = 8;
+const ENOUGH: usize = 128;
 const TOGETHER: Duration = Duration::from_millis(2);
 
 /// After so many writes the log of SQLite is worked into its file: when those who waited for them were told, not before.
-const CHECKPOINT: usize = 8_000;
+const CHECKPOINT: usize = 24_000;
 
 /// The way to the writing thread. Cheap to clone.
 #[derive(Clone)]
@@ -179,7 +180,8 @@ fn run(mut db: Connection, inbox: &mpsc::Receiver<Job>, written: &AtomicU64, fai
                 Job::Close => open = false,
             }
             if open && writes.len() < GROUP {
-                next = inbox.recv_timeout(due.saturating_duration_since(Instant::now())).ok();
+                let pause = if jobs < ENOUGH { due.saturating_duration_since(Instant::now()) } else { Duration::ZERO };
+                next = inbox.recv_timeout(pause).ok();
             }
         }
         let outcome = if writes.is_empty() { Ok(()) } else { commit(&mut db, &writes).map_err(|e| e.to_string()) };

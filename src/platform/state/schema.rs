@@ -79,7 +79,7 @@ pub(crate) fn open(dir: &Path) -> Result<(Connection, File, Loaded), PlatformErr
     db.pragma_update(None, "cache_size", -8192)?;
     // Otherwise some statements are made anew for each value they are given.
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    db.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    db.pragma_update(None, "journal_size_limit", 192 << 20)?;
     let found: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
     match found {
         0 => db.execute_batch(&format!("BEGIN; {TABLES} {ALARMS} {HELD} COMMIT;"))?,
