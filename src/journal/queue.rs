@@ -2,6 +2,9 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+/// More are not written at once for the sake of being many.
+const PORTION: usize = 512;
+
 /// What waits for the writer: bounded, and whoever finds it full waits too. Nothing is ever dropped to make room.
 #[derive(Debug)]
 pub(super) struct Queue<T> {
@@ -72,7 +75,7 @@ impl<T> Queue<T> {
 
     /// So many are worth to be written at once.
     fn portion(&self) -> usize {
-        self.capacity / 4
+        PORTION.min(self.capacity / 4)
     }
 
     /// How many were ever accepted. Whoever asks waits for them: they are taken now.

@@ -26,6 +26,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(20);
 /// Between two batches under load. What comes alone is written at once; of what comes in a stream several are written together,
 /// and each page of an index once.
 const TOGETHER: Duration = Duration::from_millis(4);
+/// With batches of so many observations there is no time for anything else.
+const PRESSED: u64 = 64;
 /// How often it is looked whether the journal has become too large or too old.
 const TRIM_EVERY: Duration = Duration::from_secs(3);
 
@@ -208,7 +210,7 @@ impl Writer {
             self.checkpoint(queue.is_empty());
             self.trim(queue);
             if let Some(keeper) = &keeper {
-                keeper.tell();
+                keeper.tell(count >= PRESSED);
             }
         }
     }

@@ -42,9 +42,10 @@ impl Keeper {
         Ok(Self { bell, thread: Some(thread) })
     }
 
-    /// Says that something was written.
-    pub(in crate::journal) fn tell(&self) {
-        self.bell.ring();
+    /// Says that something was written, and whether the writer is pressed for time: then this one stands back. What is not in
+    /// the index yet is searched by reading.
+    pub(in crate::journal) fn tell(&self, pressed: bool) {
+        self.bell.ring(pressed);
     }
 }
 
@@ -67,18 +68,27 @@ struct Bell {
 
 #[derive(Default)]
 struct Heard {
-    news: bool,
+    came: Came,
     waiting: bool,
     over: bool,
+}
+
+/// What was heard since the last rest.
+#[derive(Default)]
+struct Came {
+    /// Something was written.
+    news: bool,
+    /// So much that the writer should be alone.
+    pressed: bool,
 }
 
 /// The session is over.
 struct Over;
 
 impl Bell {
-    fn ring(&self) {
+    fn ring(&self, pressed: bool) {
         let mut heard = self.lock();
-        heard.news = true;
+        heard.came = Came { news: true, pressed: heard.came.pressed || pressed };
         if heard.waiting {
             self.changed.notify_one();
         }
@@ -89,11 +99,11 @@ impl Bell {
         self.changed.notify_one();
     }
 
-    /// Rests; whether something was written since the last rest.
-    fn rest(&self, time: Duration) -> Result<bool, Over> {
+    /// Rests; says what came since the last rest.
+    fn rest(&self, time: Duration) -> Result<Came, Over> {
         let rested = self.changed.wait_timeout_while(self.lock(), time, |heard| !heard.over);
         let (mut heard, _) = rested.unwrap_or_else(PoisonError::into_inner);
-        if heard.over { Err(Over) } else { Ok(std::mem::take(&mut heard.news)) }
+        if heard.over { Err(Over) } else { Ok(std::mem::take(&mut heard.came)) }
     }
 
     /// Waits until something was written, and a little for more.
@@ -101,10 +111,18 @@ impl Bell {
         let mut heard = self.lock();
         heard.waiting = true;
         let mut heard =
-            self.changed.wait_while(heard, |heard| !heard.news && !heard.over).unwrap_or_else(PoisonError::into_inner);
+            self.changed.wait_while(heard, |heard| !heard.came.news && !heard.over).unwrap_or_else(PoisonError::into_inner);
         heard.waiting = false;
         drop(heard);
-        self.rest(GATHER).map(drop)
+        self.rest(GATHER).and_then(|came| self.stand_back(came))
+    }
+
+    /// Rests on while the writer is pressed for time.
+    fn stand_back(&self, mut came: Came) -> Result<(), Over> {
+        while came.pressed {
+            came = self.rest(GATHER)?;
+        }
+        Ok(())
     }
 
     fn lock(&self) -> MutexGuard<'_, Heard> {
@@ -126,9 +144,12 @@ fn work(dir: &Path, conn: Connection, writing: &Mutex<()>, bell: &Bell) -> Resul
         match done {
             Ok(true) => {
                 let spell = begun.elapsed();
-                if bell.rest(spell * REST_IDLE)? {
-                    bell.rest(spell * (REST_BUSY - REST_IDLE))?;
+                let mut came = bell.rest(spell * REST_IDLE)?;
+                if came.news {
+                    let more = bell.rest(spell * (REST_BUSY - REST_IDLE))?;
+                    came.pressed |= more.pressed;
                 }
+                bell.stand_back(came)?;
             }
             Ok(false) => bell.until_news()?,
             Err(error) if damage::is_damage(&error) => {
@@ -138,5 +159,24 @@ fn work(dir: &Path, conn: Connection, writing: &Mutex<()>, bell: &Bell) -> Resul
             }
             Err(_) => bell.rest(TROUBLE).map(drop)?,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_is_pressed_for_time_once_between_two_rests_was_pressed() {
+        let bell = Bell::default();
+        bell.ring(true);
+        bell.ring(false);
+        let Ok(came) = bell.rest(Duration::ZERO) else { panic!("it is not over") };
+        assert!(came.news && came.pressed);
+        let Ok(nothing) = bell.rest(Duration::ZERO) else { panic!("it is not over") };
+        assert!(!nothing.news && !nothing.pressed);
+        assert!(bell.stand_back(nothing).is_ok());
+        bell.end();
+        assert!(bell.stand_back(came).is_err(), "who stands back hears the end");
     }
 }

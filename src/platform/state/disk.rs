@@ -68,8 +68,9 @@ const CROWD: usize = 8;
 const ENOUGH: usize = 128;
 const TOGETHER: Duration = Duration::from_millis(2);
 
-/// After so many writes the log of SQLite is worked into its file: when those who waited for them were told, not before.
-const CHECKPOINT: usize = 24_000;
+/// After so many writes the log of SQLite is worked into its file: when those who waited for them were told, not before. Those
+/// who come meanwhile wait for it, so it is not much at a time.
+const CHECKPOINT: usize = 8_000;
 
 /// The way to the writing thread. Cheap to clone.
 #[derive(Clone)]
