@@ -11,9 +11,9 @@ use super::writer::{Announcer, Writer};
 use super::{JournalError, Mended, Reader, Redactor, Retention, schema};
 use crate::observe::{Observation, Observer};
 
-/// How many observations may wait for the disk. Whoever observes one more waits until there is room: there is enough for the
-/// tenth of a second in which SQLite's log is worked into its file.
-const WAITING: usize = 8192;
+/// How many observations may wait for the disk. Whoever observes one more waits until there is room: there is enough for most
+/// of the time in which SQLite's log is worked into its file.
+pub(super) const WAITING: usize = 4096;
 
 /// The journal of a data directory, opened for writing: only one process can. Cheap to clone; when the last clone is
 /// dropped, what is still waiting is written.

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::sync::watch;
 
+use super::book::WAITING;
 use super::{JournalError, ObservationRow, Reader};
 use crate::observe::Observation;
 
@@ -10,9 +11,9 @@ use crate::observe::Observation;
 pub(super) type Place = (i64, Option<i64>);
 
 /// How many observations are handed on together, and how many such pieces wait for a follower: one that falls further
-/// behind reads the journal.
+/// behind reads the journal, which is many times more work. All that waited for the disk may come at once.
 const PIECE: usize = 128;
-const PIECES: usize = 16;
+const PIECES: usize = 2 * WAITING / PIECE;
 /// How many rows are read at a time.
 const READ: usize = 500;
 

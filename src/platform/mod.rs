@@ -95,7 +95,7 @@ pub struct PlatformOptions {
     pub tls: Option<Tls>,
     /// Whose deliveries it observes.
     pub observed: Observed,
-    /// How many settled tasks, with what they were about, are kept; older ones are forgotten, half as many at a time. `None`: 10,000.
+    /// How many settled tasks, with what they were about, are kept; older ones are forgotten, as many at a time. `None`: 10,000.
     pub kept: Option<usize>,
 }
 

@@ -55,7 +55,7 @@ impl Core {
             (_, category) => {
                 state.tasks.finish(&id, output, task.runtime_total);
                 // Not at each one: looking for the old ones costs something.
-                if state.tasks.settled().is_multiple_of(self.kept.div_ceil(2).max(1)) {
+                if state.tasks.settled().is_multiple_of(self.kept.max(1)) {
                     self.settled.notify_one();
                 }
                 if category == Category::Interactive {

@@ -65,8 +65,8 @@ const GROUP: usize = 2_000;
 /// So many hand-overs at once, or more, are a crowd: the next commit waits that long after the last one, so that more of them share
 /// it, but not for more than are enough. Nobody who comes alone, one call after the other, waits for others.
 const CROWD: usize = 8;
-const ENOUGH: usize = 128;
-const TOGETHER: Duration = Duration::from_millis(2);
+const ENOUGH: usize = 256;
+const TOGETHER: Duration = Duration::from_millis(3);
 
 /// After so many writes the log of SQLite is worked into its file: when those who waited for them were told, not before. Those
 /// who come meanwhile wait for it, so it is not much at a time.
