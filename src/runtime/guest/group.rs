@@ -163,16 +163,16 @@ mod tests {
 
     #[tokio::test]
     async fn what_a_dead_process_left_behind_ends_and_the_others_stay() {
-        // The first child ends at once and leaves one behind, which has a child of its own.
-        let left = "sh -c 'sh -c \"sleep 600 & wait\" & echo'";
-        let (mut child, group) = shell(&format!("sleep 600 & {left}; echo ready; wait"));
+        // One child ends at once and leaves one behind, which says so when it has a child of its own.
+        let left = "sh -c 'sh -c \"sleep 600 & echo ready; wait\" &'";
+        let (mut child, group) = shell(&format!("sleep 600 & {left}; wait"));
         let mut said = Vec::new();
         while !said.ends_with(b"ready\n") {
             assert_ne!(child.stdout.as_mut().unwrap().read_buf(&mut said).await.unwrap(), 0);
         }
         let deadline = Instant::now() + Duration::from_secs(30);
         let mut killed = 0;
-        // The inner shell may not have started its child yet.
+        // The one that left it may not have ended yet.
         while killed < 2 {
             assert!(Instant::now() < deadline, "{killed} ended of 2: {:?}", group.members());
             killed += group.kill_orphans();
