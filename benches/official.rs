@@ -28,8 +28,10 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 const BACKGROUND: &str = "asset_purchase_request_processing";
 const INTERACTIVE: &str = "product_action_execution";
 /// Tasks that were queued and not answered yet, at most: as many as a runner gets rid of, so that the local Connect,
-/// which must keep them, is not what is measured. So many triggers may be under way, too.
+/// which must keep them, is not what is measured.
 const AT_A_TIME: usize = 512;
+/// Triggers under way at once, at most.
+const TRIGGERS: usize = 128;
 const SOAK: usize = 100_000;
 
 /// As the program has it.
@@ -226,7 +228,7 @@ impl Stage {
     async fn run(&mut self, event_type: &str, tasks: usize, at_a_time: usize) -> Vec<Duration> {
         let (platform, results) = (&self.platform, &mut self.results);
         let places = Semaphore::new(at_a_time);
-        let pour = stream::iter(0..tasks).for_each_concurrent(at_a_time, |_| async {
+        let pour = stream::iter(0..tasks).for_each_concurrent(at_a_time.min(TRIGGERS), |_| async {
             places.acquire().await.unwrap().forget();
             platform.trigger(event_type, object(event_type), &[]).await.unwrap();
         });
