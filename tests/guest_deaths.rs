@@ -18,9 +18,9 @@ use tokio::time::timeout;
 
 const PURCHASE: &str = "asset_purchase_request_processing";
 /// From the death of a process to what is seen of it. Debug builds beside other builds are slow.
-const PROMPTLY: Duration = Duration::from_secs(2);
+const PROMPTLY: Duration = Duration::from_secs(5);
 /// The official runner looks after its workers once a second.
-const WITH_ITS_LOOK: Duration = Duration::from_secs(3);
+const WITH_ITS_LOOK: Duration = Duration::from_secs(6);
 
 /// An extension that does something the first time, and nothing at all after that.
 struct Shop {
