@@ -120,7 +120,7 @@ fn arrived(tx: &Transaction<'_>, key: &DeliveryKey, task: &TaskArrived, at: Time
         return Ok(tx.last_insert_rowid());
     }
     tx.prepare_cached("UPDATE deliveries SET task_id = ? WHERE key = ?")?.execute([&task.task_id, key.as_str()])?;
-    tx.prepare_cached("SELECT id FROM deliveries WHERE key = ?")?.query_row([key.as_str()], |row| row.get(0))
+    known(tx, key)?.ok_or(rusqlite::Error::QueryReturnedNoRows)
 }
 
 fn known(tx: &Transaction<'_>, key: &DeliveryKey) -> rusqlite::Result<Option<i64>> {

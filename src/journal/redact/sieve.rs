@@ -1,4 +1,3 @@
-use std::ops::Range;
 use std::sync::LazyLock;
 
 use aho_corasick::packed::{Config, Searcher};
@@ -45,7 +44,7 @@ impl Search {
 
     /// The next pattern that begins at `from` or later, and where.
     fn next(&self, text: &[u8], from: usize) -> Option<(usize, usize)> {
-        let place = Range { start: from.min(text.len()), end: text.len() };
+        let place = from.min(text.len())..text.len();
         let found = match self {
             Self::Packed(search) => search.find_in(text, place.into()),
             Self::Automaton(search) => search.try_find(aho_corasick::Input::new(text).range(place)).ok().flatten(),
