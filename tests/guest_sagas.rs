@@ -427,6 +427,8 @@ async fn a_console_that_is_killed_at_a_breakpoint_does_not_run_the_step_and_its_
     assert!(!guest.is_empty());
     session.kill();
     tokio::time::timeout(PATIENCE, all_ended(guest)).await.expect("the extension hangs at a breakpoint nobody can let go");
+    // Who makes those end that do not listen leaves last.
+    tokio::time::timeout(PATIENCE, all_ended(project.processes())).await.expect("one of them left another behind");
     assert_eq!(project.processes(), [], "nor has one of them left another behind");
     let hooks = "hooks: connect_console_hook_sandbox,connect_console_hook_stores,connect_console_hook_trace";
     let aborted = "Aborted: the console went away while this stood at a breakpoint";

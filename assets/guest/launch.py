@@ -1,7 +1,7 @@
 """Runs the official runner as its own command would, on a leash.
 
 connect-console holds the other end of the standard input. When that is closed, because connect-console was killed,
-everything in this process group is ended: first asked to, ten seconds later made to.
+everything in this process group is ended: first asked to, ten seconds later made to. Who sees to that ends with them.
 """
 import os
 import runpy
@@ -10,6 +10,16 @@ import subprocess
 import sys
 import threading
 
+# Looks ten times a second whether somebody of the group is left.
+LAST = '''
+looks=0
+while kill -s 0 -- "$1" 2>/dev/null; do
+  [ $looks -lt 100 ] || { kill -s KILL -- "$1"; exit; }
+  looks=$((looks + 1))
+  sleep 0.1
+done
+'''
+
 
 def leash():
     try:
@@ -17,8 +27,8 @@ def leash():
             pass
     except OSError:
         pass
-    # A process of its own, in this group: this one will be gone by then.
-    subprocess.Popen(['/bin/sh', '-c', 'trap "" TERM INT; sleep 10; kill -KILL 0'], stdin=subprocess.DEVNULL)
+    # A process of its own, in a group of its own: this one will be gone by then.
+    subprocess.Popen(['/bin/sh', '-c', LAST, 'sh', '-%d' % os.getpgrp()], stdin=subprocess.DEVNULL, start_new_session=True)
     os.killpg(os.getpgrp(), signal.SIGTERM)
 
 
