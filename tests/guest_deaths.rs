@@ -53,6 +53,16 @@ impl Shop {
         (found["delivery"].clone(), self.project.processes())
     }
 
+    /// The delivery has no runner any more, and a log line begins like this; in whatever order.
+    fn sees_the_death(&self, patience: Duration, delivery: &Value, line: &str) {
+        let (mut gone, mut said) = (false, false);
+        self.session.until_within(patience, "what is seen of the death", |seen| {
+            gone |= seen["kind"] == "runner_gone" && seen["delivery"] == *delivery;
+            said |= seen["message"].as_str().unwrap_or_default().starts_with(line);
+            gone && said
+        });
+    }
+
     /// The task comes again to a guest that lives, and is done.
     fn finishes(self) {
         let answer = self.session.until_within(PATIENCE, "the task again", |seen| seen["kind"] == "answered");
@@ -78,12 +88,11 @@ async fn a_runner_that_is_killed_takes_its_workers_along_and_what_they_had_waits
     let (delivery, processes) = shop.delivery();
     assert!(processes.len() >= 3, "the runner and its workers: {processes:?}");
     kill_process(leader(&processes), Signal::KILL).unwrap();
-    shop.session.until_seen(PROMPTLY, "runner_gone", &delivery);
+    shop.sees_the_death(PROMPTLY, &delivery, "the runner ended: signal 9; it is started again in 1 s");
     timeout(PROMPTLY, all_ended(processes)).await.expect("somebody outlives the runner");
     let listed = shop.project.run(&["events", "list"]).stdout;
     let why = "the runner probe is gone and has not answered; the task waits for a runner";
     assert!(listed.contains("  no runner  ") && listed.trim_end().ends_with(why), "{listed}");
-    shop.session.until_logged(PATIENCE, |line| line.starts_with("the runner ended: signal 9; it is started again in 1 s"));
     shop.finishes();
 }
 
@@ -104,12 +113,8 @@ async fn what_a_worker_that_dies_leaves_behind_does_not_hide_its_death() {
     assert_eq!(dead.len(), 1, "{processes:?}");
     dead.push(shop.background_worker);
     kill_process(shop.background_worker, Signal::KILL).unwrap();
-    let (mut gone, mut said) = (false, false);
-    shop.session.until_within(WITH_ITS_LOOK, "what is seen of the death", |seen| {
-        gone |= seen["kind"] == "runner_gone" && seen["delivery"] == delivery;
-        said |= seen["message"] == "the background worker died; 1 process left without a parent ended with it";
-        gone && said
-    });
+    let said = "the background worker died; 1 process left without a parent ended with it";
+    shop.sees_the_death(WITH_ITS_LOOK, &delivery, said);
     timeout(PROMPTLY, all_ended(dead)).await.expect("somebody outlives the worker");
     assert!(lives(leader), "the runner starts a new worker itself");
     shop.finishes();
@@ -119,9 +124,8 @@ async fn what_a_worker_that_dies_leaves_behind_does_not_hide_its_death() {
 async fn a_worker_that_leaves_without_an_error_which_the_runner_puts_up_with_is_started_again_with_it() {
     let Some(shop) = Shop::that_first("os._exit(0)") else { return };
     let (delivery, processes) = shop.delivery();
-    shop.session.until_seen(PROMPTLY, "runner_gone", &delivery);
     let said = "the runner ended: its background worker left with exit status 0, and it does not start that one again; ";
-    shop.session.until_logged(PATIENCE, |line| line.starts_with(said));
+    shop.sees_the_death(PATIENCE, &delivery, said);
     timeout(PATIENCE, all_ended(processes)).await.expect("somebody of the old runner is left");
     shop.finishes();
 }

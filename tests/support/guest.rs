@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
-use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::unix::AsyncFd;
 
@@ -78,11 +77,6 @@ impl Running {
             seen["kind"] == "log" && seen["message"].as_str().is_some_and(&mut fits)
         });
         seen["message"].as_str().unwrap().to_owned()
-    }
-
-    /// The first thing of a kind that is seen of a delivery.
-    pub(crate) fn until_seen(&self, patience: Duration, kind: &str, delivery: &Value) -> Value {
-        self.until_within(patience, kind, |seen| seen["kind"] == kind && seen["delivery"] == *delivery)
     }
 }
 
