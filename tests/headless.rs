@@ -246,6 +246,7 @@ fn a_secret_is_nowhere_in_the_journal_nor_printed_unasked() {
 #[case::a_filter_that_is_none(&["store", "find", "--filter", "{id: }"], "filter")]
 #[case::no_terminal(&[], "run --headless")]
 #[case::remote_without_a_key(&["run", "--headless", "--remote"], "API_KEY")]
+#[case::an_interpreter_for_a_built_in_one(&["env", "list", "--extension", "probe", "--python", "python3"], "./probe")]
 #[case::a_name_connect_does_not_take(&["env", "set", "2FAST=x"], "2FAST")]
 fn wrong_usage_is_one_sentence_on_stderr_and_status_2(#[case] arguments: &[&str], #[case] says: &str) {
     let dir = tempfile::tempdir().unwrap();

@@ -206,6 +206,9 @@ fn which(asked: Option<PathBuf>, python: Option<PathBuf>, trace: bool, built_in:
         return Ok(built_in);
     };
     match asked.to_str() {
+        Some(name @ ("tutorial" | "probe")) if python.is_some() => Err(CliError::usage(format!(
+            "--python is for a Python extension, and {name} is a built-in one in Rust: for the directory of that name say ./{name}"
+        ))),
         Some("tutorial") => Ok(Source::Tutorial),
         Some("probe") => Ok(Source::Given(Box::new(probe::extension()))),
         _ if asked.is_dir() => Ok(Source::Python { project: asked, python, trace }),
