@@ -6,6 +6,8 @@
 
 #[path = "../tests/support/terminal.rs"]
 mod terminal;
+#[path = "../tests/support/until.rs"]
+mod until;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,6 +20,7 @@ use connect_console::observe::{Answer, DeliveryKey, Fact, Observation, Observer,
 use connect_console::workbench::{Command, Connect, OpenOptions, Ports, Session, Source};
 use serde_json::{Value, json};
 use terminal::{Terminal, console};
+use until::until;
 
 const TYPES: [&str; 4] = [
     "asset_purchase_request_processing",
@@ -82,9 +85,8 @@ async fn index(dir: &Path) {
     let before = reader.usage().unwrap();
     let journal = Journal::open(dir).unwrap();
     let since = Instant::now();
-    while reader.usage().unwrap().unindexed > 1_024 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let taken_in = || (reader.usage().unwrap().unindexed <= 1_024).then_some(());
+    until(Duration::from_secs(3_600), "the index to take in what there is", taken_in).await;
     let (took, after) = (since.elapsed(), reader.usage().unwrap());
     journal.close().await.unwrap();
     println!(

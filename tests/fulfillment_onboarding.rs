@@ -5,9 +5,11 @@
 #[path = "../examples/onboarding.rs"]
 #[allow(dead_code, unreachable_pub)] // a program of its own, whose `main` is not called here
 mod onboarding;
+#[path = "support/until.rs"]
+mod until;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use connect_console::connect::{ClientBuilder, Rql};
 use connect_console::observe::{Answer, Fact, Memory, StepKind, StepOutcome};
@@ -16,6 +18,7 @@ use connect_console::runtime::{Limits, Runtime, RuntimeOptions};
 use onboarding::{Books, Vendor, extension};
 use serde_json::Value;
 use tempfile::TempDir;
+use until::until_seen;
 
 const PURCHASE: &str = "asset_purchase_request_processing";
 
@@ -58,12 +61,11 @@ impl Session {
     async fn purchase(&self) -> (Value, Vec<Answer>) {
         let before = self.answers().len();
         let queued = self.platform.trigger(PURCHASE, None, &[]).await.unwrap();
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while self.answers().get(before..).and_then(<[_]>::last).is_none_or(|answer| answer.countdown > 0) {
-            assert!(Instant::now() < deadline, "no end: {:?}", self.answers());
+        let over = || {
             let _ = self.platform.release(&queued.task_id); // once it waits
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+            self.answers().get(before..)?.last().filter(|answer| answer.countdown == 0).map(|_| ())
+        };
+        until_seen(&self.seen, Duration::from_secs(20), "the end of the purchase", over).await;
         (self.platform.object("requests", &queued.object_id).unwrap(), self.answers().split_off(before))
     }
 

@@ -6,11 +6,14 @@
 
 #[path = "support/guest.rs"]
 mod guest;
+#[path = "support/processes.rs"]
+mod processes;
 mod support;
 
 use std::time::Duration;
 
-use guest::{PATIENCE, Project, all_ended};
+use guest::{PATIENCE, Project};
+use processes::all_ended;
 use rustix::process::{Pid, Signal, getpgid, kill_process, test_kill_process};
 use serde_json::Value;
 use support::Running;

@@ -6,16 +6,25 @@
 #![allow(clippy::print_stderr)] // a skipped test says so
 #![cfg(all(feature = "console", target_os = "linux"))]
 
+#[path = "support/processes.rs"]
+mod processes;
+#[path = "support/until.rs"]
+mod until;
+
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use connect_console::observe::{Fact, Memory, Observer};
 use connect_console::runtime::guest::{Guest, GuestAccess, GuestError, GuestOptions, GuestState, Hook};
+use processes::all_ended;
+use rustix::process::Pid;
 use tempfile::TempDir;
+use until::until_seen;
 
 const KEY: &str = "ApiKey SU-1:a-key-nobody-may-see";
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -94,14 +103,8 @@ impl Shop {
     }
 
     async fn until_logged(&self, part: &str) -> String {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            if let Some(line) = self.log().into_iter().find(|line| line.contains(part)) {
-                return line;
-            }
-            assert!(Instant::now() < deadline, "nobody said `{part}`:\n{}", self.log().join("\n"));
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        let said = || self.log().into_iter().find(|line| line.contains(part));
+        until_seen(&self.seen, PATIENCE, part, said).await
     }
 }
 
@@ -246,10 +249,10 @@ async fn stopped_it_leaves_no_process_behind_not_even_one_that_does_not_listen()
     assert_eq!(pids.iter().filter(|pid| runs(pid)).count(), 0, "{pids:?}");
 }
 
-#[test]
-fn a_console_that_is_killed_takes_the_runner_with_it() {
+#[tokio::test]
+async fn a_console_that_is_killed_takes_the_runner_with_it() {
     let Some(shop) =
-        Shop::new("import subprocess\nsubprocess.Popen(['sleep', '600'])\nsys.stdout.close()\nimport time\ntime.sleep(600)\n")
+        Shop::new("import subprocess\nprint(subprocess.Popen(['sleep', '600']).pid, flush=True)\nimport time\ntime.sleep(600)\n")
     else {
         return;
     };
@@ -261,29 +264,15 @@ fn a_console_that_is_killed_takes_the_runner_with_it() {
         .current_dir(shop.project())
         .process_group(0)
         .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let group = child.id();
-    let living = || {
-        let stats = fs::read_dir("/proc").unwrap().flatten().filter_map(|e| fs::read_to_string(e.path().join("stat")).ok());
-        stats
-            .filter(|stat| {
-                let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
-                fields[0] != "Z" && fields[2] == group.to_string()
-            })
-            .count()
-    };
-    let deadline = Instant::now() + PATIENCE;
-    while living() < 2 {
-        assert!(Instant::now() < deadline, "it never started");
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    let mut started = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut started).unwrap();
+    let everybody = [started.trim(), &child.id().to_string()].map(|pid| Pid::from_raw(pid.parse().unwrap()).unwrap());
     // The kernel closes what a killed process held.
     drop(child.stdin.take());
-    while living() > 0 {
-        assert!(Instant::now() < deadline, "somebody is left");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    tokio::time::timeout(PATIENCE, all_ended(everybody)).await.expect("somebody is left");
     child.wait().unwrap();
 }

@@ -6,10 +6,12 @@
 #![cfg(feature = "console")]
 
 mod support;
+#[path = "support/until.rs"]
+mod until;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use connect_console::authority::Authority;
 use connect_console::observe::{Backend, Fact, Level, Memory, Observer};
@@ -21,6 +23,7 @@ use connect_console::workbench::Host;
 use serde_json::Value;
 use support::{copy, python};
 use tempfile::TempDir;
+use until::until_seen;
 
 const PURCHASE: &str = "asset_purchase_request_processing";
 /// The official runner takes 8 to 15 s to connect on an idle machine.
@@ -83,11 +86,7 @@ impl Local {
     }
 
     async fn until(&self, what: &str, holds: impl Fn() -> bool) {
-        let deadline = Instant::now() + PATIENCE;
-        while !holds() {
-            assert!(Instant::now() < deadline, "still not: {what}; logged:\n{}", self.log());
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        until_seen(&self.seen, PATIENCE, what, || holds().then_some(())).await;
     }
 }
 

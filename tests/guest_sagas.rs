@@ -7,11 +7,15 @@
 
 #[path = "support/guest.rs"]
 mod guest;
+#[path = "support/processes.rs"]
+mod processes;
 mod support;
+#[path = "support/until.rs"]
+mod until;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use connect_console::authority::Authority;
 use connect_console::connect::Param;
@@ -25,9 +29,11 @@ use connect_console::platform::{Observed, Platform, PlatformOptions, Queued, Tls
 use connect_console::runtime::guest::{FindDelivery, Guest, GuestAccess, GuestOptions, Hook, Trace};
 use connect_console::runtime::{Limits, Runtime, RuntimeOptions};
 use connect_console::sandbox::{Sandbox, SandboxOptions};
-use guest::{PATIENCE, Project, all_ended};
+use guest::{PATIENCE, Project};
+use processes::all_ended;
 use support::python;
 use tempfile::TempDir;
+use until::until_seen;
 
 const PURCHASE: &str = "asset_purchase_request_processing";
 
@@ -103,14 +109,7 @@ impl Local {
     }
 
     async fn until<T>(&self, what: &str, look: impl Fn() -> Option<T>) -> T {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            if let Some(found) = look() {
-                return found;
-            }
-            assert!(Instant::now() < deadline, "still not: {what}; seen:\n{}", self.told());
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        until_seen(&self.watched.seen, PATIENCE, what, look).await
     }
 
     /// The delivery of a task when its result is sent, and the result.
@@ -255,11 +254,8 @@ async fn rust_twin() -> Vec<String> {
     };
     let runtime = Runtime::start(options, extension, Arc::clone(&seen) as _).unwrap();
     platform.trigger(PURCHASE, None, &[]).await.unwrap();
-    let deadline = Instant::now() + PATIENCE;
-    while !seen.seen().iter().any(|o| matches!(o.fact, Fact::ResultSent { .. })) {
-        assert!(Instant::now() < deadline, "{:?}", seen.seen());
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let sent = || seen.seen().iter().any(|o| matches!(o.fact, Fact::ResultSent { .. })).then_some(());
+    until_seen(&seen, PATIENCE, "the result of the Rust twin", sent).await;
     runtime.stop().await;
     platform.stop().await;
     story(&seen.seen().into_iter().filter(|o| o.delivery.is_some()).collect::<Vec<_>>())

@@ -12,12 +12,13 @@ mod support;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use connect_console::authority::{Authority, TlsListener};
 use connect_console::observe::{Fact, LinkState, Memory};
 use connect_console::platform::{Platform, PlatformOptions, Tls};
 use connect_console::relay::{Relay, RelayAccess, RelayOptions};
+use fake::until::until_seen;
 use fake::{Connect, KEY, PATIENCE, configuration, facts_of, purchase, seen};
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -74,11 +75,7 @@ impl Stage {
     }
 
     async fn until(&self, what: &str, holds: impl Fn() -> bool) {
-        let deadline = Instant::now() + PATIENCE;
-        while !holds() {
-            assert!(Instant::now() < deadline, "still not: {what}; seen were {:#?}", self.seen.seen());
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
+        until_seen(&self.seen, PATIENCE, what, || holds().then_some(())).await;
     }
 }
 
@@ -443,15 +440,8 @@ async fn the_official_runner_serves_a_real_connect_through_the_relay() {
     let approved = platform.object("requests", &tasks[0].object_id).unwrap();
     assert_eq!(approved["status"], "approved");
     // The runner has a process for each sort of tasks; the one without any may be the slower.
-    let deadline = Instant::now() + Duration::from_secs(60);
-    let connections = loop {
-        let connections = platform.connections();
-        if connections.len() == 2 {
-            break connections;
-        }
-        assert!(Instant::now() < deadline, "{connections:?}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    };
+    let both = || Some(platform.connections()).filter(|connections| connections.len() == 2);
+    let connections = fake::until::until(Duration::from_secs(60), "both processes of the runner", both).await;
     assert!(connections.iter().all(|c| c.instance_id == "far-away"), "{connections:?}");
     let calls = printed.lock().unwrap().iter().filter(|line| line.contains(r#""kind":"api_call""#)).count();
     assert!(calls >= 3 * 2 + 2, "two look-ups a task, a template and an approval: {calls}");

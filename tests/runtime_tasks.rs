@@ -3,8 +3,7 @@
 
 mod fake;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use connect_console::extension::{Background, Context, Extension, HandlerError, Interactive, Scheduled};
@@ -14,7 +13,7 @@ use fake::{Connect, Peer, configuration, facts_of, purchase, seen, task};
 use serde_json::{Value, json};
 
 /// Lets the handlers go that block their thread.
-static RELEASED: AtomicBool = AtomicBool::new(false);
+static RELEASED: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
 
 /// Does what the object's note says.
 async fn act(cx: Context, object: Value) -> Result<Background, HandlerError> {
@@ -26,9 +25,8 @@ async fn act(cx: Context, object: Value) -> Result<Background, HandlerError> {
         "panic" => panic!("out of coffee"),
         "hang" => std::future::pending().await,
         "block" => {
-            while !RELEASED.load(Ordering::Relaxed) {
-                std::thread::sleep(Duration::from_millis(5));
-            }
+            let held = RELEASED.0.lock().unwrap();
+            drop(RELEASED.1.wait_while(held, |released| !*released).unwrap());
             Ok(Background::Done)
         }
         "config" => Ok(Background::Fail(cx.config.get("PLAIN").unwrap_or("(none)").into())),
@@ -401,5 +399,6 @@ async fn a_handler_that_never_yields_takes_nothing_with_it() {
     assert_eq!(output["result"], "retry");
     stage.peer.send(&task("TQ-2", "interactive", "product_action_execution", "PR-1", json!({"a": 1})));
     assert_eq!(stage.peer.result().await["output"]["result"], "success");
-    RELEASED.store(true, Ordering::Relaxed);
+    *RELEASED.0.lock().unwrap() = true;
+    RELEASED.1.notify_all();
 }

@@ -4,8 +4,11 @@
 #![cfg(feature = "console")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers outside #[test] functions fail by panicking
 
+#[path = "support/until.rs"]
+mod until;
+
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bson::doc;
 use connect_console::extension::{Background, Extension};
@@ -18,6 +21,7 @@ use connect_console::sandbox::{Sandbox, SandboxOptions};
 use connect_console::storage::{Observed, Settings, Store, Stores};
 use rstest::rstest;
 use tempfile::TempDir;
+use until::until_seen;
 
 const PURCHASE: &str = "asset_purchase_request_processing";
 const VALIDATION: &str = "asset_purchase_request_validation";
@@ -126,11 +130,7 @@ impl Local {
     }
 
     async fn ended(&self, task: &str) -> Ended {
-        let deadline = Instant::now() + PATIENCE;
-        while !self.answered(task) {
-            assert!(Instant::now() < deadline, "{task} is not answered: {:#?}", self.watched.0.seen());
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        until_seen(&self.watched.0, PATIENCE, task, || self.answered(task).then_some(())).await;
         let seen = self.of(task);
         let answer = seen.iter().find_map(|o| match &o.fact {
             Fact::Answered(answer) => Some((answer.result.clone(), answer.message.clone().unwrap_or_default())),

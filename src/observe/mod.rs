@@ -29,6 +29,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 /// A moment: microseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -97,19 +98,29 @@ impl Observer for Discard {
 
 /// An observer that keeps everything in memory: for tests and short programs.
 #[derive(Debug, Default)]
-pub struct Memory(Mutex<Vec<Observation>>);
+pub struct Memory {
+    seen: Mutex<Vec<Observation>>,
+    count: watch::Sender<usize>,
+}
 
 impl Memory {
     /// A copy of all that was seen so far, oldest first.
     #[must_use]
     pub fn seen(&self) -> Vec<Observation> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How many there are, now and whenever there are more.
+    #[must_use]
+    pub fn count(&self) -> watch::Receiver<usize> {
+        self.count.subscribe()
     }
 }
 
 impl Observer for Memory {
     fn observe(&self, observation: Observation) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(observation);
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).push(observation);
+        self.count.send_modify(|count| *count += 1);
     }
 }
 

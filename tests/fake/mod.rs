@@ -9,6 +9,9 @@
     reason = "a helper of tests, shared by several"
 )]
 
+#[path = "../support/until.rs"]
+pub(crate) mod until;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -131,11 +134,8 @@ impl Connect {
 
     /// Waits for a call of `path` (below `/public/v1/`).
     pub async fn called(&self, path: &str) {
-        let deadline = std::time::Instant::now() + PATIENCE;
-        while !self.calls().iter().any(|call| call.path.starts_with(path)) {
-            assert!(std::time::Instant::now() < deadline, "{path} is never called");
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
+        let called = || self.calls().iter().any(|call| call.path.starts_with(path)).then_some(());
+        until::until(PATIENCE, &format!("a call of {path}"), called).await;
     }
 
     pub fn calls(&self) -> Vec<Call> {
@@ -304,15 +304,7 @@ async fn rest(State((scripted, _)): State<Shared>, method: Method, uri: Uri, hea
 
 /// Waits until an observation is there.
 pub async fn seen<T>(memory: &Memory, mut wanted: impl FnMut(&Observation) -> Option<T>) -> T {
-    let deadline = std::time::Instant::now() + PATIENCE;
-    loop {
-        if let Some(found) = memory.seen().iter().find_map(&mut wanted) {
-            return found;
-        }
-        assert!(std::time::Instant::now() < deadline, "never seen; seen were: {:#?}", memory.seen());
-        tokio::task::yield_now().await;
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
+    until::until_seen(memory, PATIENCE, "the observation", || memory.seen().iter().find_map(&mut wanted)).await
 }
 
 /// The facts of the delivery of a task, in order.

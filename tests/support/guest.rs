@@ -4,10 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use futures::future::join_all;
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::Pid;
 use tempfile::TempDir;
-use tokio::io::unix::AsyncFd;
 
 use crate::support::{Ran, Running, copy, program, python, run};
 
@@ -77,18 +75,5 @@ impl Running {
             seen["kind"] == "log" && seen["message"].as_str().is_some_and(&mut fits)
         });
         seen["message"].as_str().unwrap().to_owned()
-    }
-}
-
-/// Waits for the end of processes that are nobody's children here.
-pub(crate) async fn all_ended(processes: impl IntoIterator<Item = Pid>) {
-    join_all(processes.into_iter().map(ended)).await;
-}
-
-#[allow(deprecated)] // `AsyncFd::new` is unsound for descriptors somebody else may close; this one has one owner
-async fn ended(pid: Pid) {
-    // One that is gone already can't be opened.
-    if let Ok(process) = pidfd_open(pid, PidfdFlags::NONBLOCK) {
-        drop(AsyncFd::new(process).unwrap().readable().await.unwrap());
     }
 }

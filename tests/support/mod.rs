@@ -8,6 +8,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use connect_console::platform::Access;
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use serde_json::Value;
 
 /// How long anything may take before a test gives up on it.
@@ -111,6 +112,14 @@ pub(crate) fn run(data_dir: &Path, arguments: &[&str]) -> Ran {
     Ran::of(program(data_dir).args(arguments).output().unwrap())
 }
 
+/// Whether a child ends in time. It is still to be waited for.
+pub(crate) fn ends_within(patience: Duration, child: u32) -> bool {
+    let child = Pid::from_raw(child.try_into().unwrap()).unwrap();
+    let (tell, told) = channel();
+    std::thread::spawn(move || tell.send(waitid(WaitId::Pid(child), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT).is_ok()));
+    told.recv_timeout(patience) == Ok(true)
+}
+
 /// Whether a text is in any file below a directory.
 pub(crate) fn anywhere(dir: &Path, text: &str) -> bool {
     std::fs::read_dir(dir).unwrap().any(|entry| {
@@ -174,14 +183,8 @@ impl Running {
     pub(crate) fn terminate(mut self) -> ExitStatus {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        let deadline = Instant::now() + DEADLINE;
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status;
-            }
-            assert!(Instant::now() < deadline, "it did not end on SIGTERM");
-            std::thread::yield_now();
-        }
+        assert!(ends_within(DEADLINE, self.child.id()), "it did not end on SIGTERM");
+        self.child.wait().unwrap()
     }
 }
 

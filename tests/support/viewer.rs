@@ -3,8 +3,11 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)] // shared by several test programs
 
 use std::ffi::{OsStr, OsString};
+use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::JoinHandle;
+use std::time::Instant;
 
 use serde_json::Value;
 
@@ -22,6 +25,8 @@ pub(crate) fn python() -> Option<OsString> {
 /// A viewer that ends with its test.
 pub(crate) struct Viewer {
     process: Child,
+    /// What it says; it would wait if nobody read it.
+    _said: JoinHandle<()>,
     address: String,
     http: reqwest::Client,
 }
@@ -33,26 +38,37 @@ impl Drop for Viewer {
     }
 }
 
+/// Where it says that it listens: it does then.
+fn listening(told: &Receiver<String>) -> String {
+    let (deadline, mut before) = (Instant::now() + DEADLINE, Vec::new());
+    loop {
+        match told.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(line) => match line.split_once("running on ").and_then(|(_, rest)| rest.split_whitespace().next()) {
+                Some(address) => return address.to_owned(),
+                None => before.push(line),
+            },
+            Err(why) => panic!("the viewer does not listen ({why}); is sonar-tui installed there? It said: {before:#?}"),
+        }
+    }
+}
+
 impl Viewer {
     /// Starts it, and waits until it answers.
     pub(crate) async fn start(python: &OsStr) -> Self {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let process = Command::new(python)
-            .args(["-m", "uvicorn", "sonar.ingestion.server:app", "--host", "127.0.0.1", "--log-level", "error"])
-            .args(["--port", &free.port().to_string()])
+        let mut process = Command::new(python)
+            .args(["-m", "uvicorn", "sonar.ingestion.server:app", "--host", "127.0.0.1", "--port", "0", "--no-access-log"])
             .stdin(Stdio::null())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap();
+        let (tell, told) = channel();
+        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
+        let said = std::thread::spawn(move || lines.by_ref().map_while(Result::ok).for_each(|line| drop(tell.send(line))));
         // The client is built without a default for TLS, which plain HTTP on loopback does not use.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        let mut viewer = Self { process, address: format!("http://{free}"), http };
-        let deadline = Instant::now() + DEADLINE;
-        while viewer.http.get(format!("{}/traces", viewer.address)).send().await.is_err() {
-            assert!(viewer.process.try_wait().unwrap().is_none(), "the viewer ended; is sonar-tui installed there?");
-            assert!(Instant::now() < deadline, "the viewer does not answer");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        let mut viewer = Self { process, _said: said, address: String::new(), http };
+        viewer.address = listening(&told);
         viewer
     }
 
