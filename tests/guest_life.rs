@@ -234,10 +234,11 @@ async fn changed_sources_reload_the_runner_and_are_named() {
 
 #[tokio::test]
 async fn stopped_it_leaves_no_process_behind_not_even_one_that_does_not_listen() {
+    // Each says its line in one piece: two write to one pipe, and Python without a buffer writes every word by itself.
     let behaviour = "import subprocess\n\
                      deaf = subprocess.Popen(['/bin/sh', '-c', 'trap \"\" TERM; echo deaf $$; while :; do sleep 1; done'])\n\
                      meek = subprocess.Popen(['sleep', '600'])\n\
-                     print('children', deaf.pid, meek.pid, flush=True)\n";
+                     sys.stdout.write(f'children {deaf.pid} {meek.pid}\\n')\n";
     let Some(shop) = Shop::new(&format!("{behaviour}{FOREVER}")) else { return };
     let guest = shop.start().await.unwrap();
     shop.until_logged("stdout: deaf ").await;
@@ -247,6 +248,24 @@ async fn stopped_it_leaves_no_process_behind_not_even_one_that_does_not_listen()
     assert!(pids.iter().all(|pid| runs(pid)), "{pids:?}");
     guest.stop().await;
     assert_eq!(pids.iter().filter(|pid| runs(pid)).count(), 0, "{pids:?}");
+}
+
+#[test]
+fn a_console_that_ends_without_stopping_it_takes_the_runner_and_its_children_with_it() {
+    let children = "import subprocess\nsys.stdout.write(f\"child {subprocess.Popen(['sleep', '600']).pid}\\n\")\n";
+    let Some(shop) = Shop::new(&format!("{children}{FOREVER}")) else { return };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let everybody = runtime.block_on(async {
+        let guest = shop.start().await.unwrap();
+        let line = shop.until_logged("stdout: child ").await;
+        let child = line.rsplit(' ').next().unwrap().parse().unwrap();
+        let runner = guest.status().borrow().pid.unwrap().try_into().unwrap();
+        std::mem::forget(guest); // as where a task of the console ends by a panic: nobody tells the guest to stop
+        [child, runner].map(|pid| Pid::from_raw(pid).unwrap())
+    });
+    drop(runtime);
+    let another = tokio::runtime::Runtime::new().unwrap();
+    another.block_on(async { tokio::time::timeout(PATIENCE, all_ended(everybody)).await.expect("somebody is left") });
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 #![allow(dead_code, clippy::unwrap_used)] // shared by several test programs
 
 use futures::future::join_all;
+use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use tokio::io::unix::AsyncFd;
 
@@ -12,8 +13,10 @@ pub(crate) async fn all_ended(processes: impl IntoIterator<Item = Pid>) {
 
 #[allow(deprecated)] // `AsyncFd::new` is unsound for descriptors somebody else may close; this one has one owner
 async fn ended(pid: Pid) {
-    // One that is gone already can't be opened.
-    if let Ok(process) = pidfd_open(pid, PidfdFlags::NONBLOCK) {
-        drop(AsyncFd::new(process).unwrap().readable().await.unwrap());
+    match pidfd_open(pid, PidfdFlags::NONBLOCK) {
+        // It is told at the end of the process, whether or not somebody takes note of it.
+        Ok(process) => drop(AsyncFd::new(process).unwrap().readable().await.unwrap()),
+        // It is gone already.
+        Err(error) => assert_eq!(error, Errno::SRCH),
     }
 }

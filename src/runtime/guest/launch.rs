@@ -77,10 +77,11 @@ impl Launch {
         Ok(Self { name, instance_id, python, project, arguments, environment, install })
     }
 
-    /// Starts it, in a process group of its own.
+    /// Starts it, in a process group of its own. It ends with its input, and all it started with it; killed on its own it
+    /// would leave them behind.
     pub(super) fn spawn(&self) -> io::Result<Child> {
         let mut command = Command::new(&self.python);
-        command.args(&self.arguments).current_dir(&self.project).process_group(0).kill_on_drop(true);
+        command.args(&self.arguments).current_dir(&self.project).process_group(0);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         for (name, value) in &self.environment {
             match value {
