@@ -9,7 +9,7 @@ mod support;
 mod terminal;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use support::{Running, copy, program, python, run};
@@ -66,6 +66,19 @@ impl Guest {
         self.run(&["store", "find", "--backend", "both", "--json"]).objects().len()
     }
 
+    /// What `events show` tells of a delivery once all of this is in it: lines of its log take their own way, through the
+    /// process's output, and may come after its result.
+    fn until_shown(&self, delivery: &str, wanted: &[&str]) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let shown = self.run(&["events", "show", delivery, "--json"]).stdout;
+            if wanted.iter().all(|text| shown.contains(text)) {
+                return shown;
+            }
+            assert!(Instant::now() < deadline, "{wanted:?} in {shown}");
+        }
+    }
+
     /// Changes the source.
     fn edit(&self, old: &str, new: &str) {
         change(&self.dir.path().join("project"), old, new);
@@ -112,6 +125,7 @@ fn a_delivery_of_a_python_extension_runs_again_with_other_variables_into_shadows
     assert_eq!((hermetic.status, &hermetic.objects()[0]["result"]), (0, &"success".into()), "{}", hermetic.stderr);
 
     // What is needed to run it again is in its capture, each call tied to it.
+    guest.until_shown(&id(&first), &["\"log\""]);
     let text = guest.run(&["events", "export", &id(&first), "--to", "-"]).stdout;
     let capture: Value = serde_json::from_str(&text).unwrap();
     assert!(capture["extension"]["declared"]["event_subscriptions"].is_object(), "{}", capture["extension"]);
@@ -184,8 +198,7 @@ fn a_secret_of_several_lines_that_is_printed_is_seen_in_no_log_row_and_is_not_in
     let delivery = guest.trigger();
     assert_eq!(delivery["result"], "success", "{delivery}");
 
-    let all = guest.run(&["events", "show", &id(&delivery), "--json"]).stdout;
-    assert!(all.contains("line «secret:PRIVATE_KEY") && all.contains("WARNING"), "{all}");
+    let all = guest.until_shown(&id(&delivery), &["line «secret:PRIVATE_KEY", "WARNING"]);
     for line in lines {
         assert!(!all.contains(line), "{line}: {all}");
     }

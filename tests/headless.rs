@@ -337,6 +337,8 @@ fn what_waits_is_listed_released_and_comes_when_the_clock_is_put_forward() {
     let arguments = ["trigger", PURCHASE, "--set", "note=bench:reschedule:3600", "--wait", "--json"];
     let delivery = run(dir.path(), &arguments).object();
     assert_eq!((&delivery["result"], &delivery["countdown"]), (&"reschedule".into(), &3600.into()));
+    let until_it_waits = || session.until("it waits", |seen| seen["kind"] == "redelivery_scheduled");
+    until_it_waits();
     let waiting = || run(dir.path(), &["events", "waiting", "--json"]).object();
     assert_eq!((&waiting()["task_id"], &waiting()["object_id"]), (&delivery["task_id"], &delivery["object_id"]));
     let deliveries = || run(dir.path(), &["events", "list", "--json"]).objects().len();
@@ -346,13 +348,14 @@ fn what_waits_is_listed_released_and_comes_when_the_clock_is_put_forward() {
     assert_eq!(deliveries(), 1);
     let due = forward("31m");
     assert!(due.stderr.contains("1 came due"), "{}", due.stderr);
-    session.until("it is answered again", |seen| seen["kind"] == "redelivery_scheduled");
+    until_it_waits();
+    assert_eq!(deliveries(), 2, "it is answered again");
     let object = delivery["object_id"].as_str().unwrap();
     let released = run(dir.path(), &["events", "release", object]);
     assert_eq!(released.status, 0, "{}", released.stderr);
     assert!(released.stderr.contains("is delivered now"), "{}", released.stderr);
-    session.until("and again", |seen| seen["kind"] == "redelivery_scheduled");
-    assert_eq!(deliveries(), 3);
+    until_it_waits();
+    assert_eq!(deliveries(), 3, "and again");
     let again = run(dir.path(), &["replay", &delivery["id"].to_string(), "--json"]);
     assert!(again.stderr.contains("is not done either: it is delivered again, too, in 3"), "{}", again.stderr);
     let unknown = run(dir.path(), &["events", "release", "TQ-0"]);

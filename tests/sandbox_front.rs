@@ -4,14 +4,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)] // helpers of tests, outside #[test] functions
 #![cfg(feature = "console")]
 
+#[path = "support/secantus.rs"]
+mod secantus;
 mod support;
 
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use connect_console::observe::Discard;
 use connect_console::sandbox::{Front, FrontOptions, Sandbox, SandboxOptions};
+use secantus::Server;
 use serde_json::{Value, json};
 use support::{Running, program};
 
@@ -125,39 +126,16 @@ async fn a_deployment_that_is_not_there_or_does_not_let_us_in_is_said_without_it
     sandbox.stop().await;
 }
 
-/// A server that ends with its test.
-struct Server(Child);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn in_front_of_an_independent_server_by_the_command() {
-    let secantus = std::env::var("SECANTUSD").unwrap_or_else(|_| "secantusd-py".into());
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let mut server = Command::new(&secantus);
-    server.args(["--port", &free.port().to_string(), "--storage-path", ":memory:"]).stdout(Stdio::null()).stderr(Stdio::null());
-    let Ok(server) = server.spawn() else {
-        eprintln!("skipped: the independent server `{secantus}` is not installed");
-        return;
-    };
-    let _server = Server(server);
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while tokio::net::TcpStream::connect(free).await.is_err() {
-        assert!(Instant::now() < deadline, "{secantus} does not listen");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    let Some(server) = Server::start() else { return };
     let dir = tempfile::tempdir().unwrap();
     let mut command = program(dir.path());
-    command.env("TEST_DEPLOYMENT", format!("mongodb://{free}/?directConnection=true"));
+    command.env("TEST_DEPLOYMENT", format!("mongodb://{}/?directConnection=true", server.address));
     command.args(["sandbox", "--http-port", "0", "--data-api-for", "env:TEST_DEPLOYMENT"]);
     let running = Running::start(command);
     let access = running.until("the endpoint", |line| line["data_api"].is_string());
-    assert_eq!(access["deployment"], free.to_string());
+    assert_eq!(access["deployment"], server.address);
     let api = Api::new(access["data_api"].as_str().unwrap(), access["api_key"].as_str().unwrap());
     serves_every_action(&api).await;
     assert!(running.terminate().success());

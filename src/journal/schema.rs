@@ -207,12 +207,12 @@ pub(super) fn lock(dir: &Path) -> Result<File, JournalError> {
     let create = |source| JournalError::Create { path: path.clone(), source };
     let mut lock = private_file(&path).map_err(create)?;
     let mut taken = lock.try_lock();
-    for _ in 0..3 {
-        // A reader that looks whether somebody writes holds it for a moment.
+    for _ in 0..20 {
+        // A reader that looks whether somebody writes holds it for a moment: longer where the machine is busy.
         if !matches!(taken, Err(fs::TryLockError::WouldBlock)) {
             break;
         }
-        std::thread::sleep(Duration::from_millis(3));
+        std::thread::sleep(Duration::from_millis(5));
         taken = lock.try_lock();
     }
     match taken {

@@ -46,7 +46,8 @@ pub struct Call {
 pub struct Peer {
     pub query: HashMap<String, String>,
     pub authorization: String,
-    out: mpsc::UnboundedSender<Option<Message>>,
+    /// What is sent together; `None`: no more, and no good-bye.
+    out: mpsc::UnboundedSender<Option<Vec<Message>>>,
     incoming: mpsc::UnboundedReceiver<Message>,
 }
 
@@ -149,9 +150,16 @@ impl Connect {
 
     /// The next runner that connects, configured as usual.
     pub async fn configured(&mut self) -> Peer {
+        self.configured_with(None).await
+    }
+
+    /// The same; what it has no results of comes right behind its configuration, before it has answered anything.
+    pub async fn configured_with(&mut self, again: Option<Value>) -> Peer {
         let mut peer = self.peer().await;
         assert_eq!(peer.receive().await["message_type"], "setup_request");
-        peer.send(&configuration(json!([{"name": "PLAIN", "value": "one", "secure": false}])));
+        let configuration = configuration(json!([{"name": "PLAIN", "value": "one", "secure": false}]));
+        let both = [Some(configuration), again].into_iter().flatten();
+        peer.out.send(Some(both.map(|message| Message::Text(message.to_string().into())).collect())).unwrap();
         peer
     }
 }
@@ -199,7 +207,7 @@ impl Peer {
     }
 
     pub fn send_frame(&self, frame: Message) {
-        self.out.send(Some(frame)).unwrap();
+        self.out.send(Some(vec![frame])).unwrap();
     }
 
     /// Drops the connection without a word.
@@ -234,14 +242,16 @@ impl Peer {
         message["data"].clone()
     }
 
+    /// The results that have come so far.
+    pub fn results_so_far(&mut self) -> Vec<Value> {
+        let frames = std::iter::from_fn(|| self.incoming.try_recv().ok());
+        let message = |frame| if let Message::Text(text) = frame { serde_json::from_str::<Value>(&text).ok() } else { None };
+        frames.filter_map(message).map(|message| message["data"].clone()).collect()
+    }
+
     /// Whether no more messages have come so far.
     pub fn is_silent(&mut self) -> bool {
-        while let Ok(frame) = self.incoming.try_recv() {
-            if matches!(frame, Message::Text(_)) {
-                return false;
-            }
-        }
-        true
+        self.results_so_far().is_empty()
     }
 }
 
@@ -266,7 +276,9 @@ async fn talk(mut socket: WebSocket, peers: mpsc::UnboundedSender<Peer>, query: 
     loop {
         tokio::select! {
             frame = outgoing.recv() => match frame {
-                Some(Some(frame)) => if socket.send(frame).await.is_err() { return },
+                Some(Some(frames)) => for frame in frames {
+                    if socket.send(frame).await.is_err() { return }
+                },
                 _ => return,
             },
             frame = socket.recv() => match frame {

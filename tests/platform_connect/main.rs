@@ -11,3 +11,5 @@ mod memory;
 mod redelivery;
 mod rest;
 mod support;
+#[path = "../support/until.rs"]
+mod until;

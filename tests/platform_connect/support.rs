@@ -1,7 +1,7 @@
 //! A runner and a REST caller, as thin as can be.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use connect_console::connect::{ApiError, Client, ClientBuilder};
 use connect_console::observe::{Fact, Memory, Origin};
@@ -75,11 +75,7 @@ pub(crate) fn base(access: &Access) -> String {
 
 /// Waits until `holds`.
 pub(crate) async fn until(what: &str, holds: impl Fn() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !holds() {
-        assert!(Instant::now() < deadline, "still not: {what}");
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
+    crate::until::until(PATIENCE, what, || holds().then_some(())).await;
 }
 
 /// One connection of a runner.

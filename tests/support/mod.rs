@@ -180,10 +180,15 @@ impl Running {
     }
 
     /// Asks it to end, and waits until it has.
-    pub(crate) fn terminate(mut self) -> ExitStatus {
+    pub(crate) fn terminate(self) -> ExitStatus {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        assert!(ends_within(DEADLINE, self.child.id()), "it did not end on SIGTERM");
+        self.ended()
+    }
+
+    /// Waits until it has ended.
+    pub(crate) fn ended(mut self) -> ExitStatus {
+        assert!(ends_within(DEADLINE, self.child.id()), "it does not end");
         self.child.wait().unwrap()
     }
 }

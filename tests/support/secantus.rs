@@ -1,7 +1,16 @@
 //! SecantusDB, a MongoDB-compatible server that is not ours, as a process of its own.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)] // shared by several test programs
 
+#[path = "listening.rs"]
+mod listening;
+
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use listening::listening;
+
+/// It takes some seconds to start; many times that beside much else.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A server that ends with its test.
 pub(crate) struct Server {
@@ -22,22 +31,23 @@ impl Server {
         self.process.id()
     }
 
-    /// Starts it with its data in memory, by the program the variable `SECANTUSD` names or the path has; it may take a moment
-    /// until it answers. Without it says that the test is skipped.
+    /// Starts it with its data in memory, by the program the variable `SECANTUSD` names or the path has, and waits until it
+    /// listens. Without it says that the test is skipped.
     pub(crate) fn start() -> Option<Self> {
         let program = std::env::var("SECANTUSD").unwrap_or_else(|_| "secantusd-py".into());
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let started = Command::new(&program)
-            .args(["--port", &free.port().to_string(), "--storage-path", ":memory:"])
+            .args(["--port", "0", "--storage-path", ":memory:"])
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .spawn();
-        match started {
-            Ok(process) => Some(Self { process, address: free.to_string() }),
-            Err(_) => {
-                eprintln!("skipped: the independent server `{program}` is not installed");
-                None
-            }
-        }
+        let Ok(process) = started else {
+            eprintln!("skipped: the independent server `{program}` is not installed");
+            return None;
+        };
+        let mut server = Self { process, address: String::new() };
+        let said = server.process.stderr.take().unwrap();
+        server.address =
+            listening(said, "listening on ", PATIENCE).unwrap_or_else(|said| panic!("{program} does not listen: {said}"));
+        Some(server)
     }
 }

@@ -2,13 +2,13 @@
 //! is made of, on a port of our choosing.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)] // shared by several test programs
 
-use std::ffi::{OsStr, OsString};
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::thread::JoinHandle;
-use std::time::Instant;
+#[path = "listening.rs"]
+mod listening;
 
+use std::ffi::{OsStr, OsString};
+use std::process::{Child, Command, Stdio};
+
+use listening::listening;
 use serde_json::Value;
 
 use crate::support::DEADLINE;
@@ -25,8 +25,6 @@ pub(crate) fn python() -> Option<OsString> {
 /// A viewer that ends with its test.
 pub(crate) struct Viewer {
     process: Child,
-    /// What it says; it would wait if nobody read it.
-    _said: JoinHandle<()>,
     address: String,
     http: reqwest::Client,
 }
@@ -35,20 +33,6 @@ impl Drop for Viewer {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
-    }
-}
-
-/// Where it says that it listens: it does then.
-fn listening(told: &Receiver<String>) -> String {
-    let (deadline, mut before) = (Instant::now() + DEADLINE, Vec::new());
-    loop {
-        match told.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-            Ok(line) => match line.split_once("running on ").and_then(|(_, rest)| rest.split_whitespace().next()) {
-                Some(address) => return address.to_owned(),
-                None => before.push(line),
-            },
-            Err(why) => panic!("the viewer does not listen ({why}); is sonar-tui installed there? It said: {before:#?}"),
-        }
     }
 }
 
@@ -61,14 +45,13 @@ impl Viewer {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let (tell, told) = channel();
-        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
-        let said = std::thread::spawn(move || lines.by_ref().map_while(Result::ok).for_each(|line| drop(tell.send(line))));
         // The client is built without a default for TLS, which plain HTTP on loopback does not use.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        let mut viewer = Self { process, _said: said, address: String::new(), http };
-        viewer.address = listening(&told);
+        let said = process.stderr.take().unwrap();
+        let mut viewer = Self { process, address: String::new(), http };
+        viewer.address = listening(said, "running on ", DEADLINE)
+            .unwrap_or_else(|said| panic!("the viewer does not listen; is sonar-tui installed there? It said: {said}"));
         viewer
     }
 

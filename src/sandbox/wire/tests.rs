@@ -17,7 +17,7 @@ use crate::sandbox::credentials::Credentials;
 use crate::sandbox::engine::Engine;
 
 /// Short, but for what a test does not wait for.
-const SHORT: Duration = Duration::from_millis(150);
+const SHORT: Duration = Duration::from_millis(500);
 const LONG: Duration = Duration::from_secs(60);
 const PATIENT: Patience = Patience { first: LONG, stalled: LONG, stranger: LONG };
 
