@@ -254,11 +254,11 @@ impl Client {
         let header = |name| answer.headers().get(name).and_then(|v| v.to_str().ok());
         let content_range = header("content-range").map(Into::into);
         let retry_after = header("retry-after").and_then(|seconds| seconds.trim().parse().ok()).map(Duration::from_secs);
-        let text = String::from_utf8(answer.bytes().await?.into());
-        let text = text.unwrap_or_else(|odd| String::from_utf8_lossy(odd.as_bytes()).into_owned());
+        let bytes = answer.bytes().await?;
+        let text = String::from_utf8_lossy(&bytes);
         let body = match text.is_empty() {
             true => Body::default(),
-            false => Body::from_text(text.as_str()).unwrap_or_else(|| Value::String(text).into()),
+            false => Body::from_text(&*text).unwrap_or_else(|| Value::String(text.into_owned()).into()),
         };
         Ok(Answer { status, content_range, retry_after, body })
     }
