@@ -37,15 +37,14 @@ impl Group {
         self.gone(child, LAST).await;
     }
 
-    /// Makes those end whose parent has gone, and their children; how many they were. What a dead process leaves behind
-    /// may hold its sockets open, and so hide its death.
+    /// Makes those end whose parent has gone, with all that came from them; how many they were. What a dead process leaves
+    /// behind may hold its sockets open, and so hide its death.
     pub(super) fn kill_orphans(self) -> usize {
         let mut killed = HashSet::new();
         loop {
-            let members: Vec<Member> = self.members().unwrap_or_default();
-            let inside: HashSet<i32> = members.iter().map(|member| member.pid).collect();
-            let orphan = |member: &&Member| member.pid != self.id() && !inside.contains(&member.parent);
-            let orphans: Vec<i32> = members.iter().filter(orphan).map(|m| m.pid).filter(|pid| killed.insert(*pid)).collect();
+            let members = self.members().unwrap_or_default();
+            // Who was told to end can be there for a moment yet, and who came from it has not lost its parent before.
+            let orphans: Vec<i32> = orphans(&members, self.id()).into_iter().filter(|pid| killed.insert(*pid)).collect();
             if orphans.is_empty() {
                 return killed.len();
             }
@@ -108,6 +107,18 @@ impl Member {
     }
 }
 
+/// The members that do not come from the leader: neither it nor a child of it, nor a child of such a one.
+fn orphans(members: &[Member], leader: i32) -> Vec<i32> {
+    let mut kept = HashSet::from([leader]);
+    loop {
+        let before = kept.len();
+        kept.extend(members.iter().filter(|member| kept.contains(&member.parent)).map(|member| member.pid).collect::<Vec<_>>());
+        if kept.len() == before {
+            return members.iter().map(|member| member.pid).filter(|pid| !kept.contains(pid)).collect();
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::process::Stdio;
@@ -126,6 +137,15 @@ mod tests {
     #[case("7 (python) S", false)]
     fn the_living_of_a_group_are_told_from_the_dead_and_the_others(#[case] stat: &str, #[case] expected: bool) {
         assert_eq!(Member::of(stat, 42), expected.then_some(Member { pid: 7, parent: 1 }));
+    }
+
+    #[test]
+    fn who_comes_from_an_orphan_is_one_while_that_is_still_there() {
+        let member = |pid, parent| Member { pid, parent };
+        let members = [member(42, 1), member(50, 42), member(51, 50), member(60, 1), member(61, 60), member(62, 61)];
+        assert_eq!(orphans(&members, 42), [60, 61, 62]);
+        assert_eq!(orphans(&members[1..3], 42), [0; 0]);
+        assert_eq!(orphans(&members[3..], 42), [60, 61, 62]);
     }
 
     fn shell(script: &str) -> (Child, Group) {
@@ -173,12 +193,12 @@ mod tests {
         let deadline = Instant::now() + Duration::from_secs(30);
         let mut killed = 0;
         // The one that left it may not have ended yet.
-        while killed < 2 {
-            assert!(Instant::now() < deadline, "{killed} ended of 2: {:?}", group.members());
-            killed += group.kill_orphans();
+        while killed == 0 {
+            assert!(Instant::now() < deadline, "none ended: {:?}", group.members());
+            killed = group.kill_orphans();
             tokio::task::yield_now().await;
         }
-        assert_eq!(killed, 2);
+        assert_eq!(killed, 2, "the one that was left, and its child with it");
         assert!(child.try_wait().unwrap().is_none(), "the leader stays");
         group.kill(&mut child).await;
         assert!(!group.lives());
