@@ -458,6 +458,39 @@ async fn a_silent_peer_is_asked_for_a_sign_of_life_and_then_held_for_dead() {
 }
 
 #[tokio::test]
+async fn a_task_that_waits_for_room_when_the_connection_breaks_gets_its_answer_all_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut connect = Connect::start().await;
+    let mut options = connect.options(dir.path());
+    // Room for one of these at a time, besides the one that is handled, and the one that waits for its turn.
+    (options.limits.concurrency, options.limits.backlog_kib) = (1, 1024);
+    options.limits.keepalive = Duration::from_millis(50);
+    let (gate, memory) = (Gate::default(), Arc::new(Memory::default()));
+    let runtime = Runtime::start(options, gate.extension(), memory.clone()).unwrap();
+    let peer = connect.configured().await;
+    let large = |id: &str| {
+        let mut task = purchase(id, "PR-1");
+        task["data"]["input"]["data"] = "x".repeat(900 << 10).into();
+        task
+    };
+    peer.send(&purchase("TQ-1", "PR-1"));
+    gate.first_call().await;
+    peer.send(&large("TQ-2"));
+    peer.send(&large("TQ-3"));
+    let arrived = |o: &Observation| matches!(&o.fact, Fact::TaskArrived(task) if task.task_id == "TQ-3").then_some(());
+    seen(&memory, arrived).await;
+    peer.drop_connection();
+    let mut again = connect.configured().await;
+    let mut answered = Vec::new();
+    while answered.len() < 3 {
+        gate.open.notify_one();
+        answered.push(again.result().await["options"]["task_id"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(answered, ["TQ-1", "TQ-2", "TQ-3"]);
+    runtime.stop().await;
+}
+
+#[tokio::test]
 async fn an_outbox_in_use_and_a_wrong_address_are_said_in_a_sentence() {
     let dir = tempfile::tempdir().unwrap();
     let connect = Connect::start().await;

@@ -4,6 +4,9 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::observe::Scope;
 
+/// Longer than this nobody waits: what is beyond it no clock can tell.
+const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+
 /// The limit is over.
 #[derive(Debug)]
 pub(super) struct Elapsed;
@@ -14,7 +17,7 @@ pub(super) async fn within<F: Future + Unpin>(limit: Duration, scope: &Scope, mu
         return tokio::time::timeout(limit, work).await.map_err(|_| Elapsed);
     };
     let mut changes = controls.changes();
-    let mut deadline = Instant::now() + limit;
+    let mut deadline = Instant::now() + limit.min(LONGEST);
     loop {
         changes.borrow_and_update();
         let held = controls.holds(key);
@@ -74,5 +77,6 @@ mod tests {
         letting_go.await.unwrap();
         let slow = Box::pin(std::future::pending::<()>());
         assert!(within(Duration::from_millis(50), &scope, slow).await.is_err());
+        assert!(within(Duration::MAX, &scope, std::future::ready(())).await.is_ok(), "a limit no clock can tell");
     }
 }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::RuntimeStatus;
 use super::backoff::Backoff;
@@ -9,7 +9,7 @@ use super::dispatch::Intake;
 use super::in_flight::InFlight;
 use super::outbox::Outbox;
 use super::session::{self, Ended};
-use super::shared::Shared;
+use super::shared::{Job, Shared};
 use super::socket;
 use crate::observe::{Fact, LinkState};
 
@@ -20,6 +20,9 @@ pub(super) struct Link {
     pub(super) intake: Intake,
     pub(super) outbox: Outbox,
     pub(super) in_flight: InFlight,
+    /// A task for which there is no room yet, and the size of its frame. Nothing is read meanwhile. It came in, so it outlives
+    /// the session it came by.
+    pub(super) held: Option<(Job, usize)>,
     status: watch::Sender<RuntimeStatus>,
 }
 
@@ -27,7 +30,7 @@ impl Link {
     pub(super) fn new(shared: Arc<Shared>, intake: Intake, outbox: Outbox, status: watch::Sender<RuntimeStatus>) -> Self {
         let mut in_flight = InFlight::default();
         outbox.keys().for_each(|key| in_flight.restore(key));
-        Self { shared, intake, outbox, in_flight, status }
+        Self { shared, intake, outbox, in_flight, held: None, status }
     }
 
     /// Connects, and connects again, until the runtime is stopped and has nothing left to send.
@@ -55,7 +58,6 @@ impl Link {
                     match session::run(self, opened).await {
                         Ended::Finished => return,
                         Ended::Lost { why, configured } => {
-                            self.outbox.lost();
                             if configured {
                                 backoff.session(since.elapsed());
                             }
@@ -65,6 +67,7 @@ impl Link {
                 }
                 Err(refusal) => refusal.why,
             };
+            self.outbox.lost();
             let pause = backoff.pause();
             self.change(LinkState::Waiting, format!("{why}; trying again in {:.1} s", pause.as_secs_f64()));
             let draining = self.shared.draining.clone();
@@ -93,6 +96,13 @@ impl Link {
                 () = self.outbox.absorb() => {}
             }
             self.publish(|_| {});
+        }
+    }
+
+    /// Puts the task that was held into its queue, where there is room now.
+    pub(super) fn begin_held(&mut self, room: OwnedSemaphorePermit) {
+        if let Some((job, _)) = self.held.take() {
+            self.intake.push(job, room);
         }
     }
 

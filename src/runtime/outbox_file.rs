@@ -73,8 +73,13 @@ impl OutboxFile {
         number
     }
 
+    /// Adds lines: all of them, or none.
     pub(super) fn write(&mut self, lines: &str) -> io::Result<()> {
-        self.file.write_all(lines.as_bytes())?;
+        if let Err(error) = self.file.write_all(lines.as_bytes()) {
+            // What a full disk took of it would make the next line unreadable.
+            let _ = self.file.set_len(self.bytes);
+            return Err(error);
+        }
         self.bytes += lines.len() as u64;
         Ok(())
     }
@@ -120,7 +125,7 @@ impl OutboxFile {
 }
 
 /// Adds the line of a result.
-fn put(number: u64, frame: &str, lines: &mut String) {
+pub(super) fn put(number: u64, frame: &str, lines: &mut String) {
     // Writing to a String does not fail.
     let _ = writeln!(lines, r#"{{"n":{number},"frame":{frame}}}"#);
 }
@@ -170,6 +175,14 @@ fn open_private(path: &Path) -> io::Result<File> {
         file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
     }
     Ok(file)
+}
+
+#[cfg(test)]
+impl OutboxFile {
+    /// Writes into another file from now on; for tests. The one from before.
+    pub(super) fn replace(&mut self, file: File) -> File {
+        std::mem::replace(&mut self.file, file)
+    }
 }
 
 #[cfg(test)]

@@ -66,8 +66,6 @@ struct Session<'a> {
     control: VecDeque<Frame>,
     /// Something is in the socket's buffer.
     unflushed: bool,
-    /// A task for which there is no room yet, and the size of its frame. Nothing is read meanwhile.
-    held: Option<(Job, usize)>,
     configured: bool,
     last_seen: Instant,
     /// When the socket took more after it had been full.
@@ -98,7 +96,6 @@ impl<'a> Session<'a> {
             link,
             control,
             unflushed: false,
-            held: None,
             configured: false,
             last_seen: now,
             last_taken: now,
@@ -122,7 +119,7 @@ impl<'a> Session<'a> {
             // other side has a part, and a part is none. So what is sent again was never there before.
             let result_next = self.configured && !self.unflushed && self.link.outbox.has_unfed();
             let feeding = !self.control.is_empty() || result_next;
-            let bytes = self.held.as_ref().map_or(0, |(_, bytes)| *bytes);
+            let bytes = self.link.held.as_ref().map_or(0, |(_, bytes)| *bytes);
             tokio::select! {
                 biased;
                 () = draining.cancelled(), if !said_goodbye => {
@@ -139,10 +136,10 @@ impl<'a> Session<'a> {
                     }
                 }
                 () = self.link.outbox.absorb() => {}
-                room = self.link.intake.room(bytes), if self.held.is_some() => {
-                    if let (Ok(room), Some((job, _))) = (room, self.held.take()) { self.link.intake.push(job, room) }
+                room = self.link.intake.room(bytes), if self.link.held.is_some() => {
+                    if let Ok(room) = room { self.link.begin_held(room) }
                 }
-                frame = reader.next(), if self.held.is_none() => {
+                frame = reader.next(), if self.link.held.is_none() => {
                     if let Some(why) = self.frame(frame) { return Some(why) }
                 }
             }
@@ -199,7 +196,7 @@ impl<'a> Session<'a> {
         self.looked = Instant::now();
         let silent = sign_of_life.elapsed();
         // While nothing is read, for want of room, nothing can be heard either.
-        if self.held.is_none() && self.unheard >= 3 && silent >= keepalive * 3 {
+        if self.link.held.is_none() && self.unheard >= 3 && silent >= keepalive * 3 {
             return Some(format!("Connect gave no sign of life for {:.0} s", silent.as_secs_f64()));
         }
         self.ping();
@@ -210,9 +207,9 @@ impl<'a> Session<'a> {
     async fn last_words(&mut self, reader: &mut Reader) {
         let deadline = tokio::time::Instant::now() + LAST_WORDS;
         loop {
-            if let Some((job, bytes)) = self.held.take() {
-                let Ok(Ok(room)) = tokio::time::timeout_at(deadline, self.link.intake.room(bytes)).await else { return };
-                self.link.intake.push(job, room);
+            if let Some((_, bytes)) = &self.link.held {
+                let Ok(Ok(room)) = tokio::time::timeout_at(deadline, self.link.intake.room(*bytes)).await else { return };
+                self.link.begin_held(room);
             }
             let Ok(frame) = tokio::time::timeout_at(deadline, reader.next()).await else { return };
             if self.frame(frame).is_some() {
@@ -319,7 +316,7 @@ impl<'a> Session<'a> {
         }
         let scope = shared.scope.delivery(DeliveryKey::random());
         scope.emit(Fact::TaskArrived(arrived(&task)));
-        self.held = Some((Job { task, scope, arrived: Instant::now() }, bytes));
+        self.link.held = Some((Job { task, scope, arrived: Instant::now() }, bytes));
     }
 
     fn reject(&self, reason: String, bytes: usize, text: &str) {
