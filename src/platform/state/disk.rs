@@ -3,7 +3,8 @@
 
 use std::fs::File;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -72,6 +73,10 @@ const TOGETHER: Duration = Duration::from_millis(3);
 /// who come meanwhile wait for it, so it is not much at a time.
 const CHECKPOINT: usize = 8_000;
 
+/// What a disk in trouble did not take is tried again so often, with all that has come since; as long as it is no more than that.
+const AGAIN: Duration = Duration::from_secs(1);
+const MOST_KEPT: usize = 50_000;
+
 /// The way to the writing thread. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Disk {
@@ -84,7 +89,7 @@ pub(crate) struct Disk {
 }
 
 impl Disk {
-    /// Starts the thread, which takes the file and its lock over. `failed` hears of commits that failed.
+    /// Starts the thread, which takes the file and its lock over. `failed` hears when commits begin to fail.
     ///
     /// # Errors
     /// [`PlatformError::Storage`] when the system gives no thread.
@@ -170,9 +175,14 @@ fn run(mut db: Connection, inbox: &mpsc::Receiver<Job>, written: &AtomicU64, fai
     let mut open = true;
     let mut since_checkpoint = 0;
     let mut due = Instant::now();
-    while open && let Ok(job) = inbox.recv() {
-        let (mut writes, mut barriers, mut jobs) = (Vec::new(), Vec::new(), 0);
-        let mut next = Some(job);
+    // With what a disk in trouble did not take: that is tried again.
+    let mut writes = Vec::new();
+    let mut trouble = false;
+    while open {
+        let first = if writes.is_empty() { inbox.recv().map_err(Into::into) } else { inbox.recv_timeout(AGAIN) };
+        open = !matches!(first, Err(RecvTimeoutError::Disconnected));
+        let (mut barriers, mut jobs) = (Vec::new(), 0);
+        let mut next = first.ok();
         while let Some(job) = next.take() {
             jobs += 1;
             match job {
@@ -185,16 +195,24 @@ fn run(mut db: Connection, inbox: &mpsc::Receiver<Job>, written: &AtomicU64, fai
                 next = inbox.recv_timeout(pause).ok();
             }
         }
-        let outcome = if writes.is_empty() { Ok(()) } else { commit(&mut db, &writes).map_err(|e| e.to_string()) };
-        if let Err(reason) = &outcome {
-            failed(reason);
+        let outcome = if writes.is_empty() { Ok(()) } else { commit(&mut db, &writes) };
+        let kept = open && writes.len() <= MOST_KEPT && outcome.as_ref().is_err_and(is_of_the_disk);
+        if let Err(reason) = &outcome
+            && !(trouble && kept)
+        {
+            failed(&if kept { format!("{reason}; it is tried again until it can") } else { reason.to_string() });
         }
-        written.fetch_add(u64::try_from(writes.len()).unwrap_or(0), Ordering::Release);
+        trouble = outcome.is_err();
         for told in barriers {
-            let _ = told.send(outcome.clone());
+            let _ = told.send(outcome.as_ref().map_err(ToString::to_string).copied());
         }
         due = Instant::now() + if jobs < CROWD { Duration::ZERO } else { TOGETHER };
+        if kept {
+            continue;
+        }
+        written.fetch_add(u64::try_from(writes.len()).unwrap_or(0), Ordering::Release);
         since_checkpoint += writes.len();
+        writes.clear();
         if since_checkpoint >= CHECKPOINT {
             // That it can't be done now (a reader is in the way) only means that it is done later.
             let _ = db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
@@ -203,6 +221,13 @@ fn run(mut db: Connection, inbox: &mpsc::Receiver<Job>, written: &AtomicU64, fai
     }
     // So that the file is whole without its companions; where that fails they stay beside it, and nothing is lost.
     let _ = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+}
+
+/// Whether it is the disk's fault, or of who holds the file: not that of what is written, which would fail ever again.
+fn is_of_the_disk(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{CannotOpen, DatabaseBusy, DatabaseLocked, DiskFull, OutOfMemory, ReadOnly, SystemIoFailure};
+    let codes = [CannotOpen, DatabaseBusy, DatabaseLocked, DiskFull, OutOfMemory, ReadOnly, SystemIoFailure];
+    error.sqlite_error_code().is_some_and(|code| codes.contains(&code))
 }
 
 fn commit(db: &mut Connection, writes: &[Write]) -> rusqlite::Result<()> {
@@ -265,7 +290,7 @@ fn let_go(db: &Connection, collection: &str, id: &str) -> rusqlite::Result<usize
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::platform::state;
+    use crate::platform::state::{self, Objects};
 
     #[tokio::test]
     async fn what_is_changed_in_one_pair_of_hands_is_on_disk_together_or_not_at_all() {
@@ -286,6 +311,39 @@ mod tests {
         disk.hand_over();
         disk.barrier().passed().await.unwrap();
         assert_eq!((count("objects"), count("tasks")), (before.0 + 1, before.1 + 1));
+        disk.close().await;
+    }
+
+    #[tokio::test]
+    async fn what_a_disk_in_trouble_did_not_take_is_there_as_long_and_on_disk_when_it_can_be_written_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let (db, lock, _) = state::open(dir.path()).unwrap();
+        db.busy_timeout(Duration::ZERO).unwrap();
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let hears = Arc::clone(&told);
+        let disk = Disk::start(db, lock, move |reason| hears.lock().unwrap().push(reason.to_owned())).unwrap();
+        let mut objects = Objects::new(disk.clone(), state::reader(dir.path()).unwrap());
+        let other = Connection::open(dir.path().join("platform.sqlite")).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        for id in ["PR-1", "PR-2"] {
+            objects.put_text("requests", id, "{}".into());
+            let refused = disk.barrier().passed().await.unwrap_err().to_string();
+            assert!(refused.contains("locked"), "{refused}");
+        }
+        assert_eq!(disk.written(), 0, "whoever asks for them is not sent to the file");
+        assert_eq!(told.lock().unwrap().len(), 1, "said once, not at each try");
+        assert!(told.lock().unwrap()[0].ends_with("it is tried again until it can"));
+        other.execute_batch("ROLLBACK").unwrap();
+        disk.barrier().passed().await.unwrap();
+        assert_eq!(disk.written(), 2);
+        let count = "SELECT count(*) FROM objects WHERE collection = 'requests'";
+        assert_eq!(other.query_row(count, [], |row| row.get::<_, i64>(0)).unwrap(), 2);
+        // What can not be written by its own fault holds nobody up.
+        let held = Held { collection: "a".into(), id: "1".into(), holders: "b".into(), holder: "1".into(), field: "x" };
+        disk.write(Write::Held(held));
+        disk.barrier().passed().await.unwrap_err();
+        objects.put_text("requests", "PR-3", "{}".into());
+        disk.barrier().passed().await.unwrap();
         disk.close().await;
     }
 }
