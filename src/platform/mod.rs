@@ -7,9 +7,10 @@
 //!                  └── clock <── results <──┘
 //! ```
 //!
-//! [`seeds`] are the objects there are from the start, [`changes`] what follows from a changed object, [`schedule`] when
-//! something is due, [`tidy`] when something is forgotten. [`Platform`] is the handle. All that happens is observed; all that was accepted is on disk (`platform.sqlite`) and there
-//! again after a restart: a task that was sent and never answered goes out again, a redelivery keeps its time.
+//! [`seeds`] are the objects there are from the start, [`prepared`] and [`template`] what new ones are made of, [`changes`]
+//! what follows from a changed object, [`schedule`] when something is due, [`tidy`] when something is forgotten.
+//! [`Platform`] is the handle. All that happens is observed; all that was accepted is on disk (`platform.sqlite`) and
+//! there again after a restart: a task that was sent and never answered goes out again, a redelivery keeps its time.
 
 mod access;
 mod catalogue;

@@ -1,6 +1,6 @@
 //! When schedules are due, and what happens then.
 
-use jiff::{Span, ToSpan};
+use jiff::Span;
 use serde_json::{Value, json};
 
 use super::catalogue;
@@ -62,7 +62,7 @@ fn recurring(trigger: &Value, start: jiff::Timestamp, after: jiff::Timestamp) ->
     if let Some(hours) = hours {
         let step = hours * amount * 3_600;
         let passed = (after.as_second() - start.as_second()) / step + 1;
-        return Ok(start.checked_add((passed * step).seconds()).ok());
+        return Ok(Span::new().try_seconds(passed * step).ok().and_then(|span| start.checked_add(span).ok()));
     }
     let first = start.to_zoned(jiff::tz::TimeZone::UTC);
     // Counted from the start each time: the 31st stays the last of the month, and is the 31st again where there is one.

@@ -183,6 +183,25 @@ async fn an_order_that_is_wrong_is_refused_by_the_name_of_its_field(#[case] body
     assert!(errors.contains(expected), "{errors}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn requests_that_are_made_at_once_for_one_asset_are_all_there() {
+    let local = Local::start().await;
+    let client = local.client();
+    let made = post(&client, "requests", order("1", "a@example.org")).await.unwrap();
+    let asset = made["asset"]["id"].as_str().unwrap().to_owned();
+    let approve = format!("requests/{}/approve", made["id"].as_str().unwrap());
+    post(&client, &approve, json!({"template_id": "TL-511-430-292"})).await.unwrap();
+    let orders = (0..40).map(|_| {
+        let (client, body) = (client.clone(), json!({"type": "adjustment", "asset": {"id": asset}}));
+        tokio::spawn(async move { post(&client, "requests", body).await.unwrap()["id"].as_str().unwrap().to_owned() })
+    });
+    let mut ids: Vec<String> = futures::future::join_all(orders).await.into_iter().map(Result::unwrap).collect();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 40);
+    assert_eq!(list(&client, &format!("assets/{asset}/requests")).await.len(), 41);
+}
+
 #[tokio::test]
 async fn an_asset_that_is_not_active_takes_no_change() {
     let local = Local::start().await;

@@ -37,7 +37,8 @@ impl Core {
         if let Some(scope) = self.foreign.answered(&id, &output) {
             scope.emit(Fact::ResultSent { task_id: id.clone() });
         }
-        task.runtime_total += output.runtime;
+        // JSON has no infinity: it could not be read back.
+        task.runtime_total = (task.runtime_total + output.runtime).min(f64::MAX);
         task.lost = 0;
         task.said.clone_from(&output.message);
         task.is_over();

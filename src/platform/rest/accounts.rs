@@ -35,7 +35,7 @@ pub(crate) fn make(body: &Value) -> Result<Value, Refusal> {
 pub(crate) fn archive(state: &mut State, account: &mut Value) {
     let (version, id) = (version(account), account.get("id").and_then(Value::as_str).unwrap_or_default().to_owned());
     state.objects.put(&format!("{ACCOUNTS}/{id}/versions"), &version.to_string(), account);
-    put(account, "version", (version + 1).into());
+    put(account, "version", version.saturating_add(1).into());
 }
 
 fn version(account: &Value) -> u64 {

@@ -21,7 +21,7 @@ use crate::platform::core::Core;
 use crate::platform::rql::percent_decode;
 use crate::protocol::Output;
 
-/// Where links lead; behind it the action's id.
+/// Where links lead; behind it the action's id, for the eye: what counts is in the token.
 pub(crate) const PREFIX: &str = "/actions/";
 /// The event of a click.
 const EVENT: &str = "product_action_execution";
@@ -51,7 +51,7 @@ pub(crate) fn link(core: &Core, query: &str, product: &str, id: &str) -> Result<
 }
 
 /// Somebody follows a link: the extension answers, as it would a customer of the portal.
-pub(crate) async fn visit(core: &Arc<Core>, parts: &Parts, _action: &str) -> Response {
+pub(crate) async fn visit(core: &Arc<Core>, parts: &Parts) -> Response {
     let token = parameter(parts.uri.query().unwrap_or_default(), "jwt").unwrap_or_default();
     let Some(payload) = verified(core, &token) else {
         return (StatusCode::FORBIDDEN, "This link is not valid any more: ask for a new one.").into_response();

@@ -125,9 +125,11 @@ fn create(core: &Core, resource: &Resource, body: &Value) -> Result<Answer, Refu
     if !body.is_object() {
         return Err(Refusal::invalid("The body must be an object."));
     }
+    // Held to the end: two that are made at once do not get the same number.
+    let mut state = core.lock();
     let mut object = match resource.create {
         Create::Account => accounts::make(body)?,
-        Create::Order => orders::make(&mut core.lock().objects, body)?,
+        Create::Order => orders::make(&mut state.objects, body)?,
         Create::Like(event, first) => {
             let mut object = like(event, body);
             seeds::localise(&mut object, &core.access);
@@ -140,7 +142,8 @@ fn create(core: &Core, resource: &Resource, body: &Value) -> Result<Answer, Refu
         let status = object.get("status").and_then(Value::as_str).unwrap_or("pending").to_owned();
         touch(resource, &mut object, Some(&status));
     }
-    core.keep(&mut core.lock(), resource.path, None, &object);
+    core.keep(&mut state, resource.path, None, &object);
+    drop(state);
     let id = object.get("id").and_then(Value::as_str).unwrap_or_default();
     core.log(Level::Info, format!("{id} was made in {} (asked over REST)", resource.path));
     Ok(Answer::Created(object))

@@ -3,8 +3,9 @@
 //! [`routes`] says what is where. Collections are a table ([`resources`]) with what can be done with their objects
 //! ([`verbs`], carried out by [`lifecycle`]), and [`collections`] answers for all of them; [`orders`] makes requests,
 //! [`accounts`], [`conversations`], [`devops`], [`environment`], [`invitations`], [`parts`] of products, [`schedules`],
-//! [`statistics`], [`tasks`], [`usage`] and [`variables`] are a matter of their own; [`actions`] are what links of product actions lead to. [`refusal`] is
-//! what a wrong call gets, [`answer`] how answers look, [`later`] where those come from that take a while.
+//! [`statistics`], [`tasks`], [`usage`] and [`variables`] are a matter of their own; [`actions`] are what links of product
+//! actions lead to. [`refusal`] is what a wrong call gets, [`answer`] how answers look, [`later`] where those come from
+//! that take a while.
 
 mod accounts;
 mod actions;
@@ -89,8 +90,8 @@ async fn handle(State(core): State<Arc<Core>>, request: Request) -> Response {
     // The environment's own key is by far the most frequent, and the quickest to be known.
     let own = core.access.admits(key);
     let installation = if own { None } else { installation(&core, key) };
-    let mut response = if let Some(action) = parts.uri.path().strip_prefix(actions::PREFIX) {
-        actions::visit(&core, &parts, action).await
+    let mut response = if parts.uri.path().starts_with(actions::PREFIX) {
+        actions::visit(&core, &parts).await
     } else if installation.is_none() && !own {
         core.log(Level::Warning, format!("{} {} came without the right key and was refused", parts.method, parts.uri.path()));
         Refusal::unauthorized().into_response()

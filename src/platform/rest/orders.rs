@@ -186,7 +186,7 @@ fn later(objects: &mut Objects, sort: &str, body: &Value) -> Result<Value, Refus
     change_items(&mut asset, sort, body)?;
     let shared = asset_id.trim_start_matches("AS-");
     let prefix = format!("PR-{shared}-");
-    let number = objects.last_number("requests", &prefix) + 1;
+    let number = objects.last_number("requests", &prefix).saturating_add(1);
     if sort == "cancel" {
         put(&mut asset, "status", "terminating".into());
     }

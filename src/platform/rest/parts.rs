@@ -84,7 +84,7 @@ fn create(state: &mut State, product: &str, kind: &str, body: &Value) -> Result<
     let shared = product.trim_start_matches("PRD-");
     let numbered = |prefix: &str, digits: usize| {
         let prefix = format!("{prefix}-{shared}-");
-        let next = state.objects.last_number(&collection, &prefix) + 1;
+        let next = state.objects.last_number(&collection, &prefix).saturating_add(1);
         format!("{prefix}{next:0digits$}")
     };
     let id = match kind {
@@ -132,7 +132,7 @@ fn versions(core: &Core, call: &Call<'_>, product: &str, mut now: Value) -> Resu
             let mut state = core.lock();
             put(&mut now, "latest", false.into());
             state.objects.put(&collection, &current.to_string(), &now);
-            put(&mut now, "version", (current + 1).into());
+            put(&mut now, "version", current.saturating_add(1).into());
             put(&mut now, "latest", true.into());
             core.keep(&mut state, "products", None, &now);
             Ok(Answer::Created(now))
