@@ -16,6 +16,8 @@ use crate::observe::Timestamp;
 const AT_ONCE: i64 = 200;
 /// How many rows that belong to no delivery go at once.
 const ROWS_AT_ONCE: i64 = 2_000;
+/// So many of the last rows stay, whatever they are of: they are what a developer looks at.
+const LINES_AT_LEAST: i64 = 2_000;
 
 /// How much of the past is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -173,7 +175,11 @@ pub(super) fn trim(conn: &mut Connection, retention: &Retention, now: Timestamp)
     }
     tx.prepare_cached("UPDATE meta SET value = value + ? WHERE name = 'removed'")?
         .execute([i64::try_from(gone.len()).unwrap_or_default()])?;
-    let rows = if gone.is_empty() { 0 } else { lines(&tx)? };
+    let rows = match (gone.is_empty(), full) {
+        (false, _) => lines(&tx)?,
+        (true, true) => newer_lines(&tx)?,
+        (true, false) => 0,
+    };
     tx.commit()?;
     Ok(!gone.is_empty() || rows > 0)
 }
@@ -190,9 +196,47 @@ fn lines(tx: &rusqlite::Transaction<'_>) -> rusqlite::Result<usize> {
     .execute([ROWS_AT_ONCE])
 }
 
+/// Where no delivery can go any more: the oldest of what belongs to none and came after the newest, but for the last ones. An
+/// extension that logs without end while nothing is delivered to it would fill the disk.
+fn newer_lines(tx: &rusqlite::Transaction<'_>) -> rusqlite::Result<usize> {
+    tx.prepare_cached(
+        "DELETE FROM observations WHERE row IN (
+           SELECT row FROM observations NOT INDEXED WHERE delivery IS NULL AND kind NOT IN ('configured', 'extension')
+             AND row > coalesce((SELECT min(row) FROM observations WHERE delivery = (SELECT max(id) FROM deliveries)), 0)
+             AND row < (SELECT max(row) FROM observations) - ?
+           ORDER BY row LIMIT ?)",
+    )?
+    .execute([LINES_AT_LEAST, ROWS_AT_ONCE])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::journal::{Journal, LogFilter};
+    use crate::observe::{Fact, Level, Observation, Observer};
+
+    #[tokio::test]
+    async fn lines_of_no_delivery_do_not_fill_the_disk_and_the_last_of_them_stay() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Journal::open(dir.path()).unwrap();
+        let lines = 3 * ROWS_AT_ONCE + LINES_AT_LEAST;
+        for n in 0..lines {
+            let fact = Fact::Log { level: Level::Info, target: "guest".into(), message: format!("{n} {}", "x".repeat(100)) };
+            journal.observe(Observation::now(fact));
+        }
+        journal.close().await.unwrap();
+        let mut conn = schema::open_for_writing(dir.path()).unwrap();
+        let before = used(&conn).unwrap();
+        let most = Retention { bytes: before - 1, seconds: 0 };
+        assert!(trim(&mut conn, &most, Timestamp::now()).unwrap());
+        assert!(used(&conn).unwrap() < before);
+        assert!(!trim(&mut conn, &most, Timestamp::now()).unwrap(), "it is enough");
+        let least = Retention { bytes: 1, seconds: 0 };
+        while trim(&mut conn, &least, Timestamp::now()).unwrap() {}
+        let left = journal.reader().unwrap().logs(&LogFilter::default(), 10_000).unwrap();
+        assert_eq!(left.len() as i64, LINES_AT_LEAST + 1);
+        assert!(left.last().unwrap().message.starts_with(&format!("{} ", lines - 1)));
+    }
 
     #[rstest::rstest]
     #[case(90 * 86_400, Some("90 days"))]

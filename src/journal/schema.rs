@@ -18,8 +18,9 @@ const SIZE_LIMIT: i64 = 192 << 20;
 /// Says whose file it is, in `application_id`: "CCjl".
 const APPLICATION: i64 = 0x4343_6a6c;
 
-/// Observations are only ever added, until [`super::retention`] lets the oldest go. `deliveries` sums them up, in the same transaction; `queued` remembers where a task
-/// came from until it arrives. An index is here because a query in [`super::reader`] or [`super::record`] needs it.
+/// Observations are only ever added, until [`super::retention`] lets the oldest go. `deliveries` sums them up, in the same
+/// transaction; `queued` remembers where a task came from until it arrives. An index is here because a query in
+/// [`super::reader`] or [`super::record`] needs it.
 const TABLES: &str = "
 CREATE TABLE observations (
     row INTEGER PRIMARY KEY, at INTEGER NOT NULL, delivery INTEGER, step INTEGER NOT NULL, kind TEXT NOT NULL,
@@ -44,8 +45,7 @@ CREATE TABLE queued (task_id TEXT PRIMARY KEY, origin TEXT NOT NULL, replay_of I
 ";
 
 /// What each version added to the one before: sagas; then marks and pins, how long a task waited, what retention took away
-/// and indexes for the filters. A new file gets the tables above
-/// and all of these.
+/// and indexes for the filters. A new file gets the tables above and all of these.
 const MIGRATIONS: [&str; 2] = [
     "
 ALTER TABLE deliveries ADD COLUMN saga TEXT;

@@ -64,8 +64,8 @@ impl Reader {
         let limit = window.limit.min(MOST);
         let mut plan = self.plan(filter, window.after.is_some())?;
         let (first, last) = self.ends()?;
-        let mut low = window.after.map_or(first, |id| id + 1).max(first);
-        let mut high = window.before.map_or(last, |id| id - 1).min(last);
+        let mut low = window.after.map_or(first, |id| id.saturating_add(1)).max(first);
+        let mut high = window.before.map_or(last, |id| id.saturating_sub(1)).min(last);
         if let Some(since) = plan.wanted.since {
             low = low.max(self.first_at(since, first, last)?);
         }

@@ -43,12 +43,13 @@ pub(super) struct Writer {
     last: i64,
     /// What became of a journal that was damaged.
     pub(super) mended: Option<Mended>,
-    /// How much is kept, and when that was looked at last.
+    /// How much is kept.
     pub(super) retention: Arc<Mutex<Retention>>,
+    /// When it was looked at last whether that is too much.
     trimmed: Instant,
     /// Held by whoever writes to the file: this one, or the keeper of the index of texts.
     writing: Arc<Mutex<()>>,
-    _lock: File,
+    _lock: Arc<File>,
 }
 
 /// What the writer tells the others.
@@ -64,48 +65,18 @@ pub(super) struct Announcer {
 }
 
 impl Writer {
-    /// Takes the journal of `dir`, and notes which deliveries the last process left unanswered.
+    /// Takes the journal of `dir`, and notes which deliveries the last process left unanswered. What is damaged is mended,
+    /// once.
     pub(super) fn open(dir: &Path, redactor: Redactor) -> Result<Self, JournalError> {
-        let lock = schema::lock(dir)?;
+        let lock = Arc::new(schema::lock(dir)?);
         let mut mended = damage::look(dir).map(|reason| damage::mend(dir, reason)).transpose()?;
-        let conn = match schema::open_for_writing(dir) {
+        let mut writer = match Self::begin(dir, &lock, redactor.clone()) {
             Err(JournalError::Corrupt { reason, .. }) if mended.is_none() => {
                 mended = Some(damage::mend(dir, reason)?);
-                schema::open_for_writing(dir)?
+                Self::begin(dir, &lock, redactor)?
             }
-            opened => opened?,
+            begun => begun?,
         };
-        let path = schema::file(dir);
-        let (keys, body, rows_since_checkpoint, last) = (HashMap::new(), Vec::new(), 0, 0);
-        let (retention, trimmed, writing) = (Arc::default(), Instant::now(), Arc::default());
-        let mut writer = Self {
-            conn,
-            path,
-            redactor,
-            keys,
-            body,
-            rows_since_checkpoint,
-            last,
-            mended: None,
-            retention,
-            trimmed,
-            writing,
-            _lock: lock,
-        };
-        if let Err(source) = writer.interrupt_running() {
-            match schema::error(&writer.path, source) {
-                JournalError::Corrupt { reason, .. } if mended.is_none() => {
-                    let Self { conn, redactor, _lock, .. } = writer;
-                    drop(conn);
-                    damage::mend(dir, reason.clone()).map(|again| mended = Some(again))?;
-                    drop(_lock);
-                    let mut writer = Self::open(dir, redactor)?;
-                    writer.mended = mended;
-                    return Ok(writer);
-                }
-                other => return Err(other),
-            }
-        }
         let (kept, unread) = match Retention::load(dir) {
             Ok(kept) => (kept, None),
             Err(error) => (Retention::ALL, Some(error.to_string())),
@@ -116,6 +87,26 @@ impl Writer {
             writer.write(&mut [Observation::now(fact)], &mut Vec::new()).map_err(|source| schema::error(&writer.path, source))?;
         }
         writer.mended = mended;
+        Ok(writer)
+    }
+
+    /// Opens the file, and writes to it for the first time.
+    fn begin(dir: &Path, lock: &Arc<File>, redactor: Redactor) -> Result<Self, JournalError> {
+        let mut writer = Self {
+            conn: schema::open_for_writing(dir)?,
+            path: schema::file(dir),
+            redactor,
+            keys: HashMap::new(),
+            body: Vec::new(),
+            rows_since_checkpoint: 0,
+            last: 0,
+            mended: None,
+            retention: Arc::default(),
+            trimmed: Instant::now(),
+            writing: Arc::default(),
+            _lock: Arc::clone(lock),
+        };
+        writer.interrupt_running().map_err(|source| schema::error(&writer.path, source))?;
         Ok(writer)
     }
 

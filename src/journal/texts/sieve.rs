@@ -131,7 +131,7 @@ impl Group {
             (None, Some(id)) => {
                 let mut statement = conn.prepare_cached("SELECT blocks FROM text_groups WHERE id = ?")?;
                 let bytes: Vec<u8> = statement.query_row([id], |found| found.get(0))?;
-                bytes.chunks_exact(32).filter_map(Block::read).collect()
+                bytes.chunks_exact(32).take(GROUP).filter_map(Block::read).collect()
             }
             (None, None) => Vec::new(),
         };
