@@ -1,4 +1,4 @@
-use std::any::{Any, TypeId};
+use std::any::Any;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
@@ -76,8 +76,7 @@ impl Body {
             return Ok(asked_for);
         }
         let body = body.unwrap_or_default();
-        let whole = TypeId::of::<T>() == TypeId::of::<Value>();
-        if let (None, Some(unread), false) = (body.0.value.get(), &body.0.text, whole) {
+        if let (None, Some(unread)) = (body.0.value.get(), &body.0.text) {
             return serde_json::from_str(unread);
         }
         let mut value = Some(body.into_value());
@@ -220,6 +219,9 @@ mod tests {
             assert_eq!(body.clone().read::<Purchase>().unwrap(), purchase);
             assert_eq!(body.read::<Value>().unwrap(), value);
         }
+        let deep = format!("{{\"id\":{}{}}}", "[".repeat(200), "]".repeat(200));
+        let said = Body::from_text(deep).unwrap().read::<Value>().unwrap_err().to_string();
+        assert!(said.contains("recursion limit"), "{said}");
         let said = Body::from_text("{\"id\":1}").unwrap().read::<Purchase>().unwrap_err().to_string();
         assert!(said.contains("invalid type: integer `1`, expected a string at line 1 column"), "{said}");
         for none in ["{}", "[1]", "\"{\"", "null"] {

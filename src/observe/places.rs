@@ -21,7 +21,7 @@ pub struct Places(Arc<Inner>);
 #[derive(Default)]
 struct Inner {
     known: AtomicUsize,
-    /// Told when a delivery is over.
+    /// Told when a delivery is over, or in no step any more.
     ended: Notify,
     state: Mutex<State>,
 }
@@ -65,14 +65,19 @@ impl Places {
 
     /// It left the step.
     pub fn leave(&self, delivery: &DeliveryKey, step: u32) {
+        let mut out = false;
         self.change(|state| {
             if let Some(steps) = state.within.get_mut(delivery) {
                 steps.retain(|one| *one != step);
-                if steps.is_empty() {
-                    state.within.remove(delivery);
-                }
+                out = steps.is_empty();
+            }
+            if out {
+                state.within.remove(delivery);
             }
         });
+        if out {
+            self.0.ended.notify_waiters();
+        }
     }
 
     /// A line will be logged, of which it is known where it belongs.
@@ -182,6 +187,11 @@ mod tests {
         answered(&other);
         assert!(futures::poll!(&mut waits).is_pending());
         answered(&key);
+        waits.await;
+        places.enter(&key, 1);
+        let mut waits = Box::pin(places.until_over(&key));
+        assert!(futures::poll!(&mut waits).is_pending());
+        places.leave(&key, 1);
         waits.await;
     }
 }

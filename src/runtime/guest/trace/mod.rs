@@ -1,4 +1,5 @@
-//! Where the trace hook (`assets/guest/hooks/hook_trace.py`) tells what it sees inside the guest: a loopback connection a process, behind a token only the guest's environment has.
+//! Where the trace hook (`assets/guest/hooks/hook_trace.py`) tells what it sees inside the guest: a loopback connection a
+//! process, behind a token only the guest's environment has.
 
 mod desk;
 mod message;
