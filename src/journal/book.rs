@@ -6,14 +6,10 @@ use std::thread::JoinHandle;
 use tokio::sync::watch;
 
 use super::feed::{Feed, Follower, Tap};
-use super::queue::Queue;
+use super::queue::{Queue, WAITING};
 use super::writer::{Announcer, Writer};
 use super::{JournalError, Mended, Reader, Redactor, Retention, schema};
 use crate::observe::{Observation, Observer};
-
-/// How many observations may wait for the disk. Whoever observes one more waits until there is room: there is enough for most
-/// of the time in which SQLite's log is worked into its file.
-pub(super) const WAITING: usize = 4096;
 
 /// The journal of a data directory, opened for writing: only one process can. Cheap to clone; when the last clone is
 /// dropped, what is still waiting is written.

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::sync::watch;
 
-use super::book::WAITING;
+use super::queue::WAITING;
 use super::{JournalError, ObservationRow, Reader};
 use crate::observe::Observation;
 

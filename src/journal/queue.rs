@@ -2,6 +2,9 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+/// How many observations may wait for the disk. Whoever observes one more waits until there is room: there is enough for most
+/// of the time in which SQLite's log is worked into its file.
+pub(super) const WAITING: usize = 4096;
 /// More are not written at once for the sake of being many.
 const PORTION: usize = 512;
 
