@@ -1,5 +1,5 @@
-//! What is over is kept for a while: the last settled tasks and what they were about. Older ones are forgotten, so that
-//! neither the file nor a list grows without end. A task that is queued, out at a runner or waiting is never forgotten,
+//! What is over is kept for a while: the last settled tasks and what they were about, with what was said of that and uploaded
+//! for it. Older ones are forgotten, so that neither the file nor a list grows without end. A task that is queued, out at a runner or waiting is never forgotten,
 //! and neither is an object such a task is about, nor what there was before any task: products, accounts, schedules.
 
 use std::collections::HashSet;
@@ -11,6 +11,8 @@ use serde::Deserialize;
 use super::PlatformError;
 use super::catalogue;
 use super::core::{Core, State};
+use super::rest::conversations::{CONVERSATIONS, conversation_id, messages_in};
+use super::rest::usage::UPLOADS;
 use super::state::{self, Alarm};
 use crate::observe::Level;
 
@@ -53,6 +55,17 @@ struct Old {
     object_id: String,
 }
 
+/// What [`too_old`] finds.
+#[derive(Default)]
+struct Found {
+    /// The settled tasks that are too many, oldest first.
+    old: Vec<Old>,
+    /// The objects the others are about.
+    needed: HashSet<String>,
+    /// The ids of conversations, and of what something was uploaded for: most tasks have none, and need not look.
+    beside: HashSet<String>,
+}
+
 impl Core {
     /// Forgets what is too old, now and whenever enough tasks were settled, until the platform closes.
     pub(crate) async fn run_tidy(self: Arc<Self>) {
@@ -71,13 +84,13 @@ impl Core {
         self.disk.barrier().passed().await?;
         let (dir, kept) = (self.dir.clone(), self.kept);
         let read = tokio::task::spawn_blocking(move || too_old(&state::reader(&dir)?, kept));
-        let (old, needed) = read.await.map_err(|e| PlatformError::Storage(e.to_string()))??;
+        let Found { old, needed, beside } = read.await.map_err(|e| PlatformError::Storage(e.to_string()))??;
         for some in old.chunks(AT_A_TIME) {
             {
                 let mut state = self.lock();
                 let open: HashSet<String> = state.tasks.objects().map(str::to_owned).collect();
                 for task in some {
-                    forget(&mut state, task, |id| needed.contains(id) || open.contains(id));
+                    forget(&mut state, task, &beside, |id| needed.contains(id) || open.contains(id));
                 }
             }
             tokio::task::yield_now().await;
@@ -87,12 +100,12 @@ impl Core {
 }
 
 /// The settled tasks beyond the newest `kept`, and the objects the others are about.
-fn too_old(db: &Connection, kept: usize) -> Result<(Vec<Old>, HashSet<String>), PlatformError> {
+fn too_old(db: &Connection, kept: usize) -> Result<Found, PlatformError> {
     let kept = i64::try_from(kept).unwrap_or(i64::MAX);
     let last = "SELECT coalesce(max(seq), 0) FROM (SELECT seq FROM tasks WHERE open = 0 ORDER BY seq DESC LIMIT -1 OFFSET ?)";
     let last: i64 = db.query_row(last, [kept], |row| row.get(0))?;
     if last == 0 {
-        return Ok(Default::default());
+        return Ok(Found::default());
     }
     let mut statement = db.prepare("SELECT body FROM tasks WHERE open = 0 AND seq <= ? ORDER BY seq")?;
     let bodies = statement.query_map([last], |row| row.get::<_, String>(0))?;
@@ -101,11 +114,13 @@ fn too_old(db: &Connection, kept: usize) -> Result<(Vec<Old>, HashSet<String>), 
     let mut statement = db.prepare("SELECT body ->> 'object_id' FROM tasks WHERE open = 1 OR seq > ?")?;
     let needed = statement.query_map(params![last], |row| row.get::<_, Option<String>>(0))?;
     let needed = needed.filter_map(Result::transpose).collect::<rusqlite::Result<_>>()?;
-    Ok((old, needed))
+    let mut statement = db.prepare("SELECT id FROM objects WHERE collection IN (?, ?)")?;
+    let beside = statement.query_map([CONVERSATIONS, UPLOADS], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    Ok(Found { old, needed, beside })
 }
 
 /// Forgets a task, and what it was about if nobody needs that.
-fn forget(state: &mut State, task: &Old, needed: impl Fn(&str) -> bool) {
+fn forget(state: &mut State, task: &Old, beside: &HashSet<String>, needed: impl Fn(&str) -> bool) {
     if state.tasks.get(&task.id).is_some() {
         return; // It was resubmitted meanwhile.
     }
@@ -125,6 +140,14 @@ fn forget(state: &mut State, task: &Old, needed: impl Fn(&str) -> bool) {
         state.objects.forget(whole.collection, &whole_id);
     }
     state.objects.forget(collection, id);
+    let conversation = conversation_id(id);
+    if beside.contains(&conversation) {
+        state.objects.forget_all(&messages_in(&conversation));
+        state.objects.forget(CONVERSATIONS, &conversation);
+    }
+    if beside.contains(id) {
+        state.objects.forget(UPLOADS, id);
+    }
 }
 
 #[cfg(test)]

@@ -72,11 +72,16 @@ async fn old_settled_tasks_are_forgotten_with_what_they_were_about_and_never_one
     local.platform.rerun(rerun).await.unwrap();
     answer(&mut runner, json!({"result": "reschedule", "countdown": 3_600})).await;
     let mut settled = Vec::new();
-    for _ in 0..60 {
-        settled.push(trigger(&local).await);
+    let client = local.client();
+    for n in 0..60 {
+        let task = trigger(&local).await;
+        if n < 3 || n == 59 {
+            let said = format!("conversations/{}/messages", task.object_id);
+            client.post(&said, Some(&json!({"text": "hello"}))).await.unwrap();
+        }
+        settled.push(task);
         answer(&mut runner, json!({"result": "success"})).await;
     }
-    let client = local.client();
     let tasks = format!(
         "devops/services/{}/environments/{}/tasks",
         local.platform.access().service_id,
@@ -99,6 +104,10 @@ async fn old_settled_tasks_are_forgotten_with_what_they_were_about_and_never_one
     assert!(client.get(&format!("{tasks}/{}", both.task_id)).await.is_err(), "that it was settled once is forgotten");
     assert_eq!(client.page("requests?limit=100").await.unwrap().total, client.page("assets?limit=100").await.unwrap().total);
     assert!(client.page("products").await.unwrap().total > 0, "what there was before any task stays");
+    let conversations = client.page("conversations").await.unwrap();
+    assert_eq!((conversations.total, &conversations.items[0]["instance_id"]), (1, &json!(settled.last().unwrap().object_id)));
+    let said = format!("conversations/{}/messages", conversations.items[0]["id"].as_str().unwrap());
+    assert_eq!(client.page(&said).await.unwrap().total, 1);
 
     // The same after a restart: what is one too many is forgotten at the start.
     let Local { platform, dir, .. } = local;

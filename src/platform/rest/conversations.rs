@@ -12,7 +12,8 @@ use crate::platform::core::{Core, State};
 use crate::platform::rql::{Comparison, Filter, Operand};
 use crate::platform::{ids, time};
 
-const CONVERSATIONS: &str = "conversations";
+/// Where conversations are.
+pub(crate) const CONVERSATIONS: &str = "conversations";
 /// What a message may be.
 const TYPES: &[&str] = &["message", "state_change", "private"];
 
@@ -72,8 +73,12 @@ fn keep(state: &mut State, collection: &str, object: &Value) {
 }
 
 fn messages_of(conversation: &Value) -> String {
-    let id = conversation.get("id").and_then(Value::as_str).unwrap_or_default();
-    format!("{CONVERSATIONS}/{id}/messages")
+    messages_in(conversation.get("id").and_then(Value::as_str).unwrap_or_default())
+}
+
+/// Where the messages of a conversation are.
+pub(crate) fn messages_in(conversation: &str) -> String {
+    format!("{CONVERSATIONS}/{conversation}/messages")
 }
 
 fn find(state: &mut State, id: &str) -> Result<Value, Refusal> {
@@ -100,7 +105,7 @@ fn of_instance(state: &mut State, instance: &str) -> Option<Value> {
 }
 
 /// The same object always has the same conversation: the id is made of the object's (FNV-1a).
-fn conversation_id(instance: &str) -> String {
+pub(crate) fn conversation_id(instance: &str) -> String {
     let hash =
         instance.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
     let (a, b, c) = (hash % 1_000, hash / 1_000 % 1_000, hash / 1_000_000 % 1_000_000);

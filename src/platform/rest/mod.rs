@@ -11,7 +11,7 @@ mod accounts;
 mod actions;
 mod answer;
 mod collections;
-mod conversations;
+pub(crate) mod conversations;
 mod devops;
 mod environment;
 mod invitations;
@@ -26,7 +26,7 @@ mod routes;
 mod schedules;
 mod statistics;
 mod tasks;
-mod usage;
+pub(crate) mod usage;
 mod variables;
 mod verbs;
 

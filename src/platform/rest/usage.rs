@@ -18,7 +18,7 @@ const FILES: &str = "usage/files";
 const CHUNKS: &str = "usage/chunks";
 const RECONCILIATIONS: &str = "usage/reconciliations";
 /// Where what was uploaded is kept, by the id of what it belongs to.
-const UPLOADS: &str = "uploads";
+pub(crate) const UPLOADS: &str = "uploads";
 
 /// Answers a call below `usage`.
 pub(crate) fn answer(core: &Arc<Core>, call: &Call<'_>, segments: &[&str], rest: &[&str]) -> Result<Answer, Refusal> {

@@ -61,6 +61,15 @@ impl Objects {
         self.note(key(collection, id), number, None);
     }
 
+    /// Deletes all objects of a small collection.
+    pub(crate) fn forget_all(&mut self, collection: &str) {
+        for object in self.all(collection) {
+            if let Some(id) = object.get("id").and_then(Value::as_str) {
+                self.forget(collection, id);
+            }
+        }
+    }
+
     /// The JSON text of an object.
     pub(crate) fn text(&mut self, collection: &str, id: &str) -> Option<Arc<str>> {
         let key = key(collection, id);
