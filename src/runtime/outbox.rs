@@ -186,7 +186,7 @@ mod tests {
         let (sender, results) = mpsc::unbounded_channel();
         let mut outbox = Outbox::open(&path, results, Scope::new(memory.clone())).unwrap();
         let missing = |outbox: &Outbox| outbox.missing().map(|pending| pending.task_id.clone()).collect::<Vec<_>>();
-        let mut absorb = async |outbox: &mut Outbox, task_id: &str| {
+        let absorb = async |outbox: &mut Outbox, task_id: &str| {
             sender.send(result(task_id)).unwrap();
             outbox.absorb().await;
         };

@@ -75,7 +75,7 @@ const CHECKPOINT: usize = 8_000;
 
 /// What a disk in trouble did not take is tried again so often, with all that has come since; as long as it is no more than that.
 const AGAIN: Duration = Duration::from_secs(1);
-const MOST_KEPT: usize = 50_000;
+const MOST_KEPT: usize = 20_000;
 
 /// The way to the writing thread. Cheap to clone.
 #[derive(Clone)]
@@ -178,6 +178,8 @@ fn run(mut db: Connection, inbox: &mpsc::Receiver<Job>, written: &AtomicU64, fai
     // With what a disk in trouble did not take: that is tried again.
     let mut writes = Vec::new();
     let mut trouble = false;
+    // Why something was given up, until somebody was told who waits.
+    let mut given_up = None;
     while open {
         let first = if writes.is_empty() { inbox.recv().map_err(Into::into) } else { inbox.recv_timeout(AGAIN) };
         open = !matches!(first, Err(RecvTimeoutError::Disconnected));
@@ -203,15 +205,23 @@ fn run(mut db: Connection, inbox: &mpsc::Receiver<Job>, written: &AtomicU64, fai
             failed(&if kept { format!("{reason}; it is tried again until it can") } else { reason.to_string() });
         }
         trouble = outcome.is_err();
-        for told in barriers {
-            let _ = told.send(outcome.as_ref().map_err(ToString::to_string).copied());
+        let done = if kept { 0 } else { writes.len() };
+        written.fetch_add(u64::try_from(done).unwrap_or(0), Ordering::Release);
+        let mut told = outcome.map_err(|reason| reason.to_string());
+        if barriers.is_empty() {
+            given_up = told.clone().err().filter(|_| !kept).or(given_up);
+        } else {
+            // The barrier behind what was given up may come a moment after it.
+            told = told.and(given_up.take().map_or(Ok(()), Err));
+        }
+        for barrier in barriers {
+            let _ = barrier.send(told.clone());
         }
         due = Instant::now() + if jobs < CROWD { Duration::ZERO } else { TOGETHER };
         if kept {
             continue;
         }
-        written.fetch_add(u64::try_from(writes.len()).unwrap_or(0), Ordering::Release);
-        since_checkpoint += writes.len();
+        since_checkpoint += done;
         writes.clear();
         if since_checkpoint >= CHECKPOINT {
             // That it can't be done now (a reader is in the way) only means that it is done later.
