@@ -67,7 +67,7 @@ impl Tap {
 }
 
 /// Follows a journal row by row, without a gap. In the process that writes it, and as long as it keeps up, it is given
-/// what was just written; otherwise it reads.
+/// what was just written; otherwise it reads. What was written before it began [is read](Self::catch_up) first.
 #[derive(Debug)]
 pub struct Follower {
     source: Source,
@@ -110,10 +110,12 @@ impl Follower {
         if rows.first().is_some_and(|first| first.row > self.last + 1) {
             self.catch_up(&mut see)?;
         }
-        for row in rows.iter().filter(|row| row.row > self.last) {
-            see(row)?;
+        for row in rows.iter() {
+            if row.row > self.last {
+                self.last = row.row;
+                see(row)?;
+            }
         }
-        self.last = self.last.max(rows.last().map_or(0, |row| row.row));
         Ok(true)
     }
 

@@ -79,7 +79,7 @@ use tokio::task::JoinHandle;
 use self::core::{Core, State};
 use self::foreign::Foreign;
 use self::hub::{Configuration, Outgoing, Runners};
-use self::state::{Alarms, Disk, Objects, Variables};
+use self::state::{Alarms, Disk, Loaded, Objects, Variables};
 use self::tasks::{TaskState, Tasks};
 use crate::authority::{Authority, TlsListener};
 use crate::observe::{DeliveryKey, Fact, Level, Observation, Observer, Timestamp};
@@ -152,16 +152,7 @@ impl Platform {
             None => None,
         };
         let dir = options.dir;
-        let opened = dir.clone();
-        let opened =
-            tokio::task::spawn_blocking(move || state::open(&opened).and_then(|found| Ok((found, state::reader(&opened)?))))
-                .await;
-        let ((db, lock, loaded), reader) = opened.map_err(|e| PlatformError::Storage(e.to_string()))??;
-        let told = Arc::clone(&observer);
-        let disk = Disk::start(db, lock, move |reason| {
-            let message = format!("the local Connect's state could not be written: {reason}");
-            told.observe(Observation::now(Fact::Log { level: Level::Error, target: "platform".into(), message }));
-        })?;
+        let (disk, reader, loaded) = open(dir.clone(), Arc::clone(&observer)).await?;
         let mut access = Access::load(&loaded.meta, &disk, &address);
         access.tls_address = tls.as_ref().map(|tls| tls.address().to_string());
         access.ca_file = options.tls.map(|tls| tls.authority.ca_file().to_path_buf());
@@ -377,6 +368,17 @@ impl Platform {
         }
         self.0.core.disk.close().await;
     }
+}
+
+/// Opens the state of a directory, and begins to write it. What can't be written is observed.
+async fn open(dir: PathBuf, observer: Arc<dyn Observer>) -> Result<(Disk, rusqlite::Connection, Loaded), PlatformError> {
+    let opened = tokio::task::spawn_blocking(move || state::open(&dir).and_then(|found| Ok((found, state::reader(&dir)?))));
+    let ((db, lock, loaded), reader) = opened.await.map_err(|e| PlatformError::Storage(e.to_string()))??;
+    let disk = Disk::start(db, lock, move |reason| {
+        let message = format!("the local Connect's state could not be written: {reason}");
+        observer.observe(Observation::now(Fact::Log { level: Level::Error, target: "platform".into(), message }));
+    })?;
+    Ok((disk, reader, loaded))
 }
 
 async fn listen(port: u16) -> Result<TcpListener, PlatformError> {

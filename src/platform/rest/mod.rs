@@ -34,10 +34,11 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::to_bytes;
+use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequestParts, Request, State, WebSocketUpgrade};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::request::Parts;
+use axum::http::{HeaderValue, Method};
 use axum::response::{IntoResponse, Response};
 use axum::serve::{Listener, ListenerExt};
 use serde_json::Value;
@@ -82,54 +83,68 @@ pub(crate) async fn serve<L: Listener<Addr: Debug>>(core: Arc<Core>, listener: L
 
 async fn handle(State(core): State<Arc<Core>>, request: Request) -> Response {
     let (mut parts, body) = request.into_parts();
-    let key = parts.headers.get(AUTHORIZATION).map(|value| value.as_bytes());
     // As Connect does: the head of what would be answered. The body is left out by the server.
-    if parts.method == axum::http::Method::HEAD {
-        parts.method = axum::http::Method::GET;
+    if parts.method == Method::HEAD {
+        parts.method = Method::GET;
     }
+    let mut response = admitted(&core, parts, body).await;
+    let (name, version) = CONNECT_VERSION;
+    response.headers_mut().insert(name, HeaderValue::from_static(version));
+    response
+}
+
+/// Lets in who has a key, or the link of an action.
+async fn admitted(core: &Arc<Core>, mut parts: Parts, body: Body) -> Response {
+    if parts.uri.path().starts_with(actions::PREFIX) {
+        return actions::visit(core, &parts).await;
+    }
+    let key = parts.headers.get(AUTHORIZATION).map(|value| value.as_bytes());
     // The environment's own key is by far the most frequent, and the quickest to be known.
     let own = core.access.admits(key);
-    let installation = if own { None } else { installation(&core, key) };
-    let mut response = if parts.uri.path().starts_with(actions::PREFIX) {
-        actions::visit(&core, &parts).await
-    } else if installation.is_none() && !own {
+    let installation = if own { None } else { installation(core, key) };
+    if installation.is_none() && !own {
         core.log(Level::Warning, format!("{} {} came without the right key and was refused", parts.method, parts.uri.path()));
-        Refusal::unauthorized().into_response()
-    } else if let Some(path) = parts.uri.path().strip_prefix(PREFIX).map(str::to_owned) {
-        let segments: Vec<String> = path.trim_end_matches('/').split('/').map(percent_decode).collect();
-        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-        if let ["devops", "ws", environment, instance, rest @ ..] = &segments[..]
-            && let Some(application) = application(rest)
-            && installation.is_none()
-        {
-            upgrade(&core, &mut parts, environment, instance, application).await
-        } else {
-            match to_bytes(body, MAX_BODY).await {
-                Ok(body) => {
-                    let concern = core.foreign.concern(&parts);
-                    if let Some(played) = played(&core, &parts, &path, &body, concern.as_ref()) {
-                        if let Some(concern) = concern {
-                            let told = (played.status, played.body.clone().map(Into::into), played.content_range.clone());
-                            core.foreign.called(concern, api_call(&parts, &path, &body, told));
-                        }
-                        return played.into_response();
-                    }
-                    let answer = answered(&core, &parts, &segments, &body, installation.as_deref()).await;
-                    if let Some(concern) = concern {
-                        let told = answer.as_ref().map_or_else(Refusal::observed, Answer::observed);
-                        core.foreign.called(concern, api_call(&parts, &path, &body, told));
-                    }
-                    answer.into_response()
-                }
-                Err(_) => Refusal::invalid("the body is larger than 16 MiB, or broke off").into_response(),
-            }
-        }
-    } else {
-        Refusal::not_found().into_response()
+        return Refusal::unauthorized().into_response();
+    }
+    let Some(path) = parts.uri.path().strip_prefix(PREFIX).map(str::to_owned) else {
+        return Refusal::not_found().into_response();
     };
-    let (name, version) = CONNECT_VERSION;
-    response.headers_mut().insert(name, axum::http::HeaderValue::from_static(version));
-    response
+    let segments: Vec<String> = path.trim_end_matches('/').split('/').map(percent_decode).collect();
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    if let ["devops", "ws", environment, instance, rest @ ..] = &segments[..]
+        && let Some(application) = application(rest)
+        && installation.is_none()
+    {
+        return upgrade(core, &mut parts, environment, instance, application).await;
+    }
+    match to_bytes(body, MAX_BODY).await {
+        Ok(body) => called(core, &parts, (&path, &segments), &body, installation.as_deref()).await,
+        Err(_) => Refusal::invalid("the body is larger than 16 MiB, or broke off").into_response(),
+    }
+}
+
+/// Answers a call, from a recording or in earnest; whose delivery it is of, that is told.
+async fn called(
+    core: &Arc<Core>,
+    parts: &Parts,
+    (path, segments): (&str, &[&str]),
+    body: &[u8],
+    installation: Option<&str>,
+) -> Response {
+    let concern = core.foreign.concern(parts);
+    if let Some(played) = played(core, parts, path, body, concern.as_ref()) {
+        if let Some(concern) = concern {
+            let told = (played.status, played.body.clone().map(Into::into), played.content_range.clone());
+            core.foreign.called(concern, api_call(parts, path, body, told));
+        }
+        return played.into_response();
+    }
+    let answer = answered(core, parts, segments, body, installation).await;
+    if let Some(concern) = concern {
+        let told = answer.as_ref().map_or_else(Refusal::observed, Answer::observed);
+        core.foreign.called(concern, api_call(parts, path, body, told));
+    }
+    answer.into_response()
 }
 
 /// What a recording answers, where one is played for the task a call is made for.

@@ -13,7 +13,7 @@ mod variables;
 pub(crate) use alarms::{Alarm, Alarms};
 pub(crate) use disk::{Disk, Held, Write};
 pub(crate) use objects::{Objects, json_text};
-pub(crate) use schema::{open, reader};
+pub(crate) use schema::{Loaded, open, reader};
 pub(crate) use search::{Selected, search, select};
 pub use variables::StoredVariable;
 pub(crate) use variables::{Variables, check_name, check_value};
