@@ -250,6 +250,23 @@ async fn stopped_it_leaves_no_process_behind_not_even_one_that_does_not_listen()
     assert_eq!(pids.iter().filter(|pid| runs(pid)).count(), 0, "{pids:?}");
 }
 
+#[tokio::test]
+async fn what_the_extension_detached_from_the_runner_ends_with_it_too_and_that_is_said() {
+    let behaviour = "import subprocess\n\
+                     away = subprocess.Popen(['sleep', '600'], start_new_session=True)\n\
+                     daemon = subprocess.check_output(['/bin/sh', '-c', 'setsid sleep 600 >/dev/null 2>&1 & echo $!'])\n\
+                     sys.stdout.write(f'away {away.pid} {daemon.decode().strip()}\\n')\n";
+    let Some(shop) = Shop::new(&format!("{behaviour}{FOREVER}")) else { return };
+    let guest = shop.start().await.unwrap();
+    let line = shop.until_logged("stdout: away ").await;
+    let pids: Vec<&str> = line.split_whitespace().rev().take(2).collect();
+    assert!(pids.iter().all(|pid| runs(pid)), "{pids:?}");
+    guest.stop().await;
+    assert_eq!(pids.iter().filter(|pid| runs(pid)).count(), 0, "{pids:?}");
+    let said = "WARNING guest: 2 processes that the extension had started and detached from the runner ended with it";
+    shop.until_logged(said).await;
+}
+
 #[test]
 fn a_console_that_ends_without_stopping_it_takes_the_runner_and_its_children_with_it() {
     let children = "import subprocess\nsys.stdout.write(f\"child {subprocess.Popen(['sleep', '600']).pid}\\n\")\n";
@@ -270,16 +287,16 @@ fn a_console_that_ends_without_stopping_it_takes_the_runner_and_its_children_wit
 
 #[tokio::test]
 async fn a_console_that_is_killed_takes_the_runner_with_it() {
-    let Some(shop) =
-        Shop::new("import subprocess\nprint(subprocess.Popen(['sleep', '600']).pid, flush=True)\nimport time\ntime.sleep(600)\n")
-    else {
-        return;
-    };
+    let behaviour = "import subprocess\n\
+                     stays, goes = (subprocess.Popen(['sleep', '600'], start_new_session=away) for away in (False, True))\n\
+                     print(stays.pid, goes.pid, flush=True)\n";
+    let Some(shop) = Shop::new(&format!("{behaviour}{FOREVER}")) else { return };
     let launcher = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/guest/launch.py");
     let mut child = Command::new(shop.project().join(".venv/bin/python"))
         .arg(launcher)
         .arg(shop.project().join(".venv/bin/cextrun"))
         .env("SERVER_ADDRESS", "127.0.0.1:1")
+        .env("CONNECT_CONSOLE_RUNNER", format!("of-a-test-{}", std::process::id()))
         .current_dir(shop.project())
         .process_group(0)
         .stdin(Stdio::piped())
@@ -289,7 +306,10 @@ async fn a_console_that_is_killed_takes_the_runner_with_it() {
         .unwrap();
     let mut started = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut started).unwrap();
-    let everybody = [started.trim(), &child.id().to_string()].map(|pid| Pid::from_raw(pid.parse().unwrap()).unwrap());
+    let launched = child.id().to_string();
+    let everybody = started.split_whitespace().chain([launched.as_str()]);
+    let everybody: Vec<Pid> = everybody.map(|pid| Pid::from_raw(pid.parse().unwrap()).unwrap()).collect();
+    assert_eq!(everybody.len(), 3, "{started}");
     // The kernel closes what a killed process held.
     drop(child.stdin.take());
     tokio::time::timeout(PATIENCE, all_ended(everybody)).await.expect("somebody is left");

@@ -1,7 +1,8 @@
 """Runs the official runner as its own command would, on a leash.
 
 connect-console holds the other end of the standard input. When that is closed, because connect-console was killed,
-everything in this process group is ended: first asked to, ten seconds later made to. Who sees to that ends with them.
+everything in this process group is ended: first asked to, ten seconds later made to; then what has left the group, which
+the mark in its environment tells. Who sees to that ends with them.
 """
 import os
 import runpy
@@ -10,11 +11,20 @@ import subprocess
 import sys
 import threading
 
-# Looks ten times a second whether somebody of the group is left.
+MARK = 'CONNECT_CONSOLE_RUNNER'
+
+# Looks ten times a second whether somebody is left, of the group and then of those who bear the mark.
 LAST = '''
+group=$1 mark=$2 looks=0
+while kill -s 0 -- "$group" 2>/dev/null; do
+  [ $looks -lt 100 ] || { kill -s KILL -- "$group"; break; }
+  looks=$((looks + 1))
+  sleep 0.1
+done
+[ -n "$mark" ] || exit
 looks=0
-while kill -s 0 -- "$1" 2>/dev/null; do
-  [ $looks -lt 100 ] || { kill -s KILL -- "$1"; exit; }
+while left=$(grep -lszx -F "$mark" /proc/[0-9]*/environ | cut -d / -f 3) && [ -n "$left" ] && [ $looks -lt 40 ]; do
+  case $looks in 0) kill -s TERM $left ;; 20) kill -s KILL $left ;; esac
   looks=$((looks + 1))
   sleep 0.1
 done
@@ -28,7 +38,10 @@ def leash():
     except OSError:
         pass
     # A process of its own, in a group of its own: this one will be gone by then.
-    subprocess.Popen(['/bin/sh', '-c', LAST, 'sh', '-%d' % os.getpgrp()], stdin=subprocess.DEVNULL, start_new_session=True)
+    unmarked = dict(os.environ)
+    mark = unmarked.pop(MARK, '')
+    command = ['/bin/sh', '-c', LAST, 'sh', '-%d' % os.getpgrp(), mark and MARK + '=' + mark]
+    subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, env=unmarked)
     os.killpg(os.getpgrp(), signal.SIGTERM)
 
 

@@ -15,11 +15,14 @@ use super::options::FindDelivery;
 use super::output::Output;
 use super::record::WorkerEnd;
 use super::status::{GuestState, GuestStatus};
+use super::strays::Mark;
 use super::{About, TARGET, watch};
 use crate::observe::{Level, Scope};
 
 /// How long everybody may take to end. The official runner kills its own workers after 6 s.
 const GRACE: Duration = Duration::from_secs(10);
+/// How long those may take that have left the runner's group.
+const STRAYS_GRACE: Duration = Duration::from_secs(2);
 /// The first pause before it is started again; it doubles with each end.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest.
@@ -85,7 +88,8 @@ impl Keeper {
             python.display()
         );
         self.scope.log(Level::Info, TARGET, line);
-        let mut child = match self.launch.spawn() {
+        let mark = Mark::new();
+        let mut child = match self.launch.spawn(&mark) {
             Ok(child) => child,
             Err(e) => return End::Died(format!("{} could not be started: {e}", python.display())),
         };
@@ -103,6 +107,7 @@ impl Keeper {
             (None, _) => {}
         }
         drop(leash);
+        self.strayed(mark.end(STRAYS_GRACE).await);
         self.status.send_modify(|s| s.pid = None);
         let last_words = output.last_words().await;
         match end {
@@ -155,6 +160,16 @@ impl Keeper {
             more => format!("{more} processes"),
         };
         self.scope.log(Level::Warning, TARGET, format!("the {worker} worker died; {left} left without a parent ended with it"));
+    }
+
+    /// Says that something had left the runner's process group, and does not outlive it.
+    fn strayed(&self, ended: usize) {
+        let what = match ended {
+            0 => return,
+            1 => "1 process that the extension had started and detached".to_owned(),
+            more => format!("{more} processes that the extension had started and detached"),
+        };
+        self.scope.log(Level::Warning, TARGET, format!("{what} from the runner ended with it"));
     }
 
     /// Waits before the next life; false when there is to be none. A change of the sources may be the repair.

@@ -9,6 +9,7 @@ use std::process::Stdio;
 use tokio::process::{Child, Command};
 
 use super::python::{Plan, Report};
+use super::strays::{self, Mark};
 use super::{GuestError, GuestOptions, bundle, hooks};
 
 /// Starts the runner, and ends it should the console be killed.
@@ -77,9 +78,9 @@ impl Launch {
         Ok(Self { name, instance_id, python, project, arguments, environment, install })
     }
 
-    /// Starts it, in a process group of its own. It ends with its input, and all it started with it; killed on its own it
-    /// would leave them behind.
-    pub(super) fn spawn(&self) -> io::Result<Child> {
+    /// Starts it, in a process group of its own; all it starts bears the mark. It ends with its input, and all it started
+    /// with it; killed on its own it would leave them behind.
+    pub(super) fn spawn(&self, mark: &Mark) -> io::Result<Child> {
         let mut command = Command::new(&self.python);
         command.args(&self.arguments).current_dir(&self.project).process_group(0);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -89,6 +90,7 @@ impl Launch {
                 None => command.env_remove(name),
             };
         }
+        command.env(strays::VARIABLE, mark.text());
         command.spawn()
     }
 }

@@ -23,6 +23,7 @@ mod project;
 mod python;
 mod record;
 mod status;
+mod strays;
 mod trace;
 mod watch;
 
