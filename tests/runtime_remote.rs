@@ -93,7 +93,22 @@ async fn a_certificate_of_an_authority_nobody_named_is_not_accepted() {
     let mut command = remote.probe("127.0.0.1");
     command.env("SSL_CERT_FILE", Authority::open(other.path()).unwrap().ca_file());
     let running = Running::start(command);
-    until(&running, "the refusal", |seen| link_says(seen, "certificate"));
+    until(&running, "the refusal", |seen| link_says(seen, "is of an authority that SSL_CERT_FILE, "));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_authorities_that_is_not_there_is_named_and_so_is_a_wish_for_no_tls_where_there_is_some() {
+    let remote = Remote::start().await;
+    let mut command = remote.probe("127.0.0.1");
+    command.env("SSL_CERT_FILE", "/nowhere/ca.pem");
+    let running = Running::start(command);
+    let said = until(&running, "the refusal", |seen| link_says(seen, "SSL_CERT_FILE is /nowhere/ca.pem, which can't be read"));
+    assert!(said["detail"].as_str().unwrap().contains("No such file"), "{said}");
+    drop(running);
+    let mut command = remote.probe("127.0.0.1");
+    command.arg("--unsecure");
+    let running = Running::start(command);
+    until(&running, "the refusal", |seen| link_says(seen, "where it speaks TLS, leave --unsecure out"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -84,7 +84,7 @@ fn a_session_that_is_killed_did_not_run_the_step_a_delivery_stood_before_and_its
     killed.kill();
     let trace = run(dir.path(), &["--json", "sagas", "show", &held]).object();
     assert_eq!((&trace["state"], &trace["result"]), (&"interrupted".into(), &Value::Null), "before the next session, too");
-    let ended = "the process that handled it ended before it was answered; replay it to run it again";
+    let ended = "the process that handled it ended before it was answered; Connect delivers its task again";
     let listed = run(dir.path(), &["events", "list"]).stdout;
     assert!(listed.contains("  interrupted  ") && listed.trim_end().ends_with(ended), "{listed}");
 

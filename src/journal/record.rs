@@ -20,7 +20,7 @@ pub(super) mod state {
             NO_RUNNER => "the session ended before a runner came for it",
             _ => "the process that handled it ended before it was answered",
         };
-        format!("{ended}; replay it to run it again")
+        format!("{ended}; Connect delivers its task again")
     }
 }
 

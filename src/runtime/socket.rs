@@ -1,10 +1,13 @@
+use std::ffi::OsStr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::{SplitSink, SplitStream};
+use rustls::CertificateError;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::http::header::{AUTHORIZATION, HeaderValue, USER_AGENT};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message};
@@ -98,19 +101,33 @@ fn in_words(error: &tungstenite::Error, host: &str) -> String {
             status => format!("Connect answered {status} instead of opening a WebSocket"),
         },
         tungstenite::Error::Io(e) => match e.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-            Some(tls) => tls_in_words(tls, host),
+            Some(tls) => tls_in_words(tls, host, std::env::var_os("SSL_CERT_FILE").as_deref()),
             None => format!("no connection to {host}: {e}"),
         },
+        tungstenite::Error::Protocol(ProtocolError::HttparseError(_)) => {
+            format!("{host} does not answer as a web server does: where it speaks TLS, leave --unsecure out")
+        }
         other => format!("no connection to {host}: {other}"),
     }
 }
 
-fn tls_in_words(error: &rustls::Error, host: &str) -> String {
+/// `trusted` is what `SSL_CERT_FILE` says.
+fn tls_in_words(error: &rustls::Error, host: &str, trusted: Option<&OsStr>) -> String {
     match error {
         rustls::Error::InvalidMessage(_) => format!("{host} does not speak TLS; a Connect without it is reached with --unsecure"),
-        rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer) => format!(
-            "the certificate of {host} is of an authority this machine does not know: set SSL_CERT_FILE to the authority's, if it is to be trusted"
-        ),
+        // The second is the answer to another authority of the same name, as that of every local Connect.
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
+            let why = match trusted.map(|file| (file.display(), std::fs::read(file))) {
+                None => {
+                    "an authority this machine does not know: set SSL_CERT_FILE to the authority's, if it is to be trusted".into()
+                }
+                Some((file, Err(e))) => {
+                    format!("an authority nobody vouches for: SSL_CERT_FILE is {file}, which can't be read: {e}")
+                }
+                Some((file, Ok(_))) => format!("an authority that SSL_CERT_FILE, {file}, does not hold"),
+            };
+            format!("the certificate of {host} is of {why}")
+        }
         other => format!("no TLS with {host}: {other}"),
     }
 }

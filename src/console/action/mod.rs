@@ -185,7 +185,7 @@ pub(crate) const ACTIONS: &[Action] = &[
     .when(stands),
     act(Do::Replay, "replay", "run the selected delivery again through the same path", &["r"], &[In(Events), In(Trace)])
         .hint("replay")
-        .when(has_delivery),
+        .when(has_local_delivery),
     act(
         Do::ReplayMany,
         "replay many",
@@ -193,7 +193,7 @@ pub(crate) const ACTIONS: &[Action] = &[
         &["A"],
         &[In(Events)],
     )
-    .when(has_delivery),
+    .when(has_local_delivery),
     act(
         Do::ReplayHermetic,
         "replay hermetically",

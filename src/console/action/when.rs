@@ -13,7 +13,7 @@ pub(super) fn ready(state: &State) -> Result<(), &'static str> {
 pub(super) fn local(state: &State) -> Result<(), &'static str> {
     ready(state)?;
     let remote = state.status.as_ref().is_some_and(|s| s.mode == "remote");
-    if remote { Err("objects of a remote Connect are created in its portal") } else { Ok(()) }
+    if remote { Err("with --remote only Connect itself creates and delivers events") } else { Ok(()) }
 }
 
 pub(super) fn has_delivery(state: &State) -> Result<(), &'static str> {
@@ -26,6 +26,7 @@ pub(super) fn has_local_delivery(state: &State) -> Result<(), &'static str> {
 }
 
 pub(super) fn waits(state: &State) -> Result<(), &'static str> {
+    local(state)?;
     let waiting = state.events.selected().and_then(|d| state.waiting.iter().find(|w| w.object_id == d.object_id));
     waiting.map(|_| ()).ok_or("nothing of this request waits to be delivered again")
 }

@@ -48,6 +48,21 @@ fn a_port_that_was_taken_takes_no_room_from_anything_and_held_deliveries_are_alw
 }
 
 #[rstest]
+#[case(Do::Trigger)]
+#[case(Do::Replay)]
+#[case(Do::ReplayMany)]
+#[case(Do::Release)]
+#[case(Do::Forward)]
+fn before_a_real_connect_what_only_connect_can_do_is_not_done_and_what_waits_there_is_not_counted(#[case] what: Do) {
+    let mut state = with(120, Status { mode: "remote".into(), waiting: 0, ..status() });
+    let shown = top(&state);
+    assert!(shown.contains("remote") && !shown.contains("waiting"), "{shown}");
+    act(&mut state, what);
+    let shown = text(&state);
+    assert!(shown.contains("Not now: with --remote only Connect itself creates and delivers events."), "{shown}");
+}
+
+#[rstest]
 #[case(LinkState::Waiting, "! link lost, trying again, alive 2 min ago")]
 #[case(LinkState::Closed, "✗ link closed, alive 2 min ago")]
 fn a_link_that_is_down_says_so_and_since_when(#[case] link: LinkState, #[case] told: &str) {

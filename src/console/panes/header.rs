@@ -84,7 +84,10 @@ fn of_session(state: &State, status: &Status) -> Vec<Part> {
     if status.unsent > 0 {
         parts.push((1, count(status.unsent, "unsent", Tone::Warn)));
     }
-    parts.push((if status.waiting > 0 { 3 } else { 6 }, count(status.waiting, "waiting", Tone::Note)));
+    // What waits in a real Connect is not known here.
+    if status.mode != "remote" {
+        parts.push((if status.waiting > 0 { 3 } else { 6 }, count(status.waiting, "waiting", Tone::Note)));
+    }
     if let Some(watch) = &state.watch {
         let (tone, how) = match watch.differences {
             None => (Tone::Note, String::new()),
