@@ -91,6 +91,25 @@ fn a_task_whose_runner_was_killed_says_that_it_waits_for_one_and_goes_out_again_
 }
 
 #[test]
+fn the_local_connect_alone_is_where_it_was_and_tells_of_its_authority_for_whoever_is_elsewhere() {
+    let here = tempfile::tempdir().unwrap();
+    let started = |ports: &[&str]| {
+        let mut command = program(std::path::Path::new("data"));
+        command.current_dir(here.path()).arg("platform").args(ports);
+        let running = Running::start(command);
+        let access = running.until("where it is", |_| true);
+        (running, access)
+    };
+    let (first, before) = started(&["--port", "0", "--tls-port", "0"]);
+    let ca_file = here.path().canonicalize().unwrap().join("data/authority/ca.pem");
+    assert_eq!(before["env"]["SSL_CERT_FILE"], ca_file.to_str().unwrap());
+    assert!(first.terminate().success());
+    let (again, now) = started(&[]);
+    assert_eq!((&now["server_address"], &now["tls_address"]), (&before["server_address"], &before["tls_address"]));
+    assert!(again.terminate().success());
+}
+
+#[test]
 fn the_local_connect_alone_takes_the_commands_of_the_command_line_for_a_runner_started_elsewhere() {
     let (there, here) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (connect, access) = platform(there.path());

@@ -224,12 +224,13 @@ pub(super) struct Sandbox {
 
 #[derive(Group)]
 pub(super) struct Platform {
-    /// Port of the WebSocket hub and the REST API; 0 for any
-    #[arg(long, default_value_t = 27_410, value_name = "N")]
-    pub(super) port: u16,
-    /// Port of the same over TLS, which the official runner wants for REST; 0 for any
-    #[arg(long, default_value_t = 27_413, value_name = "N")]
-    pub(super) tls_port: u16,
+    /// Port of the WebSocket hub and the REST API; 0 for any. Otherwise that of the last time, at first 27410
+    #[arg(long, value_name = "N")]
+    pub(super) port: Option<u16>,
+    /// Port of the same over TLS, which the official runner wants for REST; 0 for any. Otherwise that of the last time,
+    /// at first 27413
+    #[arg(long, value_name = "N")]
+    pub(super) tls_port: Option<u16>,
 }
 
 pub(super) fn pair(text: &str) -> Result<(String, String), String> {

@@ -158,7 +158,10 @@ async fn dispatch(args: Args, source: Source) -> Result<(), CliError> {
     }
     let extension = which(args.extension, interpreter(args.python)?, !args.no_trace, source)?;
     let data_dir = match (args.global.data_dir, &extension) {
-        (Some(dir), _) => dir,
+        // What is told of it, such as the authority's file, is for programs that run in other directories.
+        (Some(dir), _) => {
+            std::path::absolute(&dir).map_err(|e| CliError::usage(format!("{} is no directory: {e}", dir.display())))?
+        }
         (None, Source::Python { project, .. }) => workbench::data_dir_of(project)?,
         (None, _) => {
             let here = std::env::current_dir().map_err(|e| CliError::usage(format!("the current directory is gone: {e}")))?;

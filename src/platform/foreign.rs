@@ -2,8 +2,8 @@
 //! relay before a real one, observes it from the other end of the wire.
 //!
 //! A task that goes out is a delivery; the result that comes back ends it. Calls of its handler carry the task's id in
-//! the header `EAAS_TASK_ID`. The two look-ups the runner makes before carry none: they are known by the object and by
-//! the runner's name at the end of their `User-Agent`.
+//! the header `EAAS_TASK_ID`. The two look-ups the official runner makes before carry none: they are known by the object
+//! and by the runner's name at the end of their `User-Agent`.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -132,17 +132,13 @@ impl Foreign {
         }
         let (key, task) = (DeliveryKey::random(), task());
         let object_id = task.object_id.clone();
+        // An interactive task carries its object.
+        let fetched = task.category == "interactive";
         // First the new one: who waits for the task's result finds that there is more to come.
         self.scope.delivery(key.clone()).emit(Fact::TaskArrived(task));
         self.lost(task_id);
-        let out = Out {
-            key: key.clone(),
-            since: Some(Instant::now()),
-            instance: instance.into(),
-            object_id,
-            fetched: false,
-            gone: false,
-        };
+        let out =
+            Out { key: key.clone(), since: Some(Instant::now()), instance: instance.into(), object_id, fetched, gone: false };
         self.is_out(task_id.into(), out);
         Some(key)
     }
@@ -241,8 +237,11 @@ impl Foreign {
             return None;
         }
         if let Some(task_id) = header(TASK_HEADER) {
-            let key = self.inside().of_task(task_id)?;
-            return Some(Concern { key, since: Instant::now(), look_up: None });
+            // A runner made with this crate says for which task it looks an object up.
+            let inside = self.inside();
+            let looks_up = inside.by_task.get(task_id).is_some_and(|out| !out.fetched);
+            let look_up = looks_up.then(|| task_id.to_owned());
+            return Some(Concern { key: inside.of_task(task_id)?, since: Instant::now(), look_up });
         }
         if self.out.load(Ordering::Acquire) == 0 {
             return None;

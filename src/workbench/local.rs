@@ -45,14 +45,44 @@ impl Addresses {
     }
 
     fn save(&self, data_dir: &Path) -> Result<(), WorkbenchError> {
-        let file = Self::file(data_dir);
-        write_private(&file, &serde_json::to_vec(self).unwrap_or_default())
-            .map_err(|e| WorkbenchError::Usage(format!("{} can't be written: {e}", file.display())))
+        save(&Self::file(data_dir), self)
     }
 
     fn ports(&self) -> Option<Ports> {
         Some(Ports { connect: port(&self.connect)?, mongodb: port(&self.mongodb)?, data_api: port(&self.data_api)? })
     }
+}
+
+/// Where the local Connect listened when it was all there was: a runner that was started elsewhere finds it there again.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Alone {
+    port: u16,
+    tls_port: u16,
+}
+
+impl Default for Alone {
+    fn default() -> Self {
+        Self { port: Ports::default().connect, tls_port: 27_413 }
+    }
+}
+
+impl Alone {
+    fn file(data_dir: &Path) -> PathBuf {
+        data_dir.join("platform-ports.json")
+    }
+
+    fn load(data_dir: &Path) -> Option<Self> {
+        std::fs::read(Self::file(data_dir)).ok().and_then(|text| serde_json::from_slice(&text).ok())
+    }
+
+    fn save(&self, data_dir: &Path) -> Result<(), WorkbenchError> {
+        save(&Self::file(data_dir), self)
+    }
+}
+
+fn save(file: &Path, what: &impl Serialize) -> Result<(), WorkbenchError> {
+    write_private(file, &serde_json::to_vec(what).unwrap_or_default())
+        .map_err(|e| WorkbenchError::Usage(format!("{} can't be written: {e}", file.display())))
 }
 
 /// The port of `host:port` or of a URL.
@@ -78,8 +108,9 @@ impl Local {
         };
         let (tls_port, alone) = match options.extension {
             Source::Elsewhere { port, tls_port } => {
-                wanted.connect = port;
-                (Some(tls_port), true)
+                let last = Alone::load(dir).unwrap_or_default();
+                wanted.connect = port.unwrap_or(last.port);
+                (Some(tls_port.unwrap_or(last.tls_port)), true)
             }
             _ => (guest.is_some().then_some(0), false),
         };
@@ -98,6 +129,9 @@ impl Local {
         let usage = |e: &dyn std::error::Error| WorkbenchError::Usage(e.to_string());
         let (platform, sandbox) = (platform.map_err(|e| usage(&e))?, sandbox.map_err(|e| usage(&e))?);
         let local = Self { platform, sandbox, guest, before };
+        if alone {
+            local.alone().save(dir)?;
+        }
         let redactor = journal.redactor();
         redactor.learn("CONNECT_API_KEY", &local.platform.access().api_key);
         if let Some(sandbox) = &local.sandbox {
@@ -192,6 +226,13 @@ impl Local {
             variable.value = sandbox.access().mongodb.clone();
         }
         variables
+    }
+
+    fn alone(&self) -> Alone {
+        let access = self.platform.access();
+        let tls_port = access.tls_address.as_deref().and_then(port);
+        let first = Alone::default();
+        Alone { port: port(&access.server_address).unwrap_or(first.port), tls_port: tls_port.unwrap_or(first.tls_port) }
     }
 
     fn addresses(&self) -> Option<Addresses> {

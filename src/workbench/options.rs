@@ -35,9 +35,9 @@ pub enum Source {
     /// Whoever attaches itself to the local Connect: nothing is started beside that, no sandbox either.
     Elsewhere {
         /// The port of the local Connect, rather than that of the last time; 0 is any.
-        port: u16,
-        /// The port of the same over TLS.
-        tls_port: u16,
+        port: Option<u16>,
+        /// The port of the same over TLS, likewise.
+        tls_port: Option<u16>,
     },
 }
 

@@ -89,6 +89,21 @@ async fn a_foreign_delivery_is_seen_from_its_arrival_to_its_result_with_every_ca
 }
 
 #[tokio::test]
+async fn the_object_is_seen_of_a_runner_that_says_whose_task_its_look_ups_are_for() {
+    connect_console::connect::tls::install();
+    let local = observing(Observed::Everybody).await;
+    let mut runner = Runner::purchases(&local).await;
+    local.trigger(PURCHASE).await;
+    let task = runner.task().await;
+    let (id, object) = (id_of(&task), object_of(&task));
+    for _ in 0..2 {
+        call(&local, "GET", &format!("requests/{object}"), "connect-console/0.1.0 ENV-1/one", Some(&id)).await;
+    }
+    let call = format!("GET requests/{object} 200");
+    assert_eq!(story(&local, &id), [format!("arrived {object}"), call.clone(), format!("fetched {object}"), call]);
+}
+
+#[tokio::test]
 async fn a_runner_that_observes_itself_is_not_observed_twice() {
     let local = observing(Observed::EverybodyBut("one".into())).await;
     let mut own = Runner::purchases(&local).await;
