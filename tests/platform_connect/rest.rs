@@ -94,6 +94,24 @@ async fn a_request_is_changed_inquired_pended_and_approved() {
 }
 
 #[tokio::test]
+async fn a_template_of_the_product_is_for_what_is_done_with_it_and_one_nobody_knows_is_told() {
+    let local = Local::start().await;
+    let (id, client) = (purchase(&local).await, local.client());
+    let approve = format!("requests/{id}/approve");
+    let inquiring = client.page("products/PRD-276-377-545/templates?scope=asset&type=inquire").await.unwrap();
+    let inquiring = inquiring.items[0]["id"].as_str().unwrap().to_owned();
+    let refused = post(&client, &approve, json!({"template_id": inquiring})).await.unwrap_err();
+    let why =
+        format!("template_id: {inquiring} is a template of type inquire for asset; one of type fulfillment for asset is needed.");
+    assert_eq!(refused, (400, "VAL_001".into(), why));
+    assert_eq!(client.get(&format!("requests/{id}")).await.unwrap()["status"], "pending");
+    // The ids of the real product are not those of this one.
+    let approved = post(&client, &approve, json!({"template_id": "TL-000-000-001"})).await.unwrap();
+    assert_eq!((&approved["status"], &approved["template"]["id"]), (&"approved".into(), &"TL-000-000-001".into()));
+    assert!(local.logged(&format!("{id} names the template TL-000-000-001, which its product does not have")));
+}
+
+#[tokio::test]
 async fn failing_needs_a_reason() {
     let local = Local::start().await;
     let (id, client) = (purchase(&local).await, local.client());

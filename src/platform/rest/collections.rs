@@ -60,11 +60,18 @@ pub(crate) fn on(core: &Arc<Core>, call: &Call<'_>, resource: &'static Resource,
             if method != Method::POST {
                 return Err(Refusal::method());
             }
+            let mut unknown = None;
             let done = change(core, resource, id, |state, object| {
                 lifecycle::perform(resource, verb, object, call.body)?;
-                name_template(state, object, verb);
+                unknown = name_template(resource, state, object, verb, call.body)?;
                 Ok(())
             })?;
+            if let Some(template) = unknown {
+                let line = format!(
+                    "{id} names the template {template}, which its product does not have: the real Connect would refuse it"
+                );
+                core.log(Level::Warning, line);
+            }
             set_alarm(core, verb, id, &done);
             Ok(if resource.silent.contains(name) { Answer::Nothing } else { done })
         }
@@ -93,18 +100,38 @@ fn change(
     Ok(Answer::Object(object))
 }
 
-/// A template has a name of its own, where it is one of the product's.
-fn name_template(state: &mut State, object: &mut Value, verb: &Verb) {
-    if !matches!(verb.step, Step::Approve | Step::Inquire) {
-        return;
-    }
+/// A template that is named has a name of its own, where it is one of the product's, and is for what is done. The id of
+/// one that the product does not have is returned: an extension may name one of its real product, which is not here.
+fn name_template(
+    resource: &Resource,
+    state: &mut State,
+    object: &mut Value,
+    verb: &Verb,
+    body: &Value,
+) -> Result<Option<String>, Refusal> {
+    let sort = match verb.step {
+        Step::Approve => "fulfillment",
+        Step::Inquire => "inquire",
+        _ => return Ok(None),
+    };
+    let (id, field) = match (body.get("template_id"), body.pointer("/template/id")) {
+        (Some(id), _) => (id.as_str(), "template_id"),
+        (None, id) => (id.and_then(Value::as_str), "template.id"),
+    };
     let product = ["/asset/product/id", "/configuration/product/id"].into_iter().find_map(|at| object.pointer(at)?.as_str());
-    let id = object.pointer("/template/id").and_then(Value::as_str);
-    let (Some(product), Some(id)) = (product, id) else { return };
-    let Some(known) = state.objects.get(&format!("products/{product}/templates"), id) else { return };
+    let (Some(product), Some(id)) = (product, id) else { return Ok(None) };
+    let Some(known) = state.objects.get(&format!("products/{product}/templates"), id) else { return Ok(Some(id.to_owned())) };
+    let text = |field: &str| known.get(field).and_then(Value::as_str).unwrap_or_default();
+    let (scope, kind, of_asset) = (text("scope"), text("type"), resource.subject == Some("asset"));
+    if kind != sort || (scope == "asset") != of_asset {
+        let wanted = if of_asset { "asset" } else { "tier" };
+        let why = format!("{field}: {id} is a template of type {kind} for {scope}; one of type {sort} for {wanted} is needed.");
+        return Err(Refusal::invalid(&why));
+    }
     if let (Some(name), Some(template)) = (known.get("name"), object.get_mut("template")) {
         put(template, "name", name.clone());
     }
+    Ok(None)
 }
 
 /// The planned date of a request is an alarm; calling the request off calls it off.

@@ -124,9 +124,11 @@ pub(crate) fn update(resource: &Resource, object: &mut Value, body: &Value) -> R
 pub(crate) fn parameters(resource: &Resource, object: &mut Value, body: &Value) -> Result<(), Refusal> {
     let subject = resource.subject.unwrap_or_default();
     // Asset requests: `{"asset": {"params": [...]}}`; tier configuration requests: `{"params": [...]}`.
-    let (wanted, field) = match body.get(subject).and_then(|s| s.get("params")).or_else(|| body.get("params")) {
-        Some(Value::Array(wanted)) => (wanted, format!("{subject}.params")),
-        Some(_) => return Err(Refusal::invalid("params: Expected a list of items.")),
+    let inside = body.get(subject).and_then(|s| s.get("params"));
+    let field = if inside.is_some() { format!("{subject}.params") } else { "params".to_owned() };
+    let wanted = match inside.or_else(|| body.get("params")) {
+        Some(Value::Array(wanted)) => wanted,
+        Some(_) => return Err(Refusal::invalid(&format!("{field}: Expected a list of items."))),
         None => return Ok(()),
     };
     for (number, change) in wanted.iter().enumerate() {
@@ -371,6 +373,12 @@ mod tests {
         let change = json!({"asset": {"params": [{"id": "nope", "value": "1"}]}});
         let refusal = update(requests, &mut object, &change).unwrap_err();
         assert_eq!(refusal.told(), ("VAL_001", "asset.params[0]: there is no parameter `nope`."));
+        for (change, told) in [
+            (json!({"asset": {"params": {"id": "nope"}}}), "asset.params: Expected a list of items."),
+            (json!({"params": "nope"}), "params: Expected a list of items."),
+        ] {
+            assert_eq!(update(requests, &mut object, &change).unwrap_err().told(), ("VAL_001", told));
+        }
         object["status"] = "approved".into();
         assert_eq!(update(requests, &mut object, &json!({})).unwrap_err().told().0, "REQ_003");
     }
