@@ -260,10 +260,11 @@ mod tests {
                     known.remove(&(collection, id.to_string()));
                 }
                 Step::Written => {
-                    disk.barrier().passed().await.unwrap();
+                    disk.flush().passed().await.unwrap();
                     same_on_disk(dir.path(), &disk, &known);
                 }
                 Step::Restart => {
+                    disk.hand_over();
                     disk.close().await;
                     drop(objects);
                     (disk, objects) = open(dir.path());
@@ -271,7 +272,7 @@ mod tests {
             }
             same(&mut objects, &known);
         }
-        disk.barrier().passed().await.unwrap();
+        disk.flush().passed().await.unwrap();
         same_on_disk(dir.path(), &disk, &known);
         disk.close().await;
     }
@@ -293,7 +294,7 @@ mod tests {
         let (disk, mut objects) = open(dir.path());
         let note = "n".repeat(9_000);
         store(&mut objects, "requests", "PR-1", &json!({"id": "PR-1", "asset": {"id": "AS-1", "note": note}}));
-        disk.barrier().passed().await.unwrap();
+        disk.flush().passed().await.unwrap();
         let bytes = "SELECT sum(length(body)) FROM objects WHERE collection IN ('requests', 'assets')";
         let bytes: i64 = state::reader(dir.path()).unwrap().query_row(bytes, [], |row| row.get(0)).unwrap();
         assert!(bytes < 9_200, "{bytes}");

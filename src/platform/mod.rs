@@ -172,7 +172,7 @@ impl Platform {
             foreign,
             capabilities,
         };
-        disk.barrier().passed().await?;
+        disk.flush().passed().await?;
         let core = Arc::new(Core::new(access, observer, disk, dir, options.kept.unwrap_or(tidy::KEPT), state));
         let mut jobs = vec![
             tokio::spawn(Arc::clone(&core).run_clock()),

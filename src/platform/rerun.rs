@@ -125,7 +125,7 @@ impl Core {
             self.enqueue(state, task);
             let sent = state.tasks.get(&task_id).is_some_and(|task| matches!(task.state, TaskState::Sent { .. }));
             let note = (!sent).then(|| undelivered(state, event));
-            (Queued { task_id, object_id, event_type, note }, self.disk.barrier())
+            (Queued { task_id, object_id, event_type, note }, self.disk.flush())
         };
         written.passed().await?;
         Ok(queued)

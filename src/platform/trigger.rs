@@ -55,7 +55,7 @@ impl Core {
         let (queued, written) = {
             let mut state = self.lock();
             let queued = self.queue(&mut state, event, object_id, object);
-            (queued, self.disk.barrier())
+            (queued, self.disk.flush())
         };
         written.passed().await?;
         Ok(queued)
@@ -68,7 +68,7 @@ impl Core {
             let mut state = self.lock();
             let id = made.id.clone();
             made.store(&mut state.objects);
-            (self.queue_for(&mut state, event, id, None), self.disk.barrier())
+            (self.queue_for(&mut state, event, id, None), self.disk.flush())
         };
         written.passed().await?;
         Ok(queued)

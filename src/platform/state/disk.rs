@@ -134,17 +134,21 @@ impl Disk {
         self.written.load(Ordering::Acquire)
     }
 
-    /// Asks to be told when all that was handed over before is on disk.
+    /// Asks to be told when all that was handed over before is on disk. What somebody has just noted is not torn apart by it.
     pub(crate) fn barrier(&self) -> Barrier {
-        self.hand_over();
         let (done, told) = oneshot::channel();
         let _ = self.jobs.send(Job::Barrier(done));
         Barrier(told)
     }
 
-    /// Writes what is left and ends the thread.
-    pub(crate) async fn close(&self) {
+    /// The same with what was noted up to now; for whoever has the state in hand and has changed all there is to change.
+    pub(crate) fn flush(&self) -> Barrier {
         self.hand_over();
+        self.barrier()
+    }
+
+    /// Writes what was handed over and ends the thread.
+    pub(crate) async fn close(&self) {
         let _ = self.jobs.send(Job::Close);
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
@@ -312,14 +316,11 @@ mod tests {
             |table: &str| -> i64 { reader.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap() };
         let before = (count("objects"), count("tasks"));
         disk.write(Write::Object("requests".into(), "PR-1".into(), "{}".into()));
-        // The thread has done all it was given, as it would have when the process dies now: the request is not there.
-        let (done, told) = oneshot::channel();
-        disk.jobs.send(Job::Barrier(done)).unwrap();
-        told.await.unwrap().unwrap();
+        // Somebody else waits for what was handed over before; the process may die then. The request is not there.
+        disk.barrier().passed().await.unwrap();
         assert_eq!((count("objects"), count("tasks")), before, "a request without its task");
         disk.write(Write::Task("TQ-1".into(), "{}".into()));
-        disk.hand_over();
-        disk.barrier().passed().await.unwrap();
+        disk.flush().passed().await.unwrap();
         assert_eq!((count("objects"), count("tasks")), (before.0 + 1, before.1 + 1));
         disk.close().await;
     }
@@ -337,23 +338,23 @@ mod tests {
         other.execute_batch("BEGIN IMMEDIATE").unwrap();
         for id in ["PR-1", "PR-2"] {
             objects.put_text("requests", id, "{}".into());
-            let refused = disk.barrier().passed().await.unwrap_err().to_string();
+            let refused = disk.flush().passed().await.unwrap_err().to_string();
             assert!(refused.contains("locked"), "{refused}");
         }
         assert_eq!(disk.written(), 0, "whoever asks for them is not sent to the file");
         assert_eq!(told.lock().unwrap().len(), 1, "said once, not at each try");
         assert!(told.lock().unwrap()[0].ends_with("it is tried again until it can"));
         other.execute_batch("ROLLBACK").unwrap();
-        disk.barrier().passed().await.unwrap();
+        disk.flush().passed().await.unwrap();
         assert_eq!(disk.written(), 2);
         let count = "SELECT count(*) FROM objects WHERE collection = 'requests'";
         assert_eq!(other.query_row(count, [], |row| row.get::<_, i64>(0)).unwrap(), 2);
         // What can not be written by its own fault holds nobody up.
         let held = Held { collection: "a".into(), id: "1".into(), holders: "b".into(), holder: "1".into(), field: "x" };
         disk.write(Write::Held(held));
-        disk.barrier().passed().await.unwrap_err();
+        disk.flush().passed().await.unwrap_err();
         objects.put_text("requests", "PR-3", "{}".into());
-        disk.barrier().passed().await.unwrap();
+        disk.flush().passed().await.unwrap();
         disk.close().await;
     }
 }
