@@ -9,15 +9,23 @@ mod guest;
 #[path = "support/processes.rs"]
 mod processes;
 mod support;
+#[path = "support/until.rs"]
+mod until;
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use connect_console::authority::Authority;
+use connect_console::observe::{Fact, Memory, Observer};
+use connect_console::platform::{Observed, Platform, PlatformOptions, Tls};
 use guest::{PATIENCE, Project};
 use processes::all_ended;
+use rstest::rstest;
 use rustix::process::{Pid, Signal, getpgid, kill_process, test_kill_process};
 use serde_json::Value;
 use support::Running;
 use tokio::time::timeout;
+use until::until_seen;
 
 const PURCHASE: &str = "asset_purchase_request_processing";
 /// From the death of a process to what is seen of it. Debug builds beside other builds are slow.
@@ -34,12 +42,7 @@ struct Shop {
 
 impl Shop {
     fn that_first(does: &str) -> Option<Self> {
-        let project = Project::copy_of("probe")?;
-        let once = format!(
-            "        if name == 'once' and not os.path.exists('came'):\n            open('came', 'w').close()\n            \
-             {does}\n            await asyncio.Event().wait()\n        if name == 'hang':\n"
-        );
-        project.change("probe/events.py", &[("        if name == 'hang':\n", &once)]);
+        let project = project_that_first(does)?;
         let mut worker = None;
         let session = project.session(&[], |message| {
             if let Some(pid) = message.strip_prefix("Background worker pid: ") {
@@ -74,6 +77,16 @@ impl Shop {
         assert!(self.session.terminate().success());
         assert_eq!(self.project.processes(), []);
     }
+}
+
+fn project_that_first(does: &str) -> Option<Project> {
+    let project = Project::copy_of("probe")?;
+    let once = format!(
+        "        if name == 'once' and not os.path.exists('came'):\n            open('came', 'w').close()\n            \
+         {does}\n            await asyncio.Event().wait()\n        if name == 'hang':\n"
+    );
+    project.change("probe/events.py", &[("        if name == 'hang':\n", &once)]);
+    Some(project)
 }
 
 /// The process that leads the group of the guest: the official runner's own.
@@ -131,4 +144,46 @@ async fn a_worker_that_leaves_without_an_error_which_the_runner_puts_up_with_is_
     shop.sees_the_death(PATIENCE, &delivery, said);
     timeout(PATIENCE, all_ended(processes)).await.expect("somebody of the old runner is left");
     shop.finishes();
+}
+
+#[rstest]
+#[case::a_worker(false)]
+#[case::the_whole_runner(true)]
+#[tokio::test(flavor = "multi_thread")]
+async fn before_a_real_connect_what_a_dead_guest_had_is_said_and_answered_once_when_it_is_given_out_again(#[case] whole: bool) {
+    let Some(project) = project_that_first("pass") else { return };
+    connect_console::connect::tls::install();
+    let (there, seen) = (tempfile::tempdir().unwrap(), Arc::new(Memory::default()));
+    let tls = Some(Tls { authority: Authority::open(there.path()).unwrap(), port: 0 });
+    let options =
+        PlatformOptions { dir: there.path().to_owned(), tls, observed: Observed::Everybody, ..PlatformOptions::default() };
+    let platform = Platform::start(options, Arc::clone(&seen) as Arc<dyn Observer>).await.unwrap();
+    let mut worker = None;
+    let session = project.session_before(platform.access(), |message| {
+        if let Some(pid) = message.strip_prefix("Background worker pid: ") {
+            worker = Pid::from_raw(pid.parse().unwrap());
+        }
+    });
+    platform.trigger(PURCHASE, None, &[("note".into(), "bench:once".into())]).await.unwrap();
+    let begun = session.until_within(PATIENCE, "the handler", |seen| seen["kind"] == "step_started");
+
+    let processes = project.processes();
+    kill_process(if whole { leader(&processes) } else { worker.unwrap() }, Signal::KILL).unwrap();
+    let interrupted = |seen: &Value| seen["kind"] == "interrupted" && seen["delivery"] == begun["delivery"];
+    let said = session.until_within(PROMPTLY, "the death", interrupted);
+    let why = "the runner far-away was gone before it answered; the task is delivered again";
+    assert_eq!(said["reason"], why);
+    let listed = project.run(&["events", "list"]).stdout;
+    assert!(listed.contains("  interrupted  ") && listed.trim_end().ends_with(why), "{listed}");
+
+    let sent = session.until_within(PATIENCE, "the task again", |seen| seen["kind"] == "result_sent");
+    let again = project.run(&["--json", "events", "show", &sent["delivery"].to_string()]).object();
+    assert_eq!((&again["result"], &again["attempt"]), (&"success".into(), &2.into()), "{again}");
+    let settled = || (platform.pending() == 0).then_some(());
+    until_seen(&seen, PATIENCE, "the result at Connect", settled).await;
+    assert!(session.terminate().success());
+    assert_eq!(project.processes(), []);
+    let answers = seen.seen().iter().filter(|o| matches!(o.fact, Fact::Answered(_))).count();
+    assert_eq!(answers, 1, "a task is answered once");
+    platform.stop().await;
 }

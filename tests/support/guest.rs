@@ -2,8 +2,10 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)] // shared by several test programs
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
+use connect_console::platform::Access;
 use rustix::process::Pid;
 use tempfile::TempDir;
 
@@ -42,10 +44,34 @@ impl Project {
     }
 
     /// A session with it. The guest has connected, and every line up to that was shown to `see`.
-    pub(crate) fn session(&self, arguments: &[&str], mut see: impl FnMut(&str)) -> Running {
+    pub(crate) fn session(&self, arguments: &[&str], see: impl FnMut(&str)) -> Running {
+        let mut command = self.command();
+        command.args(arguments);
+        Self::connected(command, see)
+    }
+
+    /// The same before a Connect elsewhere, which listens with TLS.
+    pub(crate) fn session_before(&self, connect: &Access, see: impl FnMut(&str)) -> Running {
+        let mut command = self.command();
+        let address = connect.tls_address.as_ref().unwrap();
+        command
+            .arg("--remote")
+            .env("API_KEY", connect.api_key.reveal())
+            .env("ENVIRONMENT_ID", &connect.environment_id)
+            .env("INSTANCE_ID", "far-away")
+            .env("SERVER_ADDRESS", address)
+            .env("API_ADDRESS", address)
+            .env("SSL_CERT_FILE", connect.ca_file.as_ref().unwrap());
+        Self::connected(command, see)
+    }
+
+    fn command(&self) -> Command {
         let mut command = program(self.dir.path());
         command.args(["run", "--headless", "--json", "--extension"]).arg(self.path()).arg("--python").arg(&self.python);
-        command.args(arguments);
+        command
+    }
+
+    fn connected(command: Command, mut see: impl FnMut(&str)) -> Running {
         let session = Running::start(command);
         session.until_logged(PATIENCE, |message| {
             see(message);
