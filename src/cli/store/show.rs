@@ -53,7 +53,12 @@ pub(super) fn show(out: Output, backend: Backend, reply: StoreReply) -> Result<(
             output::remark(&written.message);
             written.ids.iter().try_for_each(|id| out.object(id))
         }
-        StoreReply::Indexes { indexes, .. } => indexes.iter().try_for_each(|index| out.object(index)),
+        StoreReply::Indexes { indexes, .. } => {
+            if indexes.is_empty() && !out.is_json() {
+                output::remark("There is no such collection, and so no index: it is there with its first document.");
+            }
+            indexes.iter().try_for_each(|index| out.object(index))
+        }
         StoreReply::Explained { words, plan } => {
             if out.is_json() {
                 return out.object(&json!({"words": words, "plan": plan}));
