@@ -84,13 +84,16 @@ impl Update {
             Self::Pipeline(pipeline) => replace(document, &pipeline.change(document)?)?,
             Self::Operators(operations, filters) => {
                 let mut edited = Document::try_from(document)?;
+                let mut of_no_number = false;
                 for operation in operations {
                     if positional::is_positional(&operation.path) {
                         for path in filters.expand(&edited, &operation.path, found_by.position(document))? {
                             operation.apply(&mut edited, &path, false)?;
+                            of_no_number |= operation.calculated_no_number(&edited, &path);
                         }
                     } else {
                         operation.apply(&mut edited, &operation.path, false)?;
+                        of_no_number |= operation.calculated_no_number(&edited, &operation.path);
                     }
                 }
                 let edited = RawDocumentBuf::try_from(&edited)?;
@@ -99,6 +102,9 @@ impl Update {
                     return Err(CommandError::new(Code::IMMUTABLE_FIELD, words));
                 }
                 same_id(document, &edited, |_| words.to_owned())?;
+                if of_no_number {
+                    return Ok(Some(edited));
+                }
                 edited
             }
         };

@@ -1,7 +1,7 @@
 use bson::{Bson, DateTime, Document, RawDocumentBuf, Timestamp};
 
 use super::super::error::{Code, CommandError};
-use super::super::value::{Collation, Op, Trouble, alias_of, calculate, is_number, long, shell_of};
+use super::super::value::{Collation, Op, Trouble, alias_of, calculate, double, is_number, long, shell_of};
 use super::edit::{array_on_the_way, check_way, edit, find};
 use super::parse::Condition;
 use super::push::Push;
@@ -47,6 +47,12 @@ impl Operation {
             _ => None,
         };
         std::iter::once(self.path.as_str()).chain(target)
+    }
+
+    /// Whether it calculated NaN, which is another value than any, itself too: what had it counts as changed.
+    pub(super) fn calculated_no_number(&self, document: &Document, path: &str) -> bool {
+        matches!(self.operator, Operator::Increment(_) | Operator::Multiply(_))
+            && find(document, path).and_then(double).is_some_and(f64::is_nan)
     }
 
     /// Applies it to `document`, which an upsert is just making if `inserting`. `path` is the operation's own, without

@@ -88,6 +88,18 @@ fn an_update_that_changes_nothing_says_so(#[case] update: RawDocumentBuf) {
     assert_eq!(apply(update).unwrap(), None);
 }
 
+#[test]
+fn nan_that_is_calculated_with_is_written_and_nan_that_is_set_is_the_same() {
+    let document = rawdoc! { "_id": 1, "n": f64::NAN };
+    let changed = |update: RawDocumentBuf| {
+        let update =
+            Update::parse(RawBson::Document(update).as_raw_bson_ref(), ArrayFilters::default(), Given::nothing()).unwrap();
+        update.apply(&document, &Matcher::parse(&rawdoc! {}).unwrap()).unwrap().is_some()
+    };
+    assert!(changed(rawdoc! { "$inc": { "n": 0 } }) && changed(rawdoc! { "$mul": { "n": 1 } }));
+    assert!(!changed(rawdoc! { "$set": { "n": f64::NAN } }));
+}
+
 #[rstest]
 #[case(rawdoc! { "$foo": { "a": 1 } }, 9)]
 #[case(rawdoc! { "$set": 1 }, 9)]

@@ -1,6 +1,7 @@
 use bson::Bson;
 
 use super::arithmetic::{Op, calculate, double, is_number, long, narrow, special_decimal};
+use super::decimal::Decimal;
 
 /// A sum of numbers of all types, which does not lose what a double has no room for: ten times 0.1 is 1.
 #[derive(Debug, Clone, Default)]
@@ -52,19 +53,20 @@ impl Sum {
     pub(in crate::sandbox) fn total(&self) -> Bson {
         let near = self.double.map(|(sum, rest)| self.near(sum, rest));
         match (&self.decimal, near) {
-            (Some(decimal), Some(near)) => plus(decimal, &Bson::Double(near)),
+            (Some(decimal), Some((near, missing))) => plus(decimal, &plus(&wide(near), &wide(missing))),
             (Some(decimal), None) => plus(decimal, &self.whole_total()),
-            (None, Some(near)) => Bson::Double(near),
+            (None, Some((near, missing))) => Bson::Double(near + missing),
             (None, None) => self.whole_total(),
         }
     }
 
-    fn near(&self, sum: f64, rest: f64) -> f64 {
+    /// With the whole numbers, and what is missing to it.
+    fn near(&self, sum: f64, rest: f64) -> (f64, f64) {
         #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation)] // what is lost is added after it
         let (high, low) = (self.whole as f64, (self.whole - self.whole as f64 as i128) as f64);
         let (with_whole, missing) = two_sum(sum, high);
         // Of an infinity nothing is missing.
-        if with_whole.is_finite() { with_whole + (missing + rest + low) } else { with_whole }
+        (with_whole, if with_whole.is_finite() { missing + rest + low } else { 0.0 })
     }
 
     fn whole_total(&self) -> Bson {
@@ -76,6 +78,14 @@ impl Sum {
             Err(_) => Bson::Double(near),
         }
     }
+}
+
+/// A double with all the digits a decimal has room for: a sum is not rounded to those a double alone is sure of.
+fn wide(n: f64) -> Bson {
+    // No double has more digits behind the point.
+    let text = format!("{n:.1074}");
+    let exact = Decimal::parse(text.trim_end_matches('0').trim_end_matches('.'));
+    exact.and_then(Decimal::rounded).map_or(Bson::Double(n), Bson::Decimal128)
 }
 
 /// Where one is a decimal; a sum beyond all decimals is an infinity.
@@ -103,6 +113,14 @@ mod tests {
     #[case::over(vec![bson!(i64::MAX), bson!(i64::MAX)], bson!(18_446_744_073_709_551_614.0))]
     #[case::infinite(vec![bson!(f64::INFINITY), bson!(1.0)], bson!(f64::INFINITY))]
     #[case::decimal(vec![bson!(0.5), Bson::Decimal128("1.25".parse().unwrap()), bson!(1)], Bson::Decimal128("2.75".parse().unwrap()))]
+    #[case::double_beside_decimal(
+        vec![Bson::Decimal128("1".parse().unwrap()), bson!(0.1)],
+        Bson::Decimal128("1.100000000000000005551115123125783".parse().unwrap())
+    )]
+    #[case::infinite_beside_decimal(
+        vec![Bson::Decimal128("1".parse().unwrap()), bson!(f64::INFINITY)],
+        Bson::Decimal128("Infinity".parse().unwrap())
+    )]
     #[case::none(vec![], bson!(0))]
     fn a_sum_has_the_widest_type_and_all_digits(#[case] values: Vec<Bson>, #[case] total: Bson) {
         let got = Sum::of(&values).total();
