@@ -2,7 +2,7 @@
 //! the same answers: documents with their types, counts, and the codes of errors.
 //!
 //! What is generated is in `generate`, what is not compared, and why, in `deviations`. A fixed seed makes every run the same;
-//! `CONNECT_CONSOLE_TEST_DIFFERENTIAL=20000` runs so many cases of a seed of their own. Without SecantusDB (`SECANTUSD`, or
+//! `CONNECT_CONSOLE_TEST_DIFFERENTIAL=20000` runs so many cases of a seed of their own, `20000:7` those of seed 7. Without SecantusDB (`SECANTUSD`, or
 //! `secantusd-py` on the path) the tests say that they were skipped.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)] // helpers of tests, outside #[test] functions
 #![cfg(feature = "console")]
@@ -19,6 +19,8 @@ mod judge;
 mod secantus;
 #[path = "differential/updates.rs"]
 mod updates;
+#[path = "differential/values.rs"]
+mod values;
 
 use generate::{Case, commands};
 use proptest::strategy::Strategy;

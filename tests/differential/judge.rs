@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,11 +9,11 @@ use mongodb::{Client, Database};
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 
-use super::deviations;
+use super::deviations::{self, Difference, Server as Side};
 use super::generate::Case;
 use super::secantus::Server;
 
-/// How many cases, where somebody wants other than those every run has.
+/// How many cases, where somebody wants other than those every run has: `2500`, or `2500:SEED` for those of a run before.
 const MORE: &str = "CONNECT_CONSOLE_TEST_DIFFERENTIAL";
 const SEED: [u8; 32] = *b"the sandbox answers as others do";
 
@@ -23,6 +24,8 @@ pub(crate) struct Judge {
     theirs: Database,
     /// Every case has a collection of its own.
     number: u32,
+    /// How often each difference was met that is no fault of the sandbox.
+    known: BTreeMap<&'static str, u32>,
     _server: Server,
     _sandbox: Sandbox,
     _dir: tempfile::TempDir,
@@ -46,25 +49,27 @@ impl Judge {
             }
             (sandbox, ours, theirs)
         });
-        Some(Self { runtime, ours, theirs, number: 0, _server: server, _sandbox: sandbox, _dir: dir })
+        Some(Self { runtime, ours, theirs, number: 0, known: BTreeMap::new(), _server: server, _sandbox: sandbox, _dir: dir })
     }
 
     /// Sends the generated cases to both; fails with the smallest case on which they do not agree.
     pub(crate) fn compare(&mut self, sort: &str, cases: &impl Strategy<Value = Case>, usual: u32) {
-        let more: Option<u32> = std::env::var(MORE).ok().map(|cases| cases.parse().expect("a number of cases"));
-        let rng = match more {
-            None => TestRng::from_seed(RngAlgorithm::ChaCha, &SEED),
-            Some(_) => TestRng::from_seed(RngAlgorithm::ChaCha, &rand::random::<[u8; 32]>()),
+        let more = std::env::var(MORE).ok();
+        let (cases_of_it, seed) = match more.as_deref().map(|more| more.split_once(':').unwrap_or((more, ""))) {
+            None => (usual, None),
+            Some((cases, "")) => (cases.parse().expect("a number of cases"), Some(rand::random())),
+            Some((cases, seed)) => (cases.parse().expect("a number of cases"), Some(seed.parse().expect("a seed"))),
         };
-        let config =
-            Config { cases: more.unwrap_or(usual), failure_persistence: None, max_shrink_iters: 4_000, ..Config::default() };
-        let judge = std::cell::RefCell::new(self);
+        let bytes = seed.map_or(SEED, |seed: u64| std::array::from_fn(|at| seed.to_le_bytes()[at % 8]));
+        let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+        let config = Config { cases: cases_of_it, failure_persistence: None, max_shrink_iters: 4_000, ..Config::default() };
+        let judge = std::cell::RefCell::new(&mut *self);
         let begun = Instant::now();
         let outcome = TestRunner::new_with_rng(config, rng).run(cases, |case| judge.borrow_mut().case(&case));
         if let Err(error) = outcome {
-            panic!("{sort}: {error}");
+            panic!("{sort}, seed {seed:?}: {error}");
         }
-        eprintln!("{sort}: {} cases in {:.1?}", more.unwrap_or(usual), begun.elapsed());
+        eprintln!("{sort}: {cases_of_it} cases in {:.1?}; SecantusDB's: {:?}", begun.elapsed(), self.known);
     }
 
     fn case(&mut self, case: &Case) -> Result<(), TestCaseError> {
@@ -72,37 +77,51 @@ impl Judge {
         let name = format!("c{}", self.number);
         let mut commands: Vec<Document> = case.commands(&name);
         commands.push(doc! { "find": &name, "filter": {}, "sort": { "_id": 1 } });
-        let (ours, theirs) = (self.ours.clone(), self.theirs.clone());
-        self.runtime.block_on(async move {
-            let mut told = Vec::new();
-            for command in commands {
-                let (mine, other) = tokio::join!(ask(&ours, &command), ask(&theirs, &command));
-                told.push(format!("{command}"));
-                // NaN is not equal to itself, but is written alike.
-                let compared = [&mine, &other].map(|answer| format!("{:?}", deviations::comparable(&command, answer)));
-                if compared[0] != compared[1] {
-                    if deviations::is_known(&command, &mine, &other) {
-                        break;
-                    }
+        let (inserted, mut told) = (commands[0].clone(), Vec::new());
+        for (at, command) in commands.iter().enumerate() {
+            let both = async { tokio::join!(ask(&self.ours, command), ask(&self.theirs, command)) };
+            let (ours, theirs) = self.runtime.block_on(both);
+            told.push(format!("{command}"));
+            // NaN is not equal to itself, but is written alike.
+            let compared = [&ours, &theirs].map(|answer| format!("{:?}", deviations::comparable(command, answer)));
+            if compared[0] != compared[1] {
+                let more = |side, command| {
+                    self.runtime.block_on(ask(if matches!(side, Side::Ours) { &self.ours } else { &self.theirs }, &command))
+                };
+                let difference = Difference {
+                    before: &commands[..at],
+                    inserted: &inserted,
+                    command,
+                    ours: &ours,
+                    theirs: &theirs,
+                    ask: &more,
+                };
+                let Some(name) = deviations::known(&difference) else {
                     let told = told.join("\n  ");
-                    return Err(TestCaseError::fail(format!("\n  {told}\nthe sandbox: {mine}\nSecantusDB:  {other}\n")));
-                }
+                    return Err(TestCaseError::fail(format!("\n  {told}\nthe sandbox: {ours}\nSecantusDB:  {theirs}\n")));
+                };
+                *self.known.entry(name).or_default() += 1;
+                break;
             }
-            let drop = doc! { "drop": &name };
-            let _ = tokio::join!(ours.run_command(drop.clone()), theirs.run_command(drop));
-            Ok(())
-        })
+            if deviations::failed_on_its_way(command, &ours) {
+                break;
+            }
+        }
+        let drop = doc! { "drop": &name };
+        let both = async { tokio::join!(self.ours.run_command(drop.clone()), self.theirs.run_command(drop.clone())) };
+        let _ = self.runtime.block_on(both);
+        Ok(())
     }
 }
 
 /// What is joined with.
 fn others() -> [Document; 5] {
     [
-        doc! { "_id": 1, "a": 1, "b": "a" },
-        doc! { "_id": 2, "a": [1, 2], "b": null },
-        doc! { "_id": 3, "a": { "x": 1 } },
+        doc! { "_id": 1, "a": 2, "b": "a" },
+        doc! { "_id": 2, "a": [7, 2], "b": null },
+        doc! { "_id": 3, "a": { "x": 7 } },
         doc! { "_id": 4, "a": null, "b": 2.5 },
-        doc! { "_id": 5, "b": [{ "x": 1 }], "a": "a" },
+        doc! { "_id": 5, "b": [{ "x": 7 }], "a": "a" },
     ]
 }
 
