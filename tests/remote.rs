@@ -24,6 +24,10 @@ async fn the_runtime_serves_the_connect_its_environment_names() {
     assert_eq!((&answered["result"], &answered["message"]), (&"fail".into(), &"bench says no".into()));
     let sent = tokio::task::block_in_place(|| running.until("the result", |seen| seen["kind"] == "result_sent"));
     assert_eq!(sent["task_id"], queued.task_id);
+    // It stores nothing, and nothing is wrong with that.
+    let examined = tokio::task::block_in_place(|| run(here.path(), &["doctor"]));
+    assert_eq!(examined.status, 0, "{}", examined.stdout);
+    assert!(examined.stdout.contains("not used: there is no variable DB_HOST"), "{}", examined.stdout);
     assert!(tokio::task::block_in_place(|| running.terminate()).success());
     platform.stop().await;
 }

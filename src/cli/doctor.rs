@@ -100,7 +100,20 @@ async fn examine(session: &Session) -> Result<Vec<Finding>, CliError> {
     findings.extend(status.endpoints.iter().map(|e| finding("listens", true, format!("{} at {}", e.name, e.address))));
     findings.extend(status.notes.iter().map(|note| finding("port", true, note.clone())));
     findings.extend(status.troubles.iter().map(|trouble| finding("trouble", !trouble.starts_with(STOPPED), trouble.clone())));
+    // Before a real Connect an extension need not store anything; here there is the sandbox.
+    let known = match session.command(Command::Variables).await {
+        Ok(Reply::Variables { variables, .. }) if status.mode == "remote" => Some(variables),
+        _ => None,
+    };
     for backend in [Backend::DataApi, Backend::Driver] {
+        let place = match backend {
+            Backend::DataApi => "DATA_API_ENDPOINT",
+            Backend::Driver => "DB_HOST",
+        };
+        if known.as_ref().is_some_and(|known| known.iter().all(|variable| variable.name != place)) {
+            findings.push(finding(&backend.to_string(), true, format!("not used: there is no variable {place}")));
+            continue;
+        }
         let count = Command::Store(StoreCommand::Count { target: StoreTarget::own(backend), filter: String::new() });
         findings.push(match session.command(count).await {
             Ok(Reply::Store(StoreReply::Count { database, collection, count })) => {

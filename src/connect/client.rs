@@ -220,7 +220,10 @@ impl Client {
             return match exchange {
                 Ok(answer) if answer.status.is_success() => Ok(answer),
                 Ok(answer) => Err(ApiError::refused(method.as_str(), path, answer.status.as_u16(), &answer.body)),
-                Err(Failure { reason, .. }) => Err(ApiError::NoAnswer { method: method.to_string(), path: path.into(), reason }),
+                Err(Failure { reason, .. }) => {
+                    let reason = format!("{reason} ({})", self.base);
+                    Err(ApiError::NoAnswer { method: method.to_string(), path: path.into(), reason })
+                }
             };
         }
     }

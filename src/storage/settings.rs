@@ -136,6 +136,9 @@ impl Settings {
     }
 }
 
+/// The variables that say where documents are: through the driver, through the Data API.
+const PLACES: [&str; 2] = ["DB_HOST", "DATA_API_ENDPOINT"];
+
 /// Variables that are read, and those that have no value.
 struct Reading<F> {
     variable: F,
@@ -172,6 +175,12 @@ impl<F: Fn(&str) -> Option<String>> Reading<F> {
     fn all(self, settings: Settings) -> Result<Settings, StoreError> {
         match self.missing.as_slice() {
             [] => Ok(settings),
+            names if PLACES.iter().all(|place| names.contains(place)) => {
+                let [driver, http] = PLACES;
+                Err(StoreError::Settings(format!(
+                    "no variable says where documents are: neither {driver} nor {http} has a value; an extension that stores some has them"
+                )))
+            }
             [one] => Err(StoreError::Settings(format!("the variable {one} has no value: set it and apply the changes"))),
             several => {
                 let names = several.join(", ");
@@ -216,6 +225,7 @@ mod tests {
     #[rstest]
     #[case(&["DB"], "the variable DB has no value: set it and apply the changes")]
     #[case(&["CLUSTER", "DB_HOST"], "the variables CLUSTER, DB_HOST have no value: set them and apply the changes")]
+    #[case(&["DB_HOST", "DB", "DATA_API_ENDPOINT"], "no variable says where documents are: neither DB_HOST nor DATA_API_ENDPOINT has a value; an extension that stores some has them")]
     #[case(&["DB_PASSWORD"], "the variable DB_PASSWORD has no value: set it and apply the changes")]
     fn what_is_missing_is_named(#[case] missing: &[&str], #[case] says: &str) {
         let error = Settings::from_variables(|name| complete(name).filter(|_| !missing.contains(&name))).unwrap_err();
