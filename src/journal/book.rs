@@ -139,9 +139,11 @@ impl Journal {
 
     async fn settled(&self, wanted: u64) -> Result<(), JournalError> {
         let mut settled = self.0.settled.clone();
-        // The writer says MAX at its very end; if it is gone without a word, there is nothing to wait for either.
-        let _ = settled.wait_for(|settled| *settled >= wanted).await;
-        let trouble = self.0.trouble.borrow().clone();
+        // The writer says MAX at its very end: it is gone without a word only where it failed.
+        let trouble = match settled.wait_for(|settled| *settled >= wanted).await {
+            Ok(_) => self.0.trouble.borrow().clone(),
+            Err(_) => Some("what writes it has ended; start connect-console again".to_owned()),
+        };
         trouble.map_or(Ok(()), |reason| Err(JournalError::NotWritten { path: schema::file(&self.0.dir), reason }))
     }
 }

@@ -1,6 +1,7 @@
 //! What is over is kept for a while: the last settled tasks and what they were about, with what was said of that and uploaded
-//! for it. Older ones are forgotten, so that neither the file nor a list grows without end. A task that is queued, out at a runner or waiting is never forgotten,
-//! and neither is an object such a task is about, nor what there was before any task: products, accounts, schedules.
+//! for it. Older ones are forgotten, so that neither the file nor a list grows without end. A task that is queued, out at a
+//! runner or waiting is never forgotten, and neither is an object such a task is about, nor what there was before any task:
+//! products, accounts, schedules.
 
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -55,7 +55,8 @@ impl OutboxFile {
         let mut text = Vec::new();
         file.read_to_end(&mut text).map_err(failed)?;
         let (unsent, last) = unsent(&String::from_utf8_lossy(&text));
-        let mut outbox = Self { path: path.into(), file, renew_at: RENEW_BEYOND, bytes: text.len() as u64, next: last + 1 };
+        let mut outbox =
+            Self { path: path.into(), file, renew_at: RENEW_BEYOND, bytes: text.len() as u64, next: last.saturating_add(1) };
         if unsent.is_empty() {
             outbox.empty().map_err(failed)?;
         } else if !text.ends_with(b"\n") {
@@ -68,7 +69,7 @@ impl OutboxFile {
     /// Adds the line of a result to `lines`; returns its number.
     pub(super) fn put(&mut self, frame: &str, lines: &mut String) -> u64 {
         let number = self.next;
-        self.next += 1;
+        self.next = self.next.saturating_add(1);
         put(number, frame, lines);
         number
     }

@@ -196,7 +196,7 @@ impl<'a> Session<'a> {
         self.looked = Instant::now();
         let silent = sign_of_life.elapsed();
         // While nothing is read, for want of room, nothing can be heard either.
-        if self.link.held.is_none() && self.unheard >= 3 && silent >= keepalive * 3 {
+        if self.link.held.is_none() && self.unheard >= 3 && silent >= keepalive.saturating_mul(3) {
             return Some(format!("Connect gave no sign of life for {:.0} s", silent.as_secs_f64()));
         }
         self.ping();
