@@ -156,7 +156,6 @@ impl Platform {
         let mut access = Access::load(&loaded.meta, &disk, &address);
         access.tls_address = tls.as_ref().map(|tls| tls.address().to_string());
         access.ca_file = options.tls.map(|tls| tls.authority.ca_file().to_path_buf());
-        let changed = loaded.meta.get("configuration_changed").is_some_and(|c| c == "true");
         let prefix = access.service_id.replacen("SRVC", "VAR", 1);
         let capabilities = loaded.meta.get("capabilities").and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
         let mut objects = Objects::new(disk.clone(), reader);
@@ -165,7 +164,7 @@ impl Platform {
         loaded.tasks.iter().for_each(|task| task.is_out_still(&foreign));
         let state = State {
             objects,
-            variables: Variables::new(disk.clone(), prefix, loaded.variables, changed),
+            variables: Variables::new(disk.clone(), prefix, loaded.variables, &loaded.meta),
             tasks: Tasks::new(disk.clone(), loaded.tasks),
             alarms: Alarms::new(disk.clone(), loaded.alarms),
             runners: Runners::default(),

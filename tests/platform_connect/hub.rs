@@ -66,6 +66,30 @@ async fn the_handshake_creates_declared_variables_once_and_answers_with_the_conf
 }
 
 #[tokio::test]
+async fn a_declared_variable_that_was_deleted_stays_so_until_it_is_made_again() {
+    let local = Local::start().await;
+    let declared = json!([{"name": "PLAIN_VAR", "initial_value": "plain-default", "secure": false}]);
+    let set_up = async |local: &Local| {
+        let access = local.platform.access();
+        let mut runner = Runner::dial(access, access.api_key.reveal(), "one", "running_tasks=0").await.unwrap();
+        runner.set_up(json!({PURCHASE: ["pending"]}), declared.clone()).await;
+        runner.next().await["data"]["variables"].clone()
+    };
+    assert_eq!(set_up(&local).await.as_array().unwrap().len(), 1);
+    let client = local.client();
+    let access = local.platform.access();
+    let path = format!("devops/services/{}/environments/{}/variables", access.service_id, access.environment_id);
+    let id = local.platform.variables()[0].id.clone();
+    client.delete(&format!("{path}/{id}")).await.unwrap();
+    assert_eq!(set_up(&local).await, json!([]));
+    assert!(local.logged("is not created again though the extension declares it: PLAIN_VAR"));
+    let local = local.restart().await;
+    assert_eq!(set_up(&local).await, json!([]));
+    local.platform.set_variable("PLAIN_VAR", "mine", false).await.unwrap();
+    assert_eq!(set_up(&local).await[0]["value"], "mine");
+}
+
+#[tokio::test]
 async fn whoever_has_not_the_key_stays_outside() {
     let local = Local::start().await;
     let Err(Error::Http(refused)) = Runner::dial(local.platform.access(), "ApiKey SU-000-000-000:wrong", "one", "").await else {

@@ -20,9 +20,13 @@ impl Core {
     pub(crate) fn set_up(self: &Arc<Self>, number: u64, version: u8, request: &SetupRequest) {
         let mut guard = self.lock();
         let state = &mut *guard;
-        let created = state.variables.declare(request.variables.as_deref().unwrap_or_default());
+        let (created, deleted) = state.variables.declare(request.variables.as_deref().unwrap_or_default());
         if created > 0 {
             self.log(Level::Info, format!("{created} variables the extension declares were created with their initial values"));
+        }
+        if !deleted.is_empty() {
+            let names = deleted.join(", ");
+            self.log(Level::Info, format!("what was deleted is not created again though the extension declares it: {names}"));
         }
         // The handshake carries them all: only a runner that was here before may not know of a change.
         if state.runners.ready().next().is_none() {

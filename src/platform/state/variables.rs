@@ -1,6 +1,6 @@
 //! The environment's variables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,10 @@ use crate::protocol::{Variable, VariableDeclaration};
 pub(crate) const MASK: &str = "*****";
 /// The longest value Connect takes, in characters.
 const MAX_VALUE: usize = 21_960;
+
+/// What the file calls whether there are changes that were not applied, and the names of what was deleted.
+const CHANGED: &str = "configuration_changed";
+const DELETED: &str = "deleted_variables";
 
 /// A variable of the environment.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,12 +67,16 @@ pub(crate) struct Variables {
     prefix: String,
     by_id: BTreeMap<String, StoredVariable>,
     changed: bool,
+    /// The names of those that were deleted: a declaration does not bring them back.
+    deleted: BTreeSet<String>,
 }
 
 impl Variables {
     /// Those of the file. `prefix` begins the ids of new ones: `VAR-4400-0874`.
-    pub(crate) fn new(disk: Disk, prefix: String, loaded: Vec<StoredVariable>, changed: bool) -> Self {
-        Self { disk, prefix, by_id: loaded.into_iter().map(|v| (v.id.clone(), v)).collect(), changed }
+    pub(crate) fn new(disk: Disk, prefix: String, loaded: Vec<StoredVariable>, meta: &BTreeMap<String, String>) -> Self {
+        let changed = meta.get(CHANGED).is_some_and(|v| v == "true");
+        let deleted = meta.get(DELETED).and_then(|names| serde_json::from_str(names).ok()).unwrap_or_default();
+        Self { disk, prefix, by_id: loaded.into_iter().map(|v| (v.id.clone(), v)).collect(), changed, deleted }
     }
 
     /// All, by name.
@@ -103,17 +111,20 @@ impl Variables {
         self.changed
     }
 
-    /// Creates the declared variables that don't exist yet; those that do keep their value. Says how many were created.
-    pub(crate) fn declare(&mut self, declared: &[VariableDeclaration]) -> usize {
-        let mut created = 0;
+    /// Creates the declared variables that never existed; those that do keep their value, and what was deleted stays so: a
+    /// runner that starts anew because of that would bring it back. Says how many were created, and which stay deleted.
+    pub(crate) fn declare(&mut self, declared: &[VariableDeclaration]) -> (usize, Vec<String>) {
+        let (mut created, mut deleted) = (0, Vec::new());
         for variable in declared {
-            if self.named(&variable.name).is_none() {
+            if self.deleted.contains(&variable.name) {
+                deleted.push(variable.name.clone());
+            } else if self.named(&variable.name).is_none() {
                 // An initial value may be empty, which the REST API does not allow: it is there to be filled in.
                 self.store(self.fresh(&variable.name, variable.initial_value.clone(), variable.secure));
                 created += 1;
             }
         }
-        created
+        (created, deleted)
     }
 
     /// Gives a variable a value, creating it where there is none of that name. `secure` of `None` leaves it as it is.
@@ -138,19 +149,23 @@ impl Variables {
 
     /// Deletes the variable of that id; says whether there was one.
     pub(crate) fn delete(&mut self, id: &str) -> bool {
-        let gone = self.by_id.remove(id).is_some();
-        if gone {
-            self.disk.write(Write::VariableGone(id.into()));
-            self.note_change(true);
-        }
-        gone
+        let Some(gone) = self.by_id.remove(id) else { return false };
+        self.disk.write(Write::VariableGone(id.into()));
+        self.deleted.insert(gone.name);
+        self.keep_deleted();
+        self.note_change(true);
+        true
+    }
+
+    fn keep_deleted(&self) {
+        self.disk.write(Write::Meta(DELETED, serde_json::to_string(&self.deleted).unwrap_or_default()));
     }
 
     /// Remembers whether the runners know of all changes.
     pub(crate) fn note_change(&mut self, changed: bool) {
         if self.changed != changed {
             self.changed = changed;
-            self.disk.write(Write::Meta("configuration_changed", changed.to_string()));
+            self.disk.write(Write::Meta(CHANGED, changed.to_string()));
         }
     }
 
@@ -165,6 +180,9 @@ impl Variables {
     fn store(&mut self, variable: StoredVariable) {
         let body = serde_json::to_string(&variable).unwrap_or_default();
         self.disk.write(Write::Variable(variable.id.clone(), body));
+        if self.deleted.remove(&variable.name) {
+            self.keep_deleted();
+        }
         self.by_id.insert(variable.id.clone(), variable);
     }
 }
