@@ -109,7 +109,7 @@ pub(crate) enum Server {
 type Deviation = (&'static str, fn(&Difference<'_>) -> bool);
 
 /// Differences that are no fault of the sandbox, by their names. What comes after one in the same case is not compared.
-const DEVIATIONS: [Deviation; 24] = [
+const DEVIATIONS: [Deviation; 26] = [
     ("both refuse it", |d| d.both_refuse()),
     ("index of arrays in arrays", |d| d.takes_an_array_in_an_array_for_its_elements()),
     // Only documents can be merged, which it takes an empty array for.
@@ -127,8 +127,10 @@ const DEVIATIONS: [Deviation; 24] = [
     ("sort by what elements lack", |d| d.passes_elements_over_that_lack_what_it_sorts_by()),
     ("null for missing", |d| d.makes_null_of_what_is_missing()),
     ("truth of what is missing", |d| d.contradicts_its_own_filter()),
+    ("documents an index hides", |d| d.finds_more_without_an_index()),
     // What is constant it computes beforehand, and fails where no document would have come to it.
     ("constants beforehand", |d| d.they_say("Failed to optimize pipeline")),
+    ("zeros of a decimal", |d| d.has_other_zeros_behind_a_decimal()),
     ("last digit of a deviation", |d| d.has_other_last_digits()),
     ("internal error", |d| d.has_an_internal_error()),
     // `_id` cannot be an array, also where an upsert would take it from the filter.
@@ -318,11 +320,36 @@ impl Difference<'_> {
         operands(self.command, "$expr").into_iter().any(|(_, expression)| own(expression))
     }
 
+    /// Through an index it does not find documents it finds itself where it cannot use one: `{ b: [""] }` by `{ b: { $lt: "a" } }`
+    /// with a descending index.
+    fn finds_more_without_an_index(&self) -> bool {
+        let ids = |answer: &Document| -> Vec<Bson> { batch(answer).into_iter().filter_map(|d| d.get("_id").cloned()).collect() };
+        let filters = ["filter", "query", "q"].map(|name| operands(self.command, name));
+        filters.into_iter().flatten().any(|(_, filter)| {
+            let collection = self.command.values().next().cloned().unwrap_or_default();
+            let through = (self.ask)(Server::Theirs, doc! { "find": &collection, "filter": filter, "sort": { "_id": 1 } });
+            let stages = [doc! { "$sort": { "_id": 1 } }, doc! { "$limit": 1_000 }, doc! { "$match": filter }];
+            let whole = doc! { "aggregate": collection, "pipeline": stages.to_vec(), "cursor": {} };
+            let without = (self.ask)(Server::Theirs, whole);
+            !refused(&through) && !refused(&without) && ids(&through).len() < ids(&without).len()
+        })
+    }
+
     /// An error of its own, maybe only to be seen where the command ends with the stage that has it.
     fn has_an_internal_error(&self) -> bool {
         let says = |answer: &Document| format!("{answer}").contains("internal server error");
         let mut stages = self.command.get_array("pipeline").into_iter().flatten().filter_map(Bson::as_document).enumerate();
         says(self.theirs) || stages.any(|(at, stage)| says(&self.aggregated(Server::Theirs, at, stage.clone())))
+    }
+
+    /// A whole double in a sum of decimals is a decimal without a point (`Decimal128` of a double, in the server); it has one zero
+    /// behind it.
+    fn has_other_zeros_behind_a_decimal(&self) -> bool {
+        let both = [self.ours, self.theirs].map(|answer| {
+            let all = batch(answer).into_iter().map(|document| without_zeros_behind_decimals(document.clone().into()));
+            format!("{:?}", all.collect::<Vec<_>>())
+        });
+        (self.asks("$avg") || self.asks("$sum")) && both[0] == both[1]
     }
 
     /// The last digit of a deviation, which depends on the order of the sums.
@@ -349,6 +376,22 @@ impl Difference<'_> {
             let only: Vec<_> = only.collect();
             !only.is_empty() && only.iter().all(|one| found.iter().any(|nested| id(nested) == id(one)))
         }
+    }
+}
+
+fn without_zeros_behind_decimals(value: Bson) -> Bson {
+    match value {
+        Bson::Decimal128(number) => {
+            let text = number.to_string();
+            let short =
+                if text.contains('.') && !text.contains('E') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+            format!("decimal {short}").into()
+        }
+        Bson::Array(values) => values.into_iter().map(without_zeros_behind_decimals).collect::<Vec<_>>().into(),
+        Bson::Document(document) => {
+            document.into_iter().map(|(name, value)| (name, without_zeros_behind_decimals(value))).collect::<Document>().into()
+        }
+        other => other,
     }
 }
 
