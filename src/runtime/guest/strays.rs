@@ -75,7 +75,8 @@ fn signal(processes: &[Pid], signal: Signal) {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use std::process::Stdio;
 
