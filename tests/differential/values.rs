@@ -35,7 +35,7 @@ fn within<'a>(value: &'a Bson, operator: &str, stage: usize, found: &mut Vec<(us
     }
 }
 
-/// Whether a number is in it that a double cannot hold exactly, or is a decimal or none of the whole numbers.
+/// Whether a number is in it that a double may not hold exactly.
 pub(crate) fn is_large(value: &Bson) -> bool {
     const EXACT: u64 = 1 << f64::MANTISSA_DIGITS;
     match value {
