@@ -252,9 +252,11 @@ async fn stopped_it_leaves_no_process_behind_not_even_one_that_does_not_listen()
 
 #[tokio::test]
 async fn what_the_extension_detached_from_the_runner_ends_with_it_too_and_that_is_said() {
+    // Both say who they are when they have left.
     let behaviour = "import subprocess\n\
                      away = subprocess.Popen(['sleep', '600'], start_new_session=True)\n\
-                     daemon = subprocess.check_output(['/bin/sh', '-c', 'setsid sleep 600 >/dev/null 2>&1 & echo $!'])\n\
+                     daemon = 'setsid sh -c \"echo \\$\\$; exec sleep 600 >/dev/null 2>&1\" &'\n\
+                     daemon = subprocess.check_output(['/bin/sh', '-c', daemon])\n\
                      sys.stdout.write(f'away {away.pid} {daemon.decode().strip()}\\n')\n";
     let Some(shop) = Shop::new(&format!("{behaviour}{FOREVER}")) else { return };
     let guest = shop.start().await.unwrap();
