@@ -139,5 +139,5 @@ async fn a_killed_process_loses_nothing_announced_and_its_deliveries_become_inte
     assert_eq!(delivery.state, DeliveryState::Interrupted);
     let observations = reader.observations(delivery.id).unwrap();
     let end = &observations.last().unwrap().observation.fact;
-    assert!(matches!(end, Fact::Interrupted { reason } if reason.contains("replay")), "{end:?}");
+    assert!(matches!(end, Fact::Interrupted { reason } if reason.contains("Connect delivers its task again")), "{end:?}");
 }
