@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::paths::write_private;
@@ -40,14 +41,6 @@ impl Addresses {
         data_dir.join("addresses.json")
     }
 
-    fn load(data_dir: &Path) -> Option<Self> {
-        std::fs::read(Self::file(data_dir)).ok().and_then(|text| serde_json::from_slice(&text).ok())
-    }
-
-    fn save(&self, data_dir: &Path) -> Result<(), WorkbenchError> {
-        save(&Self::file(data_dir), self)
-    }
-
     fn ports(&self) -> Option<Ports> {
         Some(Ports { connect: port(&self.connect)?, mongodb: port(&self.mongodb)?, data_api: port(&self.data_api)? })
     }
@@ -70,14 +63,10 @@ impl Alone {
     fn file(data_dir: &Path) -> PathBuf {
         data_dir.join("platform-ports.json")
     }
+}
 
-    fn load(data_dir: &Path) -> Option<Self> {
-        std::fs::read(Self::file(data_dir)).ok().and_then(|text| serde_json::from_slice(&text).ok())
-    }
-
-    fn save(&self, data_dir: &Path) -> Result<(), WorkbenchError> {
-        save(&Self::file(data_dir), self)
-    }
+fn load<T: DeserializeOwned>(file: &Path) -> Option<T> {
+    std::fs::read(file).ok().and_then(|text| serde_json::from_slice(&text).ok())
 }
 
 fn save(file: &Path, what: &impl Serialize) -> Result<(), WorkbenchError> {
@@ -99,7 +88,7 @@ impl Local {
         observer: &Arc<dyn Observer>,
         notes: &mut Vec<String>,
     ) -> Result<Self, WorkbenchError> {
-        let before = Addresses::load(&options.data_dir);
+        let before = load::<Addresses>(&Addresses::file(&options.data_dir));
         let mut wanted = before.as_ref().and_then(Addresses::ports).unwrap_or(options.ports);
         let dir = &options.data_dir;
         let guest = match &options.extension {
@@ -108,7 +97,7 @@ impl Local {
         };
         let (tls_port, alone) = match options.extension {
             Source::Elsewhere { port, tls_port } => {
-                let last = Alone::load(dir).unwrap_or_default();
+                let last = load::<Alone>(&Alone::file(dir)).unwrap_or_default();
                 wanted.connect = port.unwrap_or(last.port);
                 (Some(tls_port.unwrap_or(last.tls_port)), true)
             }
@@ -130,7 +119,7 @@ impl Local {
         let (platform, sandbox) = (platform.map_err(|e| usage(&e))?, sandbox.map_err(|e| usage(&e))?);
         let local = Self { platform, sandbox, guest, before };
         if alone {
-            local.alone().save(dir)?;
+            save(&Alone::file(dir), &local.alone())?;
         }
         let redactor = journal.redactor();
         redactor.learn("CONNECT_API_KEY", &local.platform.access().api_key);
@@ -257,7 +246,7 @@ impl Local {
                 }
             }
         }
-        now.save(data_dir)
+        save(&Addresses::file(data_dir), &now)
     }
 
     pub(super) fn runtime_options(&self, data_dir: &Path) -> Result<RuntimeOptions, WorkbenchError> {

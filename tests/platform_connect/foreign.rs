@@ -57,13 +57,19 @@ fn told(observation: Observation) -> String {
     }
 }
 
-#[tokio::test]
-async fn a_foreign_delivery_is_seen_from_its_arrival_to_its_result_with_every_call_of_it() {
+/// A local Connect that observes everybody, a runner there and the task it was given.
+async fn given_a_task() -> (Local, Runner, Value) {
     connect_console::connect::tls::install();
     let local = observing(Observed::Everybody).await;
     let mut runner = Runner::purchases(&local).await;
     local.trigger(PURCHASE).await;
     let task = runner.task().await;
+    (local, runner, task)
+}
+
+#[tokio::test]
+async fn a_foreign_delivery_is_seen_from_its_arrival_to_its_result_with_every_call_of_it() {
+    let (local, mut runner, task) = given_a_task().await;
     let (id, object) = (id_of(&task), object_of(&task));
     assert_eq!(local.platform.delivery(None), local.platform.delivery(Some(&id)), "the only one that is out");
     let agent = "connect-extension-runner/43.1 CPython/3.11 Linux/6.1 ENV-1/one";
@@ -90,11 +96,7 @@ async fn a_foreign_delivery_is_seen_from_its_arrival_to_its_result_with_every_ca
 
 #[tokio::test]
 async fn the_object_is_seen_of_a_runner_that_says_whose_task_its_look_ups_are_for() {
-    connect_console::connect::tls::install();
-    let local = observing(Observed::Everybody).await;
-    let mut runner = Runner::purchases(&local).await;
-    local.trigger(PURCHASE).await;
-    let task = runner.task().await;
+    let (local, _runner, task) = given_a_task().await;
     let (id, object) = (id_of(&task), object_of(&task));
     for _ in 0..2 {
         call(&local, "GET", &format!("requests/{object}"), "connect-console/0.1.0 ENV-1/one", Some(&id)).await;
